@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['{attest,contracts,worker,gateway,examples}/**/*.test.ts'],
+    // Two cores, real processes and a real engine: files side by side only fight for the same cores.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 20_000,
+    reporters: ['default'],
+  },
+})
