@@ -1,0 +1,75 @@
+/** Byte helpers that run in Node and in browsers alike. */
+
+import { base64, base64urlnopad, hex } from '@scure/base'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Encodes text as UTF-8. */
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text)
+}
+
+/** Decodes UTF-8; throws a TypeError on malformed input rather than inserting U+FFFD. */
+export function fromUtf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes)
+}
+
+/** Joins byte arrays into one new array. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  let length = 0
+  for (const part of parts) length += part.length
+  const joined = new Uint8Array(length)
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
+}
+
+/** Compares two byte arrays in time that depends on their lengths only. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= (a[i] as number) ^ (b[i] as number)
+  return difference === 0
+}
+
+/** Big-endian unsigned 32-bit integer, 4 bytes. */
+export function u32be(value: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, value)
+  return bytes
+}
+
+/** Lower-case hexadecimal. */
+export function toHex(bytes: Uint8Array): string {
+  return hex.encode(bytes)
+}
+
+/** Parses lower-case hexadecimal of even length; throws on anything else. */
+export function fromHex(text: string): Uint8Array {
+  if (text !== text.toLowerCase()) throw new SyntaxError('hexadecimal here is lower-case')
+  return hex.decode(text)
+}
+
+/** Standard base64 with padding. */
+export function toBase64(bytes: Uint8Array): string {
+  return base64.encode(bytes)
+}
+
+/** Parses standard base64 with padding, canonically; throws on anything else. */
+export function fromBase64(text: string): Uint8Array {
+  return base64.decode(text)
+}
+
+/** base64url without padding. */
+export function toBase64Url(bytes: Uint8Array): string {
+  return base64urlnopad.encode(bytes)
+}
+
+/** Parses base64url without padding, canonically; throws on anything else. */
+export function fromBase64Url(text: string): Uint8Array {
+  return base64urlnopad.decode(text)
+}
