@@ -1,0 +1,9 @@
+export { DataError } from './errors.ts'
+export { ensurePrivateDir, openSecret, readSecret, syncDir, writeFileAtomic } from './files.ts'
+export {
+  DATA_VERSION,
+  type DataFolder,
+  type DataFolderOptions,
+  type DataMigrations,
+  openDataFolder,
+} from './folder.ts'
