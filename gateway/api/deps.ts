@@ -1,0 +1,39 @@
+import type { Logger } from 'pino'
+import type { DispatcherFace } from '../dispatch/index.ts'
+import type { ApiKey, StoredReceipt } from '../ledger/index.ts'
+
+/** A model that at least one verified worker serves. */
+export interface CatalogModel {
+  id: string
+  sha256: string
+  /** Tokens of prompt and answer together. */
+  contextLength: number
+  /** Unix seconds since which this gateway knows the model. */
+  created: number
+  languages?: readonly string[]
+}
+
+/** What the HTTP face stands on. Everything behind it is reached through this. */
+export interface ApiDeps {
+  dispatcher: Pick<DispatcherFace, 'dispatch'>
+  keys: { findKey(secret: string): Promise<ApiKey | undefined> }
+  receipts: { receipt(requestId: string): Promise<StoredReceipt | undefined> }
+  catalog: () => readonly CatalogModel[]
+  /** Names what is missing before requests can be served; empty when ready. */
+  missing: () => readonly string[]
+  /** The weakest kind of TEE behind this gateway; said in every answer. */
+  tee: 'simulated' | 'tdx'
+  limits: {
+    /** bytes of a request body */
+    bodyBytes: number
+    /** requests a minute for each API key */
+    requestsPerMinute: number
+    /** milliseconds from admission to the last byte */
+    deadlineMs: number
+  }
+  /** wall milliseconds */
+  now: () => number
+  /** monotonic milliseconds */
+  monotonic: () => number
+  log: Pick<Logger, 'info' | 'warn' | 'error'>
+}

@@ -1,0 +1,29 @@
+import type { Hono } from 'hono'
+import { notFound } from '../../worker/protocol/index.ts'
+import type { ApiDeps } from './deps.ts'
+import type { Env } from './route.ts'
+
+/**
+ * `GET /v1/receipts/{request id}`: the worker enclave's signed receipt, exactly as signed. Only a key of the channel
+ * that paid sees it; to every other key it does not exist.
+ */
+export function receiptRoutes(app: Hono<Env>, deps: ApiDeps): void {
+  app.get('/v1/receipts/:id', async (c) => {
+    const id = c.req.param('id')
+    const stored = await deps.receipts.receipt(id)
+    if (!stored || stored.channel !== c.get('key').channel)
+      throw notFound(
+        'No receipt of that id was paid by the channel of this API key.',
+        'receipt_not_found',
+        'id',
+      )
+    return c.json({
+      id,
+      object: 'receipt',
+      receipt: stored.receipt,
+      digest: stored.digest,
+      signing_key: stored.signingKey,
+      charged: stored.charged.toString(),
+    })
+  })
+}

@@ -1,0 +1,50 @@
+import { ChrysalisError } from '../../attest/errors.ts'
+
+/** The verbs of the `chrysalis` command. Each is loaded only when called: `--help` must not load an engine. */
+const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promise<void> }> = {
+  up: {
+    summary: 'start everything on this machine: local chain, gateway, worker, a funded channel and an API key',
+    run: async (argv) => (await import('./up.ts')).up(argv),
+  },
+  channel: {
+    summary: 'show, settle or close the payment channels of the running server: channel status|settle|close',
+    run: async (argv) => (await import('./channel.ts')).channel(argv),
+  },
+}
+
+function usage(): string {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
+  return [
+    'Usage: npm run chrysalis -- COMMAND [options]',
+    '',
+    'Chrysalis: an OpenAI-compatible gateway whose prompts no machine owner can read.',
+    '',
+    ...lines,
+    '',
+    'npm run chrysalis -- COMMAND --help explains each.',
+    '',
+  ].join('\n')
+}
+
+async function main([name, ...argv]: string[]): Promise<void> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(usage())
+    return
+  }
+  const command = COMMANDS[name]
+  if (!command) {
+    process.stderr.write(`chrysalis: there is no command '${name}'\n\n${usage()}`)
+    process.exitCode = 2
+    return
+  }
+  await command.run(argv)
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  // A refusal of ours is a sentence for a person; anything else is a defect and keeps its stack.
+  process.stderr.write(error instanceof ChrysalisError ? `${error.message}\n` : `${(error as Error).stack}\n`)
+  process.exit(error instanceof ChrysalisError && error.code === 'ERR_CONFIG' ? 2 : 1)
+}

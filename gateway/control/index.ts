@@ -1,0 +1,1 @@
+export { type ControlAccess, ControlError, type ControlVerb, callControl, serveControl } from './server.ts'
