@@ -1,0 +1,388 @@
+/**
+ * The link between a gateway and a worker, version 1: one WebSocket (path `/link`, subprotocol `chrysalis-link`,
+ * compression off) that the worker dials. Control messages are JSON text, stream bytes are binary. Both sides hold
+ * every message against these schemas; a violation closes the link with a code of `CLOSE`.
+ *
+ * Order of a connection:
+ *   gateway: challenge · worker: join · gateway: welcome | refused · worker: held (one or more, the last `done`)
+ *   then requests (binary 1/2 down, binary 3 up, receipt, end), credit, cancel, ack, voucher, heartbeats, and for
+ *   each new epoch: attest-request → attest → evidence → attested | refused.
+ *
+ * Liveness: the gateway sends a WebSocket ping every `heartbeatMs`, the worker a `heartbeat` message. Anything
+ * received counts as a sign of life; after 2.5 intervals without one a side drops the link.
+ *
+ * Streams: the gateway picks a new number (1, 2, 3 … never used again on this connection) and sends the sealed
+ * request in chunks, kind 1, the last one kind 2. The worker answers with kind 3 messages, each one unit of the sealed
+ * response (its start, then one frame each); `receipt` messages lie between them, and each covers exactly the kind-3
+ * messages before it. The stream's last message is `end`; without an `end` nothing after it can be trusted to be
+ * complete. A worker may send INITIAL_CREDIT kind-3 messages on a stream and as many more as `credit` grants.
+ */
+
+import { z } from 'zod'
+import { concat, utf8 } from '../../attest/bytes.ts'
+import { ChrysalisError } from '../../attest/errors.ts'
+import {
+  amountSchema,
+  base64Schema,
+  base64UrlSchema,
+  hexSchema,
+  modelIdSchema,
+  rawAddressSchema,
+  requestIdSchema,
+} from './ids.ts'
+import { pricesSchema } from './quote.ts'
+import { versionRangeSchema } from './version.ts'
+
+/** WebSocket path and subprotocol. */
+export const LINK_PATH = '/link'
+export const LINK_SUBPROTOCOL = 'chrysalis-link'
+
+export const LINK_LIMITS = {
+  /** Bytes of one WebSocket message, either kind (`maxPayload` of ws). */
+  maxMessageBytes: 1024 * 1024,
+  /** Bytes of the payload of one binary message. */
+  maxChunkBytes: 256 * 1024,
+  /** Bytes of one sealed request. */
+  maxRequestBytes: 4 * 1024 * 1024,
+  /** Kind-3 messages that a worker may send on a stream before the first `credit`. */
+  initialCredit: 64,
+  /** Grant more when this many of them have been consumed. */
+  creditRefill: 32,
+  /** The most credit that may be outstanding on one stream. */
+  maxCredit: 4096,
+  /** Streams open at once on one connection. */
+  maxStreams: 1024,
+  /** Receipts in one `held` message. */
+  maxHeld: 256,
+  /** Milliseconds between connection and `welcome`, on both sides. */
+  handshakeMs: 30_000,
+} as const
+
+/** WebSocket close codes of this protocol; the close reason is the key's name. */
+export const CLOSE = {
+  /** Planned end: drained, shutting down. */
+  going_away: 1001,
+  /** A text message that is not JSON of a known schema, or an empty or unknown binary message. */
+  malformed_message: 4400,
+  /** A well-formed message at the wrong time, or for a stream that never was. */
+  unexpected_message: 4402,
+  /** The evidence, the signature or the terms were refused. */
+  refused: 4403,
+  /** No common protocol version. */
+  version_unsupported: 4406,
+  /** No sign of life for 2.5 heartbeat intervals, or a handshake that took too long. */
+  heartbeat_lost: 4408,
+  /** The same worker (bootId) joined again on another connection. */
+  replaced: 4409,
+  /** More chunks than granted, a request or message too large, too many streams. */
+  limit_exceeded: 4413,
+  /** A fault on the side that closes. */
+  internal: 4500,
+} as const
+
+export type CloseName = keyof typeof CLOSE
+
+/** A message or a sequence that breaks the protocol; `closeName` says how to close. */
+export class LinkError extends ChrysalisError {
+  readonly closeName: CloseName
+
+  constructor(closeName: CloseName, message: string, options?: ErrorOptions) {
+    super(`ERR_LINK_${closeName.toUpperCase()}`, message, options)
+    this.closeName = closeName
+  }
+}
+
+/**
+ * Clear hints at the end of a stream that has no sealed final frame, because the request could not be opened or
+ * the worker takes no work. A hint is a reason to try elsewhere or to reseal, never a reason to relax a check.
+ */
+export const STREAM_HINTS = [
+  /** The epoch is unknown or over: fetch fresh evidence and seal again (HTTP 412). */
+  'epoch_unknown',
+  /** The request could not be opened: malformed, commitment, authentication, context for another worker. */
+  'seal_refused',
+  /** These bytes, or this request id of this payer, were executed before (HTTP 409). */
+  'replayed',
+  /** The deadline of the context has passed. */
+  'deadline_passed',
+  /** The request is larger than the worker takes. */
+  'too_large',
+  /** Every slot and queue place is taken. */
+  'busy',
+  /** The gateway owes more than the credit limit. */
+  'credit_exhausted',
+  /** The worker is shutting down. */
+  'draining',
+  /** Cancelled before it was opened. */
+  'cancelled',
+  /** A fault of the worker before the request was opened. */
+  'internal',
+] as const
+
+export type StreamHint = (typeof STREAM_HINTS)[number]
+
+const nonce = base64Schema(32)
+const signature = base64Schema(64)
+const stream = z.int().min(1).max(0xffffffff)
+const shortText = z.string().max(512)
+// Judged strictly by attest/evidence; here only bounded, by the size of the message.
+const evidence = z.record(z.string().max(64), z.unknown())
+const sha256 = hexSchema(32)
+
+/** A signed receipt as it travels: base64url without padding. */
+export const signedReceiptSchema = z.strictObject({
+  payload: base64UrlSchema(2, 8192),
+  signature: base64UrlSchema(64),
+})
+
+/** The gateway→worker channel that pays for this worker's work; the worker recomputes the address from the rest. */
+export const paymentSchema = z.strictObject({
+  channel: rawAddressSchema,
+  globalId: z.int().min(-0x80000000).max(0x7fffffff),
+  codeHash: sha256,
+  params: z.strictObject({
+    payer: rawAddressSchema,
+    payee: rawAddressSchema,
+    /** Ed25519 public keys, base64. */
+    voucherKey: base64Schema(32),
+    payeeKey: base64Schema(32),
+    challengeSeconds: z.int().min(0).max(0xffffffff),
+    /** Unix seconds. */
+    openUntil: z.int().min(0).max(0xffffffff),
+    /** Unsigned integer in decimal. */
+    salt: z.string().regex(/^(0|[1-9][0-9]{0,77})$/),
+  }),
+  /** The highest voucher so far: absent before the first one. */
+  voucher: z.strictObject({ ceiling: amountSchema, signature }).optional(),
+})
+
+export type PaymentTerms = z.infer<typeof paymentSchema>
+
+const challenge = z.strictObject({
+  type: z.literal('challenge'),
+  versions: versionRangeSchema,
+  nonce,
+  gatewayId: shortText.min(1),
+  /** Milliseconds since 1970, the gateway's clock; for a hint about skew only. */
+  time: z.int().min(0),
+})
+
+const join = z.strictObject({
+  type: z.literal('join'),
+  /** The version that this message is written in: the highest common one. */
+  version: z.int().min(1),
+  versions: versionRangeSchema,
+  /** For the gateway's evidence. */
+  nonce,
+  /** Evidence over the challenge's nonce. */
+  evidence,
+  /** By the signingKey of the claims over `joinMessage`. */
+  signature,
+  /** What the worker asks for its models. */
+  prices: z
+    .array(z.strictObject({ model: modelIdSchema, prices: pricesSchema }))
+    .min(1)
+    .max(64),
+  capacity: z.strictObject({ slots: z.int().min(1).max(4096) }),
+})
+
+const welcome = z.strictObject({
+  type: z.literal('welcome'),
+  version: z.int().min(1),
+  /** Names this connection in logs. */
+  session: requestIdSchema,
+  gateway: z.strictObject({ evidence }),
+  /** Encoded quotes (quote.ts), base64: the only ones that requests on this link may name. */
+  quotes: z.array(base64Schema(2, 4096)).min(1).max(64),
+  /** Null: the gateway pays nothing, which a worker accepts only when told so. */
+  payment: paymentSchema.nullable(),
+  heartbeatMs: z.int().min(50).max(120_000),
+})
+
+const refused = z.strictObject({
+  type: z.literal('refused'),
+  code: z.enum([
+    'version_unsupported',
+    'evidence',
+    'signature',
+    'nonce',
+    'terms',
+    'busy',
+    'draining',
+    'internal',
+  ]),
+  /** Names of the factors of the policy that failed; empty unless `code` is `evidence`. */
+  factors: z.array(z.string().max(64)).max(64),
+  reason: shortText,
+})
+
+/** Everything that a gateway sends as text. */
+export const gatewayMessageSchema = z.discriminatedUnion('type', [
+  challenge,
+  welcome,
+  refused,
+  z.strictObject({ type: z.literal('cancel'), stream }),
+  z.strictObject({ type: z.literal('credit'), stream, frames: z.int().min(1).max(LINK_LIMITS.maxCredit) }),
+  /** Charges of these requests are committed: their receipts need not be kept. */
+  z.strictObject({ type: z.literal('ack'), requestIds: z.array(requestIdSchema).min(1).max(1024) }),
+  z.strictObject({ type: z.literal('voucher'), channel: rawAddressSchema, ceiling: amountSchema, signature }),
+  /** Answer to `attest-request`: a nonce for the next epoch's evidence. */
+  z.strictObject({ type: z.literal('attest'), nonce }),
+  /** That evidence was accepted: requests may be sealed to this epoch. */
+  z.strictObject({ type: z.literal('attested'), epochId: hexSchema(16) }),
+  /** The gateway goes away: finish what runs, then close and come back later. */
+  z.strictObject({ type: z.literal('drain') }),
+])
+
+/** Everything that a worker sends as text. */
+export const workerMessageSchema = z.discriminatedUnion('type', [
+  join,
+  /** A partial or the final receipt of a running stream, covering the kind-3 messages before it. */
+  z.strictObject({
+    type: z.literal('receipt'),
+    requestId: requestIdSchema,
+    stream,
+    receipt: signedReceiptSchema,
+    final: z.boolean(),
+  }),
+  /** The stream is over. Without `hint` a sealed final frame came before. */
+  z.strictObject({ type: z.literal('end'), stream, hint: z.enum(STREAM_HINTS).optional() }),
+  /** Receipts not yet acknowledged, straight after `welcome`; `done` on the last of these messages. */
+  z.strictObject({
+    type: z.literal('held'),
+    receipts: z
+      .array(z.strictObject({ requestId: requestIdSchema, receipt: signedReceiptSchema, final: z.boolean() }))
+      .max(LINK_LIMITS.maxHeld),
+    done: z.boolean(),
+  }),
+  z.strictObject({ type: z.literal('attest-request') }),
+  /** Evidence of the next epoch over the nonce of `attest`; signature over `reattestMessage`. */
+  z.strictObject({ type: z.literal('evidence'), evidence, signature }),
+  z.strictObject({
+    type: z.literal('heartbeat'),
+    active: z.int().min(0).max(65535),
+    queued: z.int().min(0).max(65535),
+  }),
+  /** The worker shuts down: send it nothing new, what runs is finished. */
+  z.strictObject({ type: z.literal('draining') }),
+])
+
+export type GatewayMessage = z.infer<typeof gatewayMessageSchema>
+export type WorkerMessage = z.infer<typeof workerMessageSchema>
+export type GatewayMessageOf<T extends GatewayMessage['type']> = Extract<GatewayMessage, { type: T }>
+export type WorkerMessageOf<T extends WorkerMessage['type']> = Extract<WorkerMessage, { type: T }>
+
+// Of a challenge from a gateway of another time only this much is read, so that "too far apart" can be said clearly.
+const versionPeek = z.object({ type: z.literal('challenge'), versions: versionRangeSchema })
+
+/** The versions that a challenge names, whatever else it holds; undefined for anything but a challenge. */
+export function peekVersions(text: string): z.infer<typeof versionRangeSchema> | undefined {
+  try {
+    return versionPeek.parse(JSON.parse(text)).versions
+  } catch {
+    return undefined
+  }
+}
+
+/** Parses a text message from a gateway. @throws LinkError malformed_message or limit_exceeded */
+export function parseGatewayMessage(text: string): GatewayMessage {
+  return parseMessage(gatewayMessageSchema, text)
+}
+
+/** Parses a text message from a worker. @throws LinkError malformed_message or limit_exceeded */
+export function parseWorkerMessage(text: string): WorkerMessage {
+  return parseMessage(workerMessageSchema, text)
+}
+
+function parseMessage<T>(schema: z.ZodType<T>, text: string): T {
+  if (text.length > LINK_LIMITS.maxMessageBytes)
+    throw new LinkError('limit_exceeded', 'a message is too large')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new LinkError('malformed_message', 'a text message is not JSON')
+  }
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  // Only where it is wrong and how, never what it says.
+  const issue = result.error.issues[0]
+  const at =
+    issue === undefined || issue.path.length === 0
+      ? 'the message'
+      : issue.path.map(String).join('.').slice(0, 96)
+  throw new LinkError(
+    'malformed_message',
+    `a text message breaks its schema at ${at} (${issue?.code ?? 'unknown'})`,
+  )
+}
+
+/** Kinds of binary messages. */
+export const CHUNK = { request: 1, lastRequest: 2, response: 3 } as const
+export type ChunkKind = (typeof CHUNK)[keyof typeof CHUNK]
+
+export interface Chunk {
+  kind: ChunkKind
+  stream: number
+  payload: Uint8Array
+}
+
+const CHUNK_HEADER = 5
+
+/** u8 kind || u32be stream || payload. @throws LinkError limit_exceeded when the payload is too long */
+export function encodeChunk(kind: ChunkKind, streamId: number, payload: Uint8Array): Uint8Array {
+  if (payload.length > LINK_LIMITS.maxChunkBytes)
+    throw new LinkError('limit_exceeded', 'a chunk is too large')
+  const bytes = new Uint8Array(CHUNK_HEADER + payload.length)
+  bytes[0] = kind
+  new DataView(bytes.buffer).setUint32(1, streamId)
+  bytes.set(payload, CHUNK_HEADER)
+  return bytes
+}
+
+/** Reads a binary message; the payload is a view, not a copy. @throws LinkError malformed_message or limit_exceeded */
+export function decodeChunk(bytes: Uint8Array): Chunk {
+  const kind = bytes[0]
+  if (bytes.length < CHUNK_HEADER || (kind !== 1 && kind !== 2 && kind !== 3)) {
+    throw new LinkError('malformed_message', 'a binary message has no known kind or is too short')
+  }
+  if (bytes.length - CHUNK_HEADER > LINK_LIMITS.maxChunkBytes) {
+    throw new LinkError('limit_exceeded', 'a chunk is too large')
+  }
+  const streamId = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1)
+  if (streamId === 0) throw new LinkError('malformed_message', 'stream 0 does not exist')
+  return { kind, stream: streamId, payload: bytes.subarray(CHUNK_HEADER) }
+}
+
+const JOIN_LABEL = utf8('chrysalis/join/1\0')
+const REATTEST_LABEL = utf8('chrysalis/reattest/1\0')
+
+export interface JoinSignatureInput {
+  /** 32 bytes each. */
+  challengeNonce: Uint8Array
+  workerNonce: Uint8Array
+  claimsDigest: Uint8Array
+  /** TLS exporter of the connection, 32 bytes; absent (zeros are signed) when the link is not TLS. */
+  tlsExporter?: Uint8Array
+}
+
+/**
+ * What the worker's signingKey signs to join: evidence is public, so only this proves that the claimed enclave is at
+ * the other end of this connection. "chrysalis/join/1" || 00 || challenge nonce || worker nonce || claimsDigest || exporter
+ */
+export function joinMessage(input: JoinSignatureInput): Uint8Array {
+  const exporter = input.tlsExporter ?? new Uint8Array(32)
+  const parts = [input.challengeNonce, input.workerNonce, input.claimsDigest, exporter]
+  for (const part of parts) {
+    if (part.length !== 32) throw new LinkError('internal', 'a part of the join message is not 32 bytes')
+  }
+  return concat(JOIN_LABEL, ...parts)
+}
+
+/** What the signingKey signs with a later epoch's evidence: "chrysalis/reattest/1" || 00 || nonce || claimsDigest. */
+export function reattestMessage(attestNonce: Uint8Array, claimsDigest: Uint8Array): Uint8Array {
+  if (attestNonce.length !== 32 || claimsDigest.length !== 32) {
+    throw new LinkError('internal', 'a part of the re-attestation message is not 32 bytes')
+  }
+  return concat(REATTEST_LABEL, attestNonce, claimsDigest)
+}

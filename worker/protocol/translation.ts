@@ -1,0 +1,111 @@
+/** POST /v1/translations: what a worker accepts and returns. */
+
+import { z } from 'zod'
+import { invalidRequest } from './errors.ts'
+import {
+  arrayOf,
+  invalidType,
+  optional,
+  type Parser,
+  parseFields,
+  parseJsonObject,
+  required,
+} from './fields.ts'
+import { modelIdSchema } from './ids.ts'
+
+/** The most texts that one request may hold. */
+export const MAX_TRANSLATION_INPUTS = 128
+
+/** A translation request, read and filled with its defaults. */
+export interface TranslationRequest {
+  model: string
+  /** One to 128 texts; an empty text is answered by an empty text. */
+  input: string[]
+  /** Canonical BCP 47 tag. */
+  targetLanguage: string
+  /** Canonical BCP 47 tag, or `auto`. */
+  sourceLanguage: string
+  stream: boolean
+}
+
+export interface TranslationItem {
+  index: number
+  text: string
+  /** The language found, or the one that was given. */
+  detected_source_language: string
+}
+
+export interface TranslationUsage {
+  prompt_tokens: number
+  completion_tokens: number
+  total_tokens: number
+  prompt_tokens_details?: { cached_tokens: number }
+}
+
+/** The response body of a request without `stream`. */
+export interface TranslationResponse {
+  object: 'translation'
+  id: string
+  created: number
+  model: string
+  data: TranslationItem[]
+  usage: TranslationUsage
+}
+
+/** One event of a streamed translation: a piece of text, a finished item, or the closing usage. */
+export type TranslationStreamEvent = {
+  object: 'translation.chunk'
+  id: string
+  created: number
+  model: string
+} & (
+  | { index: number; delta: string; detected_source_language?: string }
+  | { index: number; done: true; detected_source_language: string }
+  | { usage: TranslationUsage }
+)
+
+const parseInput: Parser<string[]> = (value, path) => {
+  if (typeof value === 'string') return [value]
+  if (!Array.isArray(value)) throw invalidType(path, 'one of a string or array of strings', value)
+  return arrayOf(z.string(), 1, MAX_TRANSLATION_INPUTS)(value, path)
+}
+
+const languageText = z.string().min(2).max(64)
+
+const parseLanguage: Parser<string> = (value, path) => {
+  const parsed = languageText.safeParse(value)
+  if (typeof value !== 'string') throw invalidType(path, 'a string', value)
+  try {
+    const tag = parsed.success ? Intl.getCanonicalLocales(parsed.data)[0] : undefined
+    if (tag !== undefined) return tag
+  } catch {
+    // Not a language tag: refused below.
+  }
+  throw invalidRequest(
+    path,
+    `Invalid '${path}': expected a BCP 47 language tag such as 'de' or 'pt-BR'.`,
+    'invalid_value',
+  )
+}
+
+const parseSource: Parser<string> = (value, path) => (value === 'auto' ? 'auto' : parseLanguage(value, path))
+
+export const translationFields = {
+  model: required(modelIdSchema),
+  input: required(parseInput),
+  target_language: required(parseLanguage),
+  source_language: optional(parseSource),
+  stream: optional(z.boolean()),
+}
+
+/** Reads a translation request from its JSON bytes. @throws ApiError 400 naming the field */
+export function parseTranslationRequest(body: Uint8Array): TranslationRequest {
+  const fields = parseFields(translationFields, parseJsonObject(body))
+  return {
+    model: fields.model,
+    input: fields.input,
+    targetLanguage: fields.target_language,
+    sourceLanguage: fields.source_language ?? 'auto',
+    stream: fields.stream ?? false,
+  }
+}
