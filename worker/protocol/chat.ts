@@ -10,7 +10,6 @@ import {
   optional,
   type Parser,
   parseFields,
-  parseJsonObject,
   required,
 } from './fields.ts'
 import { modelIdSchema } from './ids.ts'
@@ -186,9 +185,13 @@ export const chatFields = {
   moderation: defaultOnly(),
 }
 
-/** Reads a chat completion request from its JSON bytes. @throws ApiError 400 naming the field */
-export function parseChatRequest(body: Uint8Array): ChatRequest {
-  const fields = parseFields(chatFields, parseJsonObject(body))
+/**
+ * Reads a chat completion request.
+ * @param json the parsed body, see `parseJsonObject`
+ * @throws ApiError 400 naming the field
+ */
+export function parseChatRequest(json: unknown): ChatRequest {
+  const fields = parseFields(chatFields, json)
   const stream = fields.stream ?? false
   if (fields.stream_options !== undefined && !stream) {
     throw invalidRequest(

@@ -1,5 +1,6 @@
 /** The protocol between gateway and worker: requests, prices, errors and the link. */
 
+export * from './bounds.ts'
 export * from './chat.ts'
 export * from './errors.ts'
 export { parseJsonObject } from './fields.ts'

@@ -98,9 +98,13 @@ export const translationFields = {
   stream: optional(z.boolean()),
 }
 
-/** Reads a translation request from its JSON bytes. @throws ApiError 400 naming the field */
-export function parseTranslationRequest(body: Uint8Array): TranslationRequest {
-  const fields = parseFields(translationFields, parseJsonObject(body))
+/**
+ * Reads a translation request.
+ * @param json the parsed body, see `parseJsonObject`
+ * @throws ApiError 400 naming the field
+ */
+export function parseTranslationRequest(json: unknown): TranslationRequest {
+  const fields = parseFields(translationFields, json)
   return {
     model: fields.model,
     input: fields.input,
