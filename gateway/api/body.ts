@@ -1,31 +1,20 @@
 import type { Context } from 'hono'
-import { concat, fromUtf8 } from '../../attest/bytes.ts'
-import { bodyTooLarge, invalidRequest, unsupportedMediaType } from '../../worker/protocol/index.ts'
-
-/** A request body: the exact bytes received and the object that they hold. */
-export interface JsonBody {
-  bytes: Uint8Array
-  json: Record<string, unknown>
-}
+import { concat } from '../../attest/bytes.ts'
+import { bodyTooLarge, unsupportedMediaType } from '../../worker/protocol/index.ts'
 
 /**
- * Reads a JSON request body within a size limit.
+ * Reads the bytes of a JSON request body within a size limit.
  *
  * The limit is checked on Content-Length when the client sends one (Node enforces that length itself) and counted
  * while reading when it does not. hono/body-limit is not used: it forces node-server's slow request path.
  *
  * @param limit bytes
- * @throws ApiError 415, 413 or 400
+ * @throws ApiError 415 or 413
  */
-export async function readJsonBody(c: Context, limit: number): Promise<JsonBody> {
+export async function readJsonBody(c: Context, limit: number): Promise<Uint8Array> {
   const type = c.req.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   const encoding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity'
   if (type !== 'application/json' || encoding !== 'identity') throw unsupportedMediaType()
-  const bytes = await readBytes(c, limit)
-  return { bytes, json: parseObject(bytes) }
-}
-
-async function readBytes(c: Context, limit: number): Promise<Uint8Array> {
   const declared = c.req.header('content-length')
   if (declared !== undefined) {
     if (Number(declared) > limit) throw bodyTooLarge(limit)
@@ -39,19 +28,4 @@ async function readBytes(c: Context, limit: number): Promise<Uint8Array> {
     parts.push(part)
   }
   return concat(...parts)
-}
-
-function parseObject(bytes: Uint8Array): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(fromUtf8(bytes))
-  } catch {
-    throw invalidRequest(
-      null,
-      'The request body is not valid JSON in UTF-8; check quotes, commas and encoding.',
-    )
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalidRequest(null, 'The request body must be a JSON object.')
-  return value as Record<string, unknown>
 }

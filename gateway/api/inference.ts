@@ -9,7 +9,7 @@ import {
   type RequestBounds,
 } from '../../worker/protocol/index.ts'
 import type { DispatchEvent, DispatchResponse } from '../dispatch/index.ts'
-import { type JsonBody, readJsonBody } from './body.ts'
+import { readJsonBody } from './body.ts'
 import type { ApiDeps } from './deps.ts'
 import { errorDocument } from './errors.ts'
 import type { Env } from './route.ts'
@@ -29,8 +29,8 @@ export function inferenceRoutes(app: Hono<Env>, deps: ApiDeps): void {
 }
 
 /** Both parsers also run in the worker, which decides; here they only refuse early and name the bounds. */
-function admitChat(json: Record<string, unknown>): Admitted {
-  const request = parseChatRequest(json)
+function admitChat(body: Uint8Array): Admitted {
+  const request = parseChatRequest(body)
   return {
     model: request.model,
     stream: request.stream,
@@ -38,8 +38,8 @@ function admitChat(json: Record<string, unknown>): Admitted {
   }
 }
 
-function admitTranslation(json: Record<string, unknown>): Admitted {
-  const request = parseTranslationRequest(json)
+function admitTranslation(body: Uint8Array): Admitted {
+  const request = parseTranslationRequest(body)
   return {
     model: request.model,
     stream: request.stream,
@@ -50,10 +50,10 @@ function admitTranslation(json: Record<string, unknown>): Admitted {
 async function serve(
   c: Context<Env>,
   deps: ApiDeps,
-  admit: (json: Record<string, unknown>) => Admitted,
+  admit: (body: Uint8Array) => Admitted,
 ): Promise<Response> {
-  const body: JsonBody = await readJsonBody(c, deps.limits.bodyBytes)
-  const { model, stream, bounds } = admit(body.json)
+  const body = await readJsonBody(c, deps.limits.bodyBytes)
+  const { model, stream, bounds } = admit(body)
   const known = deps.catalog().find((candidate) => candidate.id === model)
   if (!known) throw modelNotFound(model)
   const gone = new AbortController()
@@ -63,7 +63,7 @@ async function serve(
     key: c.get('key'),
     method: 'POST',
     path: c.req.path,
-    body: body.bytes,
+    body,
     model,
     stream,
     ...bounds(known.contextLength),

@@ -1,42 +1,41 @@
-/**
- * Bounds on a request's tokens that hold without a tokenizer, for the clear context and the reservation. The worker
- * counts exactly and refuses, or stops, at these bounds; a bound too low is a refusal, never an overcharge.
- */
+/** How many tokens a request can cost at most, told from its text alone: the gateway reserves by these bounds. */
 
 import type { ChatRequest } from './chat.ts'
 import type { TranslationRequest } from './translation.ts'
 
+/** Both are enforced by the worker: the first before prefill, the second while decoding. */
 export interface RequestBounds {
   maxPromptTokens: number
   maxOutputTokens: number
 }
 
-// A token covers at least one byte of text; the template adds the rest. Templates of common models add some thirty
-// tokens of their own (dates, a default system message) and fewer than ten per message.
-const TEMPLATE_TOKENS = 256
-const MESSAGE_TOKENS = 32
+/**
+ * Tokens that a chat template or translation prompt may add around one text (role markers, newlines, an
+ * instruction). Generous: a prompt beyond its bound is refused, and the reservation is released anyway.
+ */
+const TEMPLATE_TOKENS = 64
 
-// A translation may be longer than its source, in bytes and still more in tokens of a script the vocabulary lacks.
-const TRANSLATION_GROWTH = 4
-const TRANSLATION_FLOOR = 64
+const encoder = new TextEncoder()
 
-/** Bounds of a chat request on a model whose context holds `contextLength` tokens. */
+/** A tokenizer never makes more tokens than there are UTF-8 bytes, but for one leading space that some add. */
+function promptBound(text: string): number {
+  return encoder.encode(text).length + 1 + TEMPLATE_TOKENS
+}
+
+/**
+ * Bounds of a chat completion.
+ * @param contextLength tokens of prompt and answer together that the model takes
+ */
 export function boundsOfChat(request: ChatRequest, contextLength: number): RequestBounds {
-  let tokens = TEMPLATE_TOKENS
-  for (const message of request.messages) tokens += Buffer.byteLength(message.content) + MESSAGE_TOKENS
+  const prompt = request.messages.reduce((sum, { content }) => sum + promptBound(content), TEMPLATE_TOKENS)
   return {
-    maxPromptTokens: Math.min(tokens, contextLength),
+    maxPromptTokens: Math.min(prompt, contextLength),
     maxOutputTokens: Math.min(request.maxTokens ?? contextLength, contextLength),
   }
 }
 
-/** Bounds of a translation request: the sums over its inputs, each of which is a prompt of its own. */
+/** Bounds of a translation: the sum over its items, each of which is a prompt of its own. */
 export function boundsOfTranslation(request: TranslationRequest, contextLength: number): RequestBounds {
-  const bounds = { maxPromptTokens: 0, maxOutputTokens: 0 }
-  for (const text of request.input) {
-    const bytes = Buffer.byteLength(text)
-    bounds.maxPromptTokens += Math.min(bytes + TEMPLATE_TOKENS, contextLength)
-    bounds.maxOutputTokens += Math.min(bytes * TRANSLATION_GROWTH + TRANSLATION_FLOOR, contextLength)
-  }
-  return bounds
+  const prompts = request.input.reduce((sum, text) => sum + Math.min(promptBound(text), contextLength), 0)
+  return { maxPromptTokens: prompts, maxOutputTokens: request.input.length * contextLength }
 }
