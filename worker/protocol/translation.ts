@@ -2,15 +2,7 @@
 
 import { z } from 'zod'
 import { invalidRequest } from './errors.ts'
-import {
-  arrayOf,
-  invalidType,
-  optional,
-  type Parser,
-  parseFields,
-  parseJsonObject,
-  required,
-} from './fields.ts'
+import { arrayOf, invalidType, optional, type Parser, parseFields, required } from './fields.ts'
 import { modelIdSchema } from './ids.ts'
 
 /** The most texts that one request may hold. */
