@@ -48,15 +48,24 @@ export function readAccess(data: string): ControlAccess {
   try {
     return JSON.parse(readFileSync(join(data, 'gateway', 'control.json'), 'utf8'))
   } catch (cause) {
-    throw new ControlError('ERR_NOT_RUNNING', `no server runs on ${data}; start one with npm start`, { cause })
+    throw new ControlError('ERR_NOT_RUNNING', `no server runs on ${data}; start one with npm start`, {
+      cause,
+    })
   }
 }
 
-function table({ channels, balances }: { channels: ChannelStatus[]; balances: Record<string, string> }): string {
+function table({
+  channels,
+  balances,
+}: {
+  channels: ChannelStatus[]
+  balances: Record<string, string>
+}): string {
   const lines: string[] = []
   for (const { role, address, state, ...amounts } of channels) {
     lines.push(`${role} channel ${address} (${state})`)
-    for (const [name, nanotons] of Object.entries(amounts)) lines.push(`  ${name.padEnd(10)} ${ton(nanotons)}`)
+    for (const [name, nanotons] of Object.entries(amounts))
+      lines.push(`  ${name.padEnd(10)} ${ton(nanotons)}`)
   }
   lines.push('balances')
   for (const [name, nanotons] of Object.entries(balances)) lines.push(`  ${name.padEnd(10)} ${ton(nanotons)}`)

@@ -3,7 +3,8 @@ import { ChrysalisError } from '../../attest/errors.ts'
 /** The verbs of the `chrysalis` command. Each is loaded only when called: `--help` must not load an engine. */
 const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promise<void> }> = {
   up: {
-    summary: 'start everything on this machine: local chain, gateway, worker, a funded channel and an API key',
+    summary:
+      'start everything on this machine: local chain, gateway, worker, a funded channel and an API key',
     run: async (argv) => (await import('./up.ts')).up(argv),
   },
   channel: {
