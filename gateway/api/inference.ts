@@ -5,6 +5,7 @@ import {
   boundsOfTranslation,
   modelNotFound,
   parseChatRequest,
+  parseJsonObject,
   parseTranslationRequest,
   type RequestBounds,
 } from '../../worker/protocol/index.ts'
@@ -30,7 +31,7 @@ export function inferenceRoutes(app: Hono<Env>, deps: ApiDeps): void {
 
 /** Both parsers also run in the worker, which decides; here they only refuse early and name the bounds. */
 function admitChat(body: Uint8Array): Admitted {
-  const request = parseChatRequest(body)
+  const request = parseChatRequest(parseJsonObject(body))
   return {
     model: request.model,
     stream: request.stream,
@@ -39,7 +40,7 @@ function admitChat(body: Uint8Array): Admitted {
 }
 
 function admitTranslation(body: Uint8Array): Admitted {
-  const request = parseTranslationRequest(body)
+  const request = parseTranslationRequest(parseJsonObject(body))
   return {
     model: request.model,
     stream: request.stream,
