@@ -5,6 +5,7 @@ import { invalidRequest } from './errors.ts'
 import {
   arrayOf,
   defaultOnly,
+  integerFrom,
   invalidChoice,
   invalidType,
   optional,
@@ -149,8 +150,8 @@ export const chatFields = {
 
   temperature: optional(z.number().min(0).max(2)),
   top_p: optional(z.number().min(0).max(1)),
-  max_completion_tokens: optional(z.int().min(1)),
-  max_tokens: optional(z.int().min(1)),
+  max_completion_tokens: optional(integerFrom(1)),
+  max_tokens: optional(integerFrom(1)),
   stop: optional(parseStop),
   seed: optional(parseSeed),
   presence_penalty: optional(z.number().min(-2).max(2)),

@@ -126,6 +126,16 @@ export function arrayOf<T>(item: Parser<T> | z.ZodType<T>, min: number, max: num
   }
 }
 
+/** Reads a whole number of at least `min`. */
+export function integerFrom(min: number): Parser<number> {
+  return (value, path) => {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value))
+      throw invalidType(path, 'an integer', value)
+    if (value < min) throw outOfRange(path, 'integer', 'below_min', min, value)
+    return value
+  }
+}
+
 /** 400 with OpenAI's words for a value of the wrong type. */
 export function invalidType(path: string, expected: string, value: unknown): ApiError {
   const at = path === '' ? null : path
@@ -193,9 +203,9 @@ function issueError(issue: z.core.$ZodIssue, root: unknown, path: string): ApiEr
     case 'unrecognized_keys':
       return unknownParameter(join(at, clip(issue.keys[0] ?? '')))
     case 'too_big':
-      return outOfRange(at, issue.origin, 'above_max', Number(issue.maximum), value)
+      return outOfRange(at, 'decimal', 'above_max', Number(issue.maximum), value)
     case 'too_small':
-      return outOfRange(at, issue.origin, 'below_min', Number(issue.minimum), value)
+      return outOfRange(at, 'decimal', 'below_min', Number(issue.minimum), value)
     default:
       return invalidRequest(at, `Invalid '${at}': ${issue.message}.`, 'invalid_value')
   }
@@ -203,18 +213,17 @@ function issueError(issue: z.core.$ZodIssue, root: unknown, path: string): ApiEr
 
 function outOfRange(
   path: string,
-  origin: string,
+  kindOfNumber: 'integer' | 'decimal',
   side: 'above_max' | 'below_min',
   limit: number,
   value: unknown,
 ): ApiError {
   const high = side === 'above_max'
   if (typeof value === 'number') {
-    const kind = Number.isInteger(value) && origin === 'int' ? 'integer' : 'decimal'
     return invalidRequest(
       path,
-      `Invalid '${path}': ${kind} ${high ? 'above maximum' : 'below minimum'} value. Expected a value ${high ? '<=' : '>='} ${limit}, but got ${value} instead.`,
-      `${kind}_${side}_value`,
+      `Invalid '${path}': ${kindOfNumber} ${high ? 'above maximum' : 'below minimum'} value. Expected a value ${high ? '<=' : '>='} ${limit}, but got ${value} instead.`,
+      `${kindOfNumber}_${side}_value`,
     )
   }
   const length = typeof value === 'string' ? value.length : Object.keys(Object(value)).length
