@@ -1,0 +1,116 @@
+/** The evidence bundle: opaque bytes in base64, hashed as received. */
+
+import { sha256, sha512 } from '@noble/hashes/sha2.js'
+import { z } from 'zod'
+import { concat, fromBase64, toBase64, utf8 } from '../bytes.ts'
+import { type Collateral, collateralSchema } from '../tdx/collateral.ts'
+import { MAX_QUOTE } from '../tdx/quote.ts'
+import { claimsDigest, EvidenceError, MAX_CLAIMS } from './claims.ts'
+
+const MAX_EVENT_LOG = 512 * 1024
+const MAX_GPU = 2 * 1024 * 1024
+const base64Within = (bytes: number) => z.base64().max(Math.ceil(bytes / 3) * 4)
+
+const bundleSchema = z.strictObject({
+  format: z.literal('chrysalis/evidence/1'),
+  tee: z.enum(['tdx', 'simulated-tdx']),
+  nonce: base64Within(32),
+  claims: base64Within(MAX_CLAIMS),
+  quote: base64Within(MAX_QUOTE),
+  collateral: collateralSchema.optional(),
+  eventLog: base64Within(MAX_EVENT_LOG).optional(),
+  gpu: base64Within(MAX_GPU).optional(),
+  registrySnapshot: base64Within(MAX_EVENT_LOG).optional(),
+})
+
+/** See DESIGN, section 3. Byte strings are standard base64; collateral is the nine-key object. */
+export type EvidenceBundle = z.infer<typeof bundleSchema>
+
+/** A bundle's byte strings, decoded. */
+export interface OpenedBundle {
+  tee: EvidenceBundle['tee']
+  nonce: Uint8Array
+  claims: Uint8Array
+  quote: Uint8Array
+  collateral: Collateral | undefined
+  eventLog: Uint8Array | undefined
+  gpu: Uint8Array | undefined
+}
+
+/** Checks shape and sizes and decodes. Throws EvidenceError that names the field. */
+export function openBundle(input: unknown): OpenedBundle {
+  const parsed = bundleSchema.safeParse(input)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new EvidenceError(`bundle: ${issue?.path.join('.')}: ${issue?.message}`)
+  }
+  const { tee, nonce, claims, quote, collateral, eventLog, gpu } = parsed.data
+  const opened = {
+    tee,
+    nonce: decode(nonce, 'nonce'),
+    claims: decode(claims, 'claims'),
+    quote: decode(quote, 'quote'),
+    collateral,
+    eventLog: eventLog === undefined ? undefined : decode(eventLog, 'eventLog'),
+    gpu: gpu === undefined ? undefined : decode(gpu, 'gpu'),
+  }
+  if (opened.nonce.length !== 32) throw new EvidenceError('bundle: nonce is not 32 bytes')
+  return opened
+}
+
+function decode(text: string, name: string): Uint8Array {
+  try {
+    return fromBase64(text)
+  } catch {
+    throw new EvidenceError(`bundle: ${name} is not canonical base64`)
+  }
+}
+
+/**
+ * REPORTDATA (64 bytes) = SHA-512("chrysalis/report-data/1" || 00 || nonce[32] || claimsDigest[32] || SHA-256(gpu
+ * bytes), or 32 zero bytes without accelerators).
+ */
+export function reportData({
+  nonce,
+  claimsDigest: digest,
+  gpu,
+}: {
+  nonce: Uint8Array
+  claimsDigest: Uint8Array
+  gpu?: Uint8Array | undefined
+}): Uint8Array<ArrayBuffer> {
+  if (nonce.length !== 32) throw new EvidenceError('report data: the nonce is not 32 bytes')
+  if (digest.length !== 32) throw new EvidenceError('report data: the claims digest is not 32 bytes')
+  const gpuPart = gpu === undefined ? new Uint8Array(32) : sha256(gpu)
+  return Uint8Array.from(sha512(concat(utf8('chrysalis/report-data/1\0'), nonce, digest, gpuPart)))
+}
+
+/** Something that makes quotes: a TDX guest or the simulated TEE. */
+export interface Tee {
+  readonly kind: 'tdx' | 'simulated-tdx'
+  /** Quotes 64 bytes of report data. */
+  quote(reportData: Uint8Array): Promise<Uint8Array>
+  /** Collateral that judges these quotes now. */
+  collateral(): Promise<Collateral>
+}
+
+/** Makes the evidence for one nonce (32 bytes) and the claims' exact bytes. */
+export async function createEvidence({
+  tee,
+  nonce,
+  claims,
+}: {
+  tee: Tee
+  nonce: Uint8Array
+  claims: Uint8Array
+}): Promise<EvidenceBundle> {
+  const quote = await tee.quote(reportData({ nonce, claimsDigest: claimsDigest(claims) }))
+  return {
+    format: 'chrysalis/evidence/1',
+    tee: tee.kind,
+    nonce: toBase64(nonce),
+    claims: toBase64(claims),
+    quote: toBase64(quote),
+    collateral: await tee.collateral(),
+  }
+}

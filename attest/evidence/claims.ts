@@ -1,0 +1,106 @@
+/** Claims: what an enclave says about itself for one epoch. Hashed as received, never re-encoded. */
+
+import { sha256 } from '@noble/hashes/sha2.js'
+import { z } from 'zod'
+import { fromBase64 } from '../bytes.ts'
+import { ChrysalisError } from '../errors.ts'
+import { canonicalBytes, parseStrictJson } from '../json.ts'
+
+/** The largest claims document, in bytes. */
+export const MAX_CLAIMS = 64 * 1024
+
+/** Claims or bundle of the wrong shape. */
+export class EvidenceError extends ChrysalisError {
+  constructor(message: string) {
+    super('ERR_EVIDENCE', message)
+  }
+}
+
+/** Length in bytes of an X-Wing public key. */
+const XWING_PUBLIC_KEY = 1216
+
+const text = z.string().max(256)
+const hexOf = (bytes: number) =>
+  z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `not ${bytes} bytes of hex`)
+const base64Of = (bytes: number) =>
+  z
+    .string()
+    .max(bytes * 2)
+    .refine((value) => lengthOf(value) === bytes, `not ${bytes} bytes of base64`)
+const milliseconds = z.int().min(0)
+
+const claimsSchema = z.strictObject({
+  role: z.enum(['worker', 'gateway']),
+  bootId: hexOf(16),
+  signingKey: base64Of(32),
+  epoch: z.strictObject({
+    id: hexOf(16),
+    kem: z.literal('X-Wing'),
+    publicKey: base64Of(XWING_PUBLIC_KEY),
+    notBefore: milliseconds,
+    notAfter: milliseconds,
+  }),
+  accelerators: z.array(z.strictObject({ arch: text, deviceId: text, mode: text })).max(64),
+  embedding: z.enum(['gpu', 'cpu']),
+  models: z
+    .array(
+      z.strictObject({
+        id: text.min(1),
+        sha256: hexOf(32),
+        quantization: text,
+        contextLength: z.int().min(1),
+        tokenizerSha256: hexOf(32),
+        templateSha256: hexOf(32),
+      }),
+    )
+    .max(64),
+  software: z.strictObject({ version: text, commit: text }),
+  registry: z.strictObject({ globalId: z.int(), address: text }),
+  payoutAddress: text,
+  tlsSpkiSha256: hexOf(32).optional(),
+})
+
+/** See DESIGN, section 3. Byte strings are base64, digests and ids hex, times milliseconds since 1970. */
+export type Claims = z.infer<typeof claimsSchema>
+
+/** Encodes claims as RFC 8785 JSON. Throws EvidenceError that names the wrong field. */
+export function encodeClaims(claims: Claims): Uint8Array<ArrayBuffer> {
+  return canonicalBytes(check(claims))
+}
+
+/** Parses claims strictly: unknown keys, missing keys and wrong lengths throw EvidenceError. */
+export function parseClaims(bytes: Uint8Array): Claims {
+  if (bytes.length > MAX_CLAIMS) throw new EvidenceError(`claims: more than ${MAX_CLAIMS} bytes`)
+  let json: unknown
+  try {
+    json = parseStrictJson(bytes)
+  } catch {
+    throw new EvidenceError('claims: not JSON, or a name twice in one object')
+  }
+  return check(json)
+}
+
+/** SHA-256 of the claims' bytes as they are: the one name of this evidence. 32 bytes. */
+export function claimsDigest(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(sha256(bytes))
+}
+
+/** epoch.id = SHA-256(epoch public key)[0:16]. */
+export function epochId(publicKey: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(sha256(publicKey).subarray(0, 16))
+}
+
+function check(claims: unknown): Claims {
+  const parsed = claimsSchema.safeParse(claims)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new EvidenceError(`claims: ${issue?.path.join('.')}: ${issue?.message}`)
+}
+
+function lengthOf(value: string): number {
+  try {
+    return fromBase64(value).length
+  } catch {
+    return -1
+  }
+}

@@ -1,0 +1,3 @@
+export * from './bundle.ts'
+export * from './claims.ts'
+export * from './verify.ts'

@@ -1,0 +1,111 @@
+/** The named factors of a verdict. A verdict lists every factor of the table, in this order, and no other. */
+
+import { ChrysalisError } from '../errors.ts'
+
+/** Factors about the quote and its collateral alone. */
+export const QUOTE_FACTORS = [
+  'quote.format',
+  'collateral.format',
+  'anchor.pinned',
+  'anchor.kind',
+  'pck.chain',
+  'pck.revocation',
+  'collateral.signature',
+  'collateral.fresh',
+  'platform.match',
+  'qe.report',
+  'qe.identity',
+  'quote.signature',
+  'seam.signer',
+  'tcb.status',
+  'tcb.evaluation-floor',
+  'td.debug',
+  'td.migratable',
+  'td.attributes',
+  'td.xfam',
+  'td.service',
+  'measurement.allowed',
+] as const
+
+/** Factors about the bundle around the quote. */
+export const BUNDLE_FACTORS = [
+  'bundle.format',
+  'claims.format',
+  'reportdata.binding',
+  'evidence.freshness',
+  'role.expected',
+  'epoch.valid',
+  'model.allowed',
+  'eventlog.replay',
+  'gpu.signature',
+  'gpu.nonce',
+  'gpu.rim',
+  'gpu.complete',
+  'gpu.devtools',
+  'registry.expected',
+  'registry.allowed',
+  'sidechannel.token-access',
+] as const
+
+export type FactorName = (typeof QUOTE_FACTORS)[number] | (typeof BUNDLE_FACTORS)[number]
+
+export interface Factor {
+  name: FactorName
+  result: 'pass' | 'fail' | 'skip' | 'not-applicable'
+  /** One sentence for a person; match on name and result, not on this. */
+  reason: string
+}
+
+/** Collects the factors of one verdict. The first result of a factor stands. */
+export class Factors {
+  readonly #results = new Map<FactorName, Factor>()
+
+  set(name: FactorName, result: Factor['result'], reason: string): void {
+    if (!this.#results.has(name)) this.#results.set(name, { name, result, reason })
+  }
+
+  /** Passes or fails a factor. */
+  expect(name: FactorName, ok: boolean, whenOk: string, otherwise: string): void {
+    this.set(name, ok ? 'pass' : 'fail', ok ? whenOk : otherwise)
+  }
+
+  /**
+   * Runs one check: the factor passes with the reason given, or fails with the message of what was thrown.
+   * Returns what the check returned, undefined when it failed.
+   */
+  async check<T>(name: FactorName, reason: string, run: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      const value = await run()
+      this.set(name, 'pass', reason)
+      return value
+    } catch (error) {
+      // Anything unforeseen is a failure too: nothing that throws may end in a pass.
+      this.set(
+        name,
+        'fail',
+        error instanceof ChrysalisError ? error.message : 'the check could not be completed',
+      )
+      return undefined
+    }
+  }
+
+  /** All factors of `names` in order; one that nothing judged is a skip. */
+  list(names: readonly FactorName[]): Factor[] {
+    return names.map(
+      (name) =>
+        this.#results.get(name) ?? {
+          name,
+          result: 'skip',
+          reason: 'not judged, because an earlier factor failed',
+        },
+    )
+  }
+}
+
+/** Whether these factors amount to acceptance: no failure, and no skip but those that the policy names. */
+export function accepted(factors: readonly Factor[], skip: readonly string[]): boolean {
+  return factors.every(
+    ({ name, result }) =>
+      result === 'pass' || result === 'not-applicable' || (result === 'skip' && skip.includes(name)),
+  )
+}

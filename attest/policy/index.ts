@@ -1,0 +1,3 @@
+export * from './factors.ts'
+export * from './policy.ts'
+export * from './presets.ts'

@@ -1,0 +1,2 @@
+export * from './collateral.ts'
+export * from './tee.ts'

@@ -1,0 +1,156 @@
+/** The simulated TEE: quotes and collateral under a root that this installation made for itself. */
+
+import { createHash, type KeyObject, randomUUID } from 'node:crypto'
+import { chmod, link, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { concat, utf8 } from '../bytes.ts'
+import { ChrysalisError } from '../errors.ts'
+import type { Tee } from '../evidence/bundle.ts'
+import type { Collateral } from '../tdx/collateral.ts'
+import { COLLATERAL_LIFETIME, type CollateralSpec, makeCollateral } from './collateral.ts'
+import { decodePlatform, encodePlatform, makePlatform, newKey, type Platform } from './platform.ts'
+import { digest, makeQuote, QE, type QeSpec, type TdReport, tdReport } from './quote.ts'
+
+const PLATFORM_FILE = 'platform.json'
+const ROOT_FILE = 'root.der'
+
+export interface SimulatedTeeOptions {
+  /** Wall clock, ms. */
+  now: () => number
+  /** Version and configuration of what runs: MRTD and RTMR0-2 follow from it. */
+  software?: string
+  /** Texts whose digests are extended into RTMR3, in order: model digests, configuration. */
+  measured?: readonly string[]
+}
+
+/** What a test may change to make evidence that must be refused. */
+export interface Forgery {
+  report?: Partial<TdReport>
+  qe?: Partial<QeSpec>
+}
+
+/** A TEE for machines without one. It proves nothing about a machine: whoever can read its folder can forge. */
+export class SimulatedTee implements Tee {
+  readonly kind = 'simulated-tdx'
+  /** SHA-256 of the root certificate, hex: what a verifier's policy pins. */
+  readonly rootSha256: string
+  /** Keys and certificates, for tests that forge. */
+  readonly platform: Platform
+  readonly #now: () => number
+  readonly #report: TdReport
+  readonly #attestationKey: KeyObject = newKey()
+  #collateral: { value: Collateral; renewAt: number } | undefined
+
+  private constructor(platform: Platform, options: SimulatedTeeOptions) {
+    this.platform = platform
+    this.rootSha256 = rootDigest(platform.certificates.root)
+    this.#now = options.now
+    const report = tdReport(options.software ?? '')
+    this.#report = { ...report, rtmr: extended(report.rtmr, options.measured ?? []) }
+  }
+
+  /**
+   * Opens the simulated TEE of this folder, making its root, PCK chain and TCB signer on first use (folder 0700,
+   * key file 0600). Several processes may open one folder, also at once. Throws ERR_SIMULATED_TEE_FILE.
+   */
+  static async open(dir: string, options: SimulatedTeeOptions): Promise<SimulatedTee> {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await chmod(dir, 0o700)
+    const file = join(dir, PLATFORM_FILE)
+    const known = await readIfThere(file)
+    if (known === undefined) await publish(file, encodePlatform(makePlatform(options.now())))
+    const platform = decodePlatform(known ?? (await readFile(file, 'utf8')))
+    // The public half, for verifiers that must not read the keys. Written after the keys: a crash between is healed.
+    if ((await readIfThere(join(dir, ROOT_FILE))) === undefined) {
+      await publish(join(dir, ROOT_FILE), platform.certificates.root)
+    }
+    return new SimulatedTee(platform, options)
+  }
+
+  /** A simulated TEE in memory alone. */
+  static ephemeral(options: SimulatedTeeOptions): SimulatedTee {
+    return new SimulatedTee(makePlatform(options.now()), options)
+  }
+
+  async quote(reportData: Uint8Array, { report, qe }: Forgery = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return makeQuote({ ...this.#report, ...report }, reportData, {
+      platform: this.platform,
+      attestationKey: this.#attestationKey,
+      qe: { ...QE, ...qe },
+    })
+  }
+
+  /** Collateral valid for 30 days, issued anew when two thirds of that are over. */
+  async collateral(): Promise<Collateral> {
+    const now = this.#now()
+    const kept = this.#collateral
+    // A clock that went back would make kept collateral "not yet valid".
+    if (kept !== undefined && now < kept.renewAt && now >= kept.renewAt - (COLLATERAL_LIFETIME * 2) / 3)
+      return kept.value
+    const value = this.issueCollateral({})
+    this.#collateral = { value, renewAt: now + (COLLATERAL_LIFETIME * 2) / 3 }
+    return value
+  }
+
+  /** Issues collateral with changes, for evidence that must be refused. */
+  issueCollateral(spec: Partial<CollateralSpec>): Collateral {
+    return makeCollateral(this.platform, { issuedAt: this.#now(), ...spec })
+  }
+}
+
+/**
+ * SHA-256 (hex) of the simulated root in this folder, from its public file. Throws ERR_SIMULATED_ROOT_MISSING where no
+ * simulated TEE was opened yet.
+ */
+export async function simulatedRoot(dir: string): Promise<string> {
+  try {
+    return rootDigest(await readFile(join(dir, ROOT_FILE)))
+  } catch {
+    throw new ChrysalisError(
+      'ERR_SIMULATED_ROOT_MISSING',
+      `there is no simulated TEE in ${dir}: start the worker or the gateway of this installation once, or name its folder`,
+    )
+  }
+}
+
+function rootDigest(certificate: Uint8Array): string {
+  return createHash('sha256').update(certificate).digest('hex')
+}
+
+/** RTMR' = SHA-384(RTMR || SHA-384(text)) for each text, on RTMR3. */
+function extended(rtmr: TdReport['rtmr'], texts: readonly string[]): TdReport['rtmr'] {
+  const last = texts.reduce<Uint8Array>(
+    (value, text) => digest('sha384', concat(value, digest('sha384', utf8(text)))),
+    rtmr[3],
+  )
+  return [rtmr[0], rtmr[1], rtmr[2], last]
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Writes a file whole (0600, synced) unless another process was first, whose file then stands. */
+async function publish(file: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${file}.${randomUUID()}`
+  const handle = await open(temporary, 'wx', 0o600)
+  try {
+    await handle.writeFile(content)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  try {
+    // link, unlike rename, fails when the name is taken.
+    await link(temporary, file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    await unlink(temporary)
+  }
+}

@@ -1,0 +1,92 @@
+/** Collateral: what Intel (or the simulated TEE) signs about platforms, in the nine-key shape that tools exchange. */
+
+import { z } from 'zod'
+import { fromHex, utf8 } from '../bytes.ts'
+import {
+  type Certificate,
+  type Crl,
+  MAX_CHAIN,
+  MAX_CRL,
+  parseChain,
+  parseCrl,
+  verifyP256,
+  X509Error,
+} from '../x509/index.ts'
+import { type Identity, parseQeIdentity, parseTcbInfo, type TcbInfo } from './tcb.ts'
+
+const MAX_JSON = 64 * 1024
+const chain = z.string().max(MAX_CHAIN)
+const crl = z.string().max(2 * MAX_CRL)
+const signature = z.string().regex(/^[0-9a-f]{128}$/)
+
+/** The shape alone; hex is lower-case, JSON documents are the exact signed text. */
+export const collateralSchema = z.strictObject({
+  pck_crl_issuer_chain: chain,
+  root_ca_crl: crl,
+  pck_crl: crl,
+  tcb_info_issuer_chain: chain,
+  tcb_info: z.string().max(MAX_JSON),
+  tcb_info_signature: signature,
+  qe_identity_issuer_chain: chain,
+  qe_identity: z.string().max(MAX_JSON),
+  qe_identity_signature: signature,
+  // Other tools let this replace the quote's own chain; here the quote's chain alone counts, so both must agree.
+  pck_certificate_chain: chain.optional(),
+})
+
+export type Collateral = z.infer<typeof collateralSchema>
+
+export interface ParsedCollateral {
+  pckCrlChain: Certificate[]
+  rootCrl: Crl
+  pckCrl: Crl
+  tcbChain: Certificate[]
+  tcbInfo: TcbInfo
+  qeChain: Certificate[]
+  qeIdentity: Identity
+}
+
+/** Parses every part. Throws X509Error or QuoteError; no signature is checked here. */
+export function parseCollateral(collateral: Collateral): ParsedCollateral {
+  return {
+    pckCrlChain: parseChain(collateral.pck_crl_issuer_chain),
+    rootCrl: parseCrl(hexBytes(collateral.root_ca_crl, 'root_ca_crl')),
+    pckCrl: parseCrl(hexBytes(collateral.pck_crl, 'pck_crl')),
+    tcbChain: parseChain(collateral.tcb_info_issuer_chain),
+    tcbInfo: parseTcbInfo(collateral.tcb_info),
+    qeChain: parseChain(collateral.qe_identity_issuer_chain),
+    qeIdentity: parseQeIdentity(collateral.qe_identity),
+  }
+}
+
+/** Checks the signatures over the exact text of both documents. Throws X509Error. */
+export async function checkDocuments(collateral: Collateral, parsed: ParsedCollateral): Promise<void> {
+  const documents = [
+    {
+      name: 'TCB info',
+      text: collateral.tcb_info,
+      by: collateral.tcb_info_signature,
+      chain: parsed.tcbChain,
+    },
+    {
+      name: 'QE identity',
+      text: collateral.qe_identity,
+      by: collateral.qe_identity_signature,
+      chain: parsed.qeChain,
+    },
+  ]
+  for (const { name, text, by, chain: signers } of documents) {
+    const [signer] = signers
+    if (signer === undefined || !(await verifyP256(signer.publicKey, fromHex(by), utf8(text)))) {
+      throw new X509Error(`${name}: the signature does not verify`)
+    }
+  }
+}
+
+function hexBytes(text: string, name: string): Uint8Array {
+  try {
+    return fromHex(text)
+  } catch {
+    throw new X509Error(`collateral: ${name} is not lower-case hexadecimal`)
+  }
+}

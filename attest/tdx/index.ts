@@ -1,0 +1,5 @@
+export * from './collateral.ts'
+export * from './pck.ts'
+export * from './quote.ts'
+export * from './tcb.ts'
+export * from './verify.ts'

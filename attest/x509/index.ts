@@ -1,0 +1,5 @@
+export * from './certificate.ts'
+export * from './crl.ts'
+export * from './der.ts'
+export * from './p256.ts'
+export * from './pem.ts'

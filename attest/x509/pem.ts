@@ -1,0 +1,58 @@
+/** PEM certificate chains, canonical only: what is not exactly what we would write is refused. */
+
+import { base64 } from '@scure/base'
+import { fromUtf8 } from '../bytes.ts'
+import { type Certificate, parseCertificate } from './certificate.ts'
+import { X509Error } from './der.ts'
+
+const BEGIN = '-----BEGIN CERTIFICATE-----\n'
+const END = '\n-----END CERTIFICATE-----'
+
+/** The largest chain that is looked at, in characters, and the most certificates in it. */
+export const MAX_CHAIN = 16 * 1024
+const MAX_CERTIFICATES = 4
+
+/** Writes certificates (DER) as PEM, 64 columns, each ended by a newline. */
+export function encodePem(certificates: readonly Uint8Array[]): string {
+  return certificates
+    .map((bytes) => `${BEGIN}${(base64.encode(bytes).match(/.{1,64}/g) ?? []).join('\n')}${END}\n`)
+    .join('')
+}
+
+/**
+ * Parses a chain, leaf first. The text must be the canonical encoding of its certificates; of the last newline and,
+ * as Intel's quotes have it, one NUL after it, both, one or none may stand there. Throws X509Error.
+ */
+export function parseChain(text: string): Certificate[] {
+  if (text.length > MAX_CHAIN) throw new X509Error(`certificate chain: more than ${MAX_CHAIN} characters`)
+  const trimmed = text.endsWith('\n\0') ? text.slice(0, -1) : text.endsWith('\n') ? text : `${text}\n`
+  const ders: Uint8Array[] = []
+  let at = 0
+  while (at < trimmed.length) {
+    const end = trimmed.indexOf(END, at)
+    if (!trimmed.startsWith(BEGIN, at) || end < 0) throw new X509Error('certificate chain: not canonical PEM')
+    if (ders.length === MAX_CERTIFICATES) throw new X509Error('certificate chain: too many certificates')
+    ders.push(decodeBody(trimmed.slice(at + BEGIN.length, end)))
+    at = end + END.length + 1
+  }
+  if (encodePem(ders) !== trimmed) throw new X509Error('certificate chain: not canonical PEM')
+  return ders.map(parseCertificate)
+}
+
+/** As parseChain, from bytes (UTF-8). */
+export function parseChainBytes(bytes: Uint8Array): Certificate[] {
+  try {
+    return parseChain(fromUtf8(bytes))
+  } catch (error) {
+    if (error instanceof X509Error) throw error
+    throw new X509Error('certificate chain: not a text')
+  }
+}
+
+function decodeBody(body: string): Uint8Array {
+  try {
+    return base64.decode(body.replaceAll('\n', ''))
+  } catch {
+    throw new X509Error('certificate chain: not base64')
+  }
+}
