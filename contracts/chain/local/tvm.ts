@@ -1,0 +1,321 @@
+/**
+ * A TON network of one process: the real TVM and transaction executor (the emulator inside @ton/sandbox) over a table
+ * of accounts. Work happens in batches: one outer message and everything that follows from it either becomes the new
+ * state as a whole or leaves no trace.
+ */
+
+import {
+  Address,
+  beginCell,
+  Cell,
+  type CommonMessageInfoInternal,
+  loadMessage,
+  loadShardAccount,
+  loadTransaction,
+  type Message,
+  parseTuple,
+  storeMessage,
+  storeShardAccount,
+  type Transaction,
+  type TupleItem,
+  TupleReader,
+} from '@ton/core'
+import { createEmptyShardAccount, defaultConfig, Executor } from '@ton/sandbox'
+import { ContractsError } from '../../errors.ts'
+import { type NetworkPrices, networkConfig, PRICES_2026_06 } from '../prices.ts'
+import { type AccountSnapshot, LOCAL_GLOBAL_ID } from '../types.ts'
+
+/** Everything that has to survive a restart. Accounts are base64 BoCs of ShardAccount, keyed by raw address. */
+export interface TvmState {
+  accounts: Map<string, string>
+  lt: bigint
+  /** Unix seconds of the newest transaction: time never runs backwards. */
+  time: number
+  /** Nanotons not given out yet. */
+  faucet: bigint
+  /** Nanotons paid to the network as fees. */
+  burned: bigint
+}
+
+export interface TvmOptions {
+  prices?: NetworkPrices
+  globalId?: number
+}
+
+/** Nanotons that the local chain starts with: a thousand million TON. */
+export const GENESIS_SUPPLY = 1_000_000_000n * 1_000_000_000n
+
+/** Where gifts of the faucet come from: an address without key or code. */
+export const FAUCET_ADDRESS = new Address(0, Buffer.alloc(32, 0xfa))
+
+const MAX_TRANSACTIONS_PER_BATCH = 2000
+const LT_STEP = 1_000_000n
+
+/** A fresh state: everything still in the faucet. */
+export function genesis(): TvmState {
+  return { accounts: new Map(), lt: 0n, time: 0, faucet: GENESIS_SUPPLY, burned: 0n }
+}
+
+/** A wallet's or contract's transaction as the tests look at it. */
+export interface ChainTransaction {
+  account: Address
+  transaction: Transaction
+  success: boolean
+  /** Exit code of the compute phase, undefined when it was skipped. */
+  exitCode: number | undefined
+  actionCode: number | undefined
+  gasUsed: bigint
+}
+
+export class LocalTvm {
+  private readonly executor: Executor
+  private readonly config: string
+  private state: TvmState
+
+  private constructor(executor: Executor, config: string, state: TvmState) {
+    this.executor = executor
+    this.config = config
+    this.state = state
+  }
+
+  static async create(state: TvmState, options: TvmOptions = {}): Promise<LocalTvm> {
+    const config = networkConfig(
+      defaultConfig,
+      options.prices ?? PRICES_2026_06,
+      options.globalId ?? LOCAL_GLOBAL_ID,
+    )
+    return new LocalTvm(await Executor.create(), config, state)
+  }
+
+  /** The present state; a batch replaces it, it is never changed in place. */
+  get current(): TvmState {
+    return this.state
+  }
+
+  account(address: Address): AccountSnapshot {
+    const boc = this.state.accounts.get(address.toRawString())
+    const shard = boc === undefined ? undefined : loadShardAccount(Cell.fromBase64(boc).beginParse())
+    if (!shard?.account) {
+      return { state: 'none', balance: 0n, code: null, data: null, lastLt: shard?.lastTransactionLt ?? 0n }
+    }
+    const { state, balance } = shard.account.storage
+    const active = state.type === 'active' ? state.state : undefined
+    return {
+      state: state.type,
+      balance: balance.coins,
+      code: active?.code ?? null,
+      data: active?.data ?? null,
+      lastLt: shard.lastTransactionLt,
+    }
+  }
+
+  /** Runs a get method at time `now` (Unix seconds). */
+  async get(address: Address, method: string | number, args: TupleItem[], now: number): Promise<TupleReader> {
+    const account = this.account(address)
+    if (!account.code || !account.data) {
+      throw new ContractsError('ERR_CHAIN_GET_METHOD', `${address.toString()} has no code to run`)
+    }
+    const { output } = await this.executor.runGetMethod({
+      code: account.code,
+      data: account.data,
+      methodId: typeof method === 'number' ? method : methodId(method),
+      stack: args,
+      config: this.config,
+      verbosity: 'short',
+      address,
+      unixTime: now,
+      balance: account.balance,
+      randomSeed: Buffer.alloc(32),
+      gasLimit: 1_000_000n,
+      debugEnabled: false,
+    })
+    if (!output.success)
+      throw new ContractsError('ERR_CHAIN_GET_METHOD', `get method failed: ${output.error}`)
+    if (output.vm_exit_code !== 0 && output.vm_exit_code !== 1) {
+      throw new ContractsError('ERR_CHAIN_GET_METHOD', `get method exited with ${output.vm_exit_code}`)
+    }
+    return new TupleReader(parseTuple(Cell.fromBase64(output.stack)))
+  }
+
+  /**
+   * Runs one external message and all that follows from it.
+   * @returns the next state, not yet in force: hand it to {@link commit} once it is durable
+   * @throws ContractsError ERR_CHAIN_REJECTED when the message is malformed or the account does not accept it
+   */
+  async external(
+    boc: Uint8Array,
+    now: number,
+  ): Promise<{ next: TvmState; transactions: ChainTransaction[] }> {
+    const message = parseExternal(boc)
+    return this.batch(message, { ...this.state, accounts: new Map(this.state.accounts) }, now)
+  }
+
+  /** A gift of the faucet: a plain, unbounceable transfer of `amount` nanotons. */
+  async gift(
+    to: Address,
+    amount: bigint,
+    now: number,
+  ): Promise<{ next: TvmState; transactions: ChainTransaction[] }> {
+    if (amount <= 0n || amount > this.state.faucet) {
+      throw new ContractsError('ERR_CHAIN_FAUCET', `the faucet holds ${this.state.faucet} nanotons`)
+    }
+    const draft = { ...this.state, accounts: new Map(this.state.accounts) }
+    draft.faucet -= amount
+    return this.batch(internalMessage(FAUCET_ADDRESS, to, amount, draft.lt, now), draft, now)
+  }
+
+  /** Puts a computed state in force. */
+  commit(next: TvmState): void {
+    this.state = next
+  }
+
+  private async batch(first: Message, draft: TvmState, now: number) {
+    const transactions: ChainTransaction[] = []
+    const touched = new Set<string>()
+    draft.time = Math.max(now, draft.time)
+    const queue = [first]
+    for (let message = queue.shift(); message; message = queue.shift()) {
+      if (message.info.type === 'external-out') continue
+      if (transactions.length >= MAX_TRANSACTIONS_PER_BATCH) {
+        throw new ContractsError('ERR_CHAIN_REJECTED', 'the message sets off too many transactions')
+      }
+      const done = await this.transaction(message, message.info.dest, draft)
+      transactions.push(done)
+      touched.add(message.info.dest.toRawString())
+      queue.push(...done.transaction.outMessages.values())
+    }
+    assertConserved(this.state, draft, touched)
+    return { next: draft, transactions }
+  }
+
+  private async transaction(message: Message, account: Address, draft: TvmState): Promise<ChainTransaction> {
+    draft.lt += LT_STEP
+    const key = account.toRawString()
+    const emulation = await this.executor.runTransaction({
+      config: this.config,
+      libs: null,
+      verbosity: 'short',
+      shardAccount: draft.accounts.get(key) ?? emptyAccount(account),
+      now: draft.time,
+      lt: draft.lt,
+      randomSeed: Buffer.alloc(32),
+      ignoreChksig: false,
+      debugEnabled: false,
+      message: beginCell().store(storeMessage(message)).endCell(),
+    })
+    const { result } = emulation
+    if (!result.success) {
+      const exit = result.vmResults ? ` (exit code ${result.vmResults.vmExitCode})` : ''
+      throw new ContractsError('ERR_CHAIN_REJECTED', `the account did not accept the message${exit}`)
+    }
+    draft.accounts.set(key, result.shardAccount)
+    const transaction = loadTransaction(Cell.fromBase64(result.transaction).beginParse())
+    draft.lt = maxLt(draft.lt, transaction)
+    draft.burned += feesOf(transaction)
+    return describe(account, transaction)
+  }
+}
+
+function parseExternal(boc: Uint8Array): Message {
+  let message: Message
+  try {
+    message = loadMessage(
+      Cell.fromBoc(Buffer.from(boc))[0]?.beginParse() ?? beginCell().endCell().beginParse(),
+    )
+  } catch (cause) {
+    throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: not a message', { cause })
+  }
+  if (message.info.type !== 'external-in') {
+    throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: only external messages come from outside')
+  }
+  return message
+}
+
+function methodId(name: string): number {
+  let crc = 0
+  for (const byte of Buffer.from(name)) {
+    crc ^= byte << 8
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
+    crc &= 0xffff
+  }
+  return crc | 0x10000
+}
+
+function emptyAccount(address: Address): string {
+  const cell = beginCell()
+    .store(storeShardAccount(createEmptyShardAccount(address)))
+    .endCell()
+  return cell.toBoc().toString('base64')
+}
+
+function internalMessage(src: Address, dest: Address, coins: bigint, lt: bigint, now: number): Message {
+  const info: CommonMessageInfoInternal = {
+    type: 'internal',
+    ihrDisabled: true,
+    bounce: false,
+    bounced: false,
+    src,
+    dest,
+    value: { coins },
+    ihrFee: 0n,
+    forwardFee: 0n,
+    createdLt: lt,
+    createdAt: now,
+  }
+  return { info, body: Cell.EMPTY, init: null }
+}
+
+/** Messages get logical times after their transaction's; the next transaction has to come after them. */
+function maxLt(lt: bigint, transaction: Transaction): bigint {
+  const last = transaction.lt + BigInt(transaction.outMessagesCount)
+  return last > lt ? last : lt
+}
+
+function feesOf(transaction: Transaction): bigint {
+  let fees = transaction.totalFees.coins
+  for (const message of transaction.outMessages.values()) {
+    // A message's forward fee leaves its sender and reaches no account: the network keeps it.
+    if (message.info.type === 'internal') fees += message.info.forwardFee + message.info.ihrFee
+  }
+  return fees
+}
+
+function describe(account: Address, transaction: Transaction): ChainTransaction {
+  const { description } = transaction
+  if (description.type !== 'generic') {
+    throw new ContractsError('ERR_CHAIN_INTERNAL', `unexpected transaction of type ${description.type}`)
+  }
+  const compute = description.computePhase.type === 'vm' ? description.computePhase : undefined
+  return {
+    account,
+    transaction,
+    success: compute?.success === true && description.actionPhase?.success === true,
+    exitCode: compute?.exitCode,
+    actionCode: description.actionPhase?.resultCode,
+    gasUsed: compute?.gasUsed ?? 0n,
+  }
+}
+
+function balanceOf(boc: string | undefined): bigint {
+  if (boc === undefined) return 0n
+  return loadShardAccount(Cell.fromBase64(boc).beginParse()).account?.storage.balance.coins ?? 0n
+}
+
+/**
+ * Sum of all balances, fees and the faucet: equal to {@link GENESIS_SUPPLY} at all times.
+ * @returns nanotons
+ */
+export function totalSupply(state: TvmState): bigint {
+  let sum = state.faucet + state.burned
+  for (const boc of state.accounts.values()) sum += balanceOf(boc)
+  return sum
+}
+
+function assertConserved(before: TvmState, after: TvmState, touched: Set<string>): void {
+  let difference = after.faucet - before.faucet + after.burned - before.burned
+  for (const key of touched) {
+    difference += balanceOf(after.accounts.get(key)) - balanceOf(before.accounts.get(key))
+  }
+  if (difference === 0n) return
+  throw new ContractsError('ERR_CHAIN_INTERNAL', `nanotons are not conserved: off by ${difference}`)
+}

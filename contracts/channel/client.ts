@@ -1,0 +1,268 @@
+import type { Address, MessageRelaxed } from '@ton/core'
+import type { Chain } from '../chain/types.ts'
+import { ContractsError } from '../errors.ts'
+import { checkVoucherKey } from '../voucher/keys.ts'
+import { type ReleaseTerms, verifyRelease, verifyVoucher } from '../voucher/voucher.ts'
+import { defaultPause, type WaitOptions, type Wallet } from '../wallet/wallet.ts'
+import { Channel } from './channel.ts'
+import { CHANNEL_CODE_HASH } from './code.ts'
+import { type ChannelParams, type ChannelState, channelAddress, parseChannelData } from './params.ts'
+
+/** What the payee asks of a channel before it extends credit. */
+export interface ChannelExpectations {
+  /** The channel has to pay this address… */
+  payee?: Address
+  /** …and be released by this key (32 bytes). */
+  payeeKey?: Uint8Array
+  /** Shortest challenge period that leaves time to settle after StartClose, in seconds. Default one hour. */
+  minChallengeSeconds?: number
+}
+
+/** A channel that passed {@link checkChannel}. Amounts are nanotons. */
+export interface CheckedChannel extends ChannelState {
+  address: Address
+  /** deposited - settled: the most that vouchers can still bring. */
+  credit: bigint
+}
+
+/** One hour: enough to settle after an outage. */
+export const MIN_CHALLENGE_SECONDS = 3600
+/** Thirty days. */
+export const MAX_CHALLENGE_SECONDS = 2_592_000
+
+const LOOKS = 30
+
+/**
+ * Reads a channel. The address is recomputed from code and parameters, never taken from anyone, so that what is read
+ * is this contract or nothing.
+ * @returns undefined when there is no such contract (not opened yet, or destroyed)
+ */
+export async function readChannel(params: ChannelParams, chain: Chain): Promise<ChannelState | undefined> {
+  const account = await chain.account(channelAddress(params))
+  if (account.state !== 'active' || !account.code || !account.data) return undefined
+  if (account.code.hash().toString('hex') !== CHANNEL_CODE_HASH) {
+    throw new ContractsError('ERR_CHANNEL_CODE', 'the contract at the channel address has other code')
+  }
+  const { deposited, settled, closeAt } = parseChannelData(account.data)
+  const backed = account.balance >= deposited - settled
+  if (!backed)
+    throw new ContractsError('ERR_CHANNEL_RENT', 'unpaid rent has eaten into the deposit; top it up')
+  return { deposited, settled, closeAt }
+}
+
+function requireParams(params: ChannelParams, expected: ChannelExpectations): void {
+  const refuse = (message: string): never => {
+    throw new ContractsError('ERR_CHANNEL_REFUSED', message)
+  }
+  if (expected.payee && !params.payee.equals(expected.payee))
+    refuse('payee: the channel pays another address')
+  if (expected.payeeKey && !Buffer.from(params.payeeKey).equals(expected.payeeKey)) {
+    refuse('payeeKey: the channel names another key')
+  }
+  const shortest = expected.minChallengeSeconds ?? MIN_CHALLENGE_SECONDS
+  if (params.challengeSeconds < shortest || params.challengeSeconds > MAX_CHALLENGE_SECONDS) {
+    refuse(`challengeSeconds: from ${shortest} to ${MAX_CHALLENGE_SECONDS}`)
+  }
+  checkVoucherKey(params.voucherKey)
+  checkVoucherKey(params.payeeKey)
+}
+
+/**
+ * Checks a channel as a payee must before it gives credit against it: keys without traps, the right payee, a challenge
+ * period long enough, the contract there with the committed code, backed, and not closing.
+ * @throws ContractsError ERR_CHANNEL_REFUSED, ERR_CHANNEL_ABSENT, ERR_CHANNEL_CLOSING, ERR_KEY_UNSAFE,
+ * ERR_CHANNEL_CODE, ERR_CHANNEL_RENT
+ */
+export async function checkChannel(
+  params: ChannelParams,
+  chain: Chain,
+  expected: ChannelExpectations = {},
+): Promise<CheckedChannel> {
+  requireParams(params, expected)
+  const state = await readChannel(params, chain)
+  if (!state) throw new ContractsError('ERR_CHANNEL_ABSENT', 'there is no channel with these parameters')
+  if (state.closeAt !== 0) {
+    throw new ContractsError('ERR_CHANNEL_CLOSING', 'the channel is closing: settle, and give no more credit')
+  }
+  return { ...state, address: channelAddress(params), credit: state.deposited - state.settled }
+}
+
+/**
+ * The verbs of a channel. Each looks at the chain first, sends, and believes nothing until it has read the effect back.
+ * All but `topUp` may be repeated safely: done once, they do nothing more.
+ */
+export class ChannelClient {
+  readonly channel: Channel
+  private readonly chain: Chain
+  private readonly wait: WaitOptions
+
+  constructor(options: { chain: Chain; params: ChannelParams } & WaitOptions) {
+    this.channel = new Channel(options.params)
+    this.chain = options.chain
+    this.wait = options.pause ? { pause: options.pause } : {}
+  }
+
+  /** See {@link checkChannel}. */
+  static check(params: ChannelParams, chain: Chain, expected?: ChannelExpectations): Promise<CheckedChannel> {
+    return checkChannel(params, chain, expected)
+  }
+
+  get address(): Address {
+    return this.channel.address
+  }
+
+  /** See {@link readChannel}. */
+  state(): Promise<ChannelState | undefined> {
+    return readChannel(this.channel.params, this.chain)
+  }
+
+  /** Deploys the channel with a first deposit of `amount` nanotons; `wallet` pays, and need not be the payer's. */
+  async open(wallet: Wallet, amount: bigint): Promise<ChannelState> {
+    const before = await this.state()
+    if (before && before.deposited >= amount) return before
+    if (before && before.deposited > 0n) {
+      throw new ContractsError('ERR_CHANNEL_EXISTS', 'the channel is open with a smaller deposit; top it up')
+    }
+    if ((await this.chain.now()) > this.channel.params.openUntil) {
+      throw new ContractsError(
+        'ERR_CHANNEL_OPEN_EXPIRED',
+        'openUntil has passed; open a channel with a new salt',
+      )
+    }
+    return this.present(wallet, this.channel.deploy(amount), (state) => state.deposited >= amount)
+  }
+
+  /** Raises the deposit by `amount` nanotons. Not to be repeated without a look at the state. */
+  async topUp(wallet: Wallet, amount: bigint): Promise<ChannelState> {
+    const before = await this.require()
+    if (before.closeAt !== 0) throw closing()
+    const wanted = before.deposited + amount
+    return this.present(wallet, this.channel.topUp(amount), (state) => state.deposited >= wanted)
+  }
+
+  /**
+   * Takes `amount` nanotons in all under a voucher for `ceiling`; `wallet` is the payee's.
+   * @throws ContractsError before anything is sent when the contract would refuse
+   */
+  async settle(
+    wallet: Wallet,
+    amount: bigint,
+    ceiling: bigint,
+    signature: Uint8Array,
+  ): Promise<ChannelState> {
+    const { params, address } = this.channel
+    requireSender(wallet, params.payee, 'payee')
+    const before = await this.require()
+    if (before.settled === amount) return before
+    if (amount < before.settled) {
+      throw new ContractsError(
+        'ERR_CHANNEL_NOT_ABOVE_SETTLED',
+        `amount: ${before.settled} is settled already`,
+      )
+    }
+    if (amount > ceiling) throw new ContractsError('ERR_CHANNEL_ABOVE_CEILING', 'amount: above the voucher')
+    if (amount > before.deposited)
+      throw new ContractsError('ERR_CHANNEL_ABOVE_DEPOSIT', 'amount: above the deposit')
+    const terms = { globalId: this.chain.globalId, channel: address, ceiling }
+    if (!verifyVoucher(params.voucherKey, terms, signature)) {
+      throw new ContractsError(
+        'ERR_CHANNEL_BAD_SIGNATURE',
+        'voucher: the signature is not of the voucher key',
+      )
+    }
+    const message = this.channel.settle(amount, ceiling, signature)
+    return this.present(wallet, message, (state) => state.settled >= amount)
+  }
+
+  /** Starts the challenge period; `wallet` is the payer's. */
+  async startClose(wallet: Wallet): Promise<ChannelState> {
+    requireSender(wallet, this.channel.params.payer, 'payer')
+    const before = await this.require()
+    if (before.closeAt !== 0) return before
+    return this.present(wallet, this.channel.startClose(), (state) => state.closeAt !== 0)
+  }
+
+  /** Ends a channel whose challenge period is over; anyone may. Resolves when the contract is gone. */
+  async finishClose(wallet: Wallet): Promise<void> {
+    const before = await this.state()
+    if (!before) return
+    if (before.closeAt === 0) throw new ContractsError('ERR_CHANNEL_NOT_CLOSING', 'start closing first')
+    const now = await this.chain.now()
+    if (now < before.closeAt) {
+      throw new ContractsError(
+        'ERR_CHANNEL_TOO_EARLY',
+        `the challenge period has ${before.closeAt - now} s to go`,
+      )
+    }
+    await this.effect(wallet, this.channel.finishClose(), (state) => state === undefined)
+  }
+
+  /**
+   * Closes at once under the payee's release of `amount` nanotons in all; `wallet` is the payer's. Before openUntil an
+   * empty contract stays behind, which any payer's FinishClose removes later.
+   * @returns the empty contract's state, or undefined when the contract is gone
+   */
+  async coopClose(wallet: Wallet, amount: bigint, release: Uint8Array): Promise<ChannelState | undefined> {
+    const { params, address } = this.channel
+    requireSender(wallet, params.payer, 'payer')
+    const before = await this.state()
+    if (!before) return undefined
+    if (amount < before.settled) {
+      throw new ContractsError(
+        'ERR_CHANNEL_NOT_ABOVE_SETTLED',
+        `amount: ${before.settled} is settled already`,
+      )
+    }
+    if (amount > before.deposited)
+      throw new ContractsError('ERR_CHANNEL_ABOVE_DEPOSIT', 'amount: above the deposit')
+    const terms: ReleaseTerms = { globalId: this.chain.globalId, channel: address, amount }
+    if (!verifyRelease(params.payeeKey, terms, release)) {
+      throw new ContractsError('ERR_CHANNEL_BAD_SIGNATURE', 'release: the signature is not of the payee key')
+    }
+    const message = this.channel.coopClose(amount, release)
+    return this.effect(wallet, message, (state) => state === undefined || isTombstone(state))
+  }
+
+  private async require(): Promise<ChannelState> {
+    const state = await this.state()
+    if (!state) throw new ContractsError('ERR_CHANNEL_ABSENT', 'there is no channel with these parameters')
+    return state
+  }
+
+  private async present(wallet: Wallet, message: MessageRelaxed, done: (state: ChannelState) => boolean) {
+    const state = await this.effect(wallet, message, (seen) => seen !== undefined && done(seen))
+    if (!state) throw new ContractsError('ERR_CHANNEL_ABSENT', 'the channel was closed meanwhile')
+    return state
+  }
+
+  private async effect(
+    wallet: Wallet,
+    message: MessageRelaxed,
+    done: (state: ChannelState | undefined) => boolean,
+  ): Promise<ChannelState | undefined> {
+    await wallet.send(this.chain, [message], this.wait)
+    for (let look = 0; look < (this.chain.instant === true ? 1 : LOOKS); look++) {
+      if (look > 0) await (this.wait.pause ?? defaultPause)()
+      const state = await this.state()
+      if (done(state)) return state
+    }
+    throw new ContractsError(
+      'ERR_CHANNEL_UNCONFIRMED',
+      'the message was sent, but the channel does not show its effect; look at the state before trying again',
+    )
+  }
+}
+
+/** What a cooperative close before openUntil leaves: closing, with nothing in it. */
+export function isTombstone(state: ChannelState): boolean {
+  return state.closeAt !== 0 && state.deposited === state.settled
+}
+
+function closing(): ContractsError {
+  return new ContractsError('ERR_CHANNEL_CLOSING', 'the channel is closing and takes no more deposits')
+}
+
+function requireSender(wallet: Wallet, address: Address, role: string): void {
+  if (wallet.address.equals(address)) return
+  throw new ContractsError('ERR_CHANNEL_WRONG_WALLET', `wallet: only the ${role} of the channel may do this`)
+}

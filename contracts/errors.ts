@@ -1,0 +1,41 @@
+/**
+ * The error family of the TON side. `code` is stable and is the API: match on it, never on the message. Messages
+ * name the field, what is wrong with it and the cure; they never hold keys.
+ */
+export class ContractsError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/** Exit codes of the channel contract (contracts/channel/channel.tolk), by name. */
+export const CHANNEL_EXIT = {
+  NOT_PAYEE: 201,
+  NOT_PAYER: 202,
+  NOT_ABOVE_SETTLED: 203,
+  ABOVE_CEILING: 204,
+  ABOVE_DEPOSIT: 205,
+  BAD_SIGNATURE: 206,
+  LOW_VALUE: 207,
+  CLOSING: 208,
+  NOT_CLOSING: 209,
+  TOO_EARLY: 210,
+  OPEN_EXPIRED: 211,
+  RENT_DUE: 212,
+  ZERO_AMOUNT: 213,
+  UNKNOWN_OP: 0xffff,
+} as const
+
+export type ChannelExitName = keyof typeof CHANNEL_EXIT
+
+/** The name of an exit code of the channel contract, or undefined for one of the TVM itself. */
+export function channelExitName(exitCode: number): ChannelExitName | undefined {
+  for (const [name, code] of Object.entries(CHANNEL_EXIT)) {
+    if (code === exitCode) return name as ChannelExitName
+  }
+  return undefined
+}

@@ -1,0 +1,48 @@
+/** The TON side of Chrysalis: payment channel, vouchers, wallet, chain. See README.md. */
+
+export { connectLocalChain, type LocalChain } from './chain/local/client.ts'
+export { type AccountSnapshot, type Chain, LOCAL_GLOBAL_ID } from './chain/types.ts'
+export { Channel } from './channel/channel.ts'
+export {
+  ChannelClient,
+  type ChannelExpectations,
+  type CheckedChannel,
+  checkChannel,
+  isTombstone,
+  MAX_CHALLENGE_SECONDS,
+  MIN_CHALLENGE_SECONDS,
+  readChannel,
+} from './channel/client.ts'
+export { CHANNEL_CODE_HASH, channelCode } from './channel/code.ts'
+export { ATTACH, OP, RENT_RESERVE } from './channel/messages.ts'
+export {
+  type ChannelParams,
+  type ChannelParamsJson,
+  type ChannelState,
+  channelAddress,
+  channelInit,
+  channelParamsFromJson,
+  channelParamsSchema,
+  channelParamsToJson,
+  parseChannelData,
+} from './channel/params.ts'
+export { CHANNEL_EXIT, type ChannelExitName, ContractsError, channelExitName } from './errors.ts'
+export {
+  checkVoucherKey,
+  generateKey,
+  privateKeyFromSeed,
+  publicKeyObject,
+  rawPublicKey,
+  seedOf,
+} from './voucher/keys.ts'
+export {
+  type ReleaseTerms,
+  releaseHash,
+  signRelease,
+  signVoucher,
+  type VoucherTerms,
+  verifyRelease,
+  verifyVoucher,
+  voucherHash,
+} from './voucher/voucher.ts'
+export { type WaitOptions, Wallet } from './wallet/wallet.ts'
