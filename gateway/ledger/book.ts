@@ -1,0 +1,190 @@
+import { LedgerError } from './errors.ts'
+import type { ApiKey, ChannelRecord, ChargeRequest, OpenReservation, ReserveRequest } from './types.ts'
+import type { ExpectedTotals, Opening } from './wire.ts'
+
+const DAY = 86_400_000
+
+/** Start of the UTC day of a time in ms. */
+export const dayOf = (time: number): number => time - (time % DAY)
+
+/** A reservation on its way: only an `open` one, whose commit is acknowledged, can be charged or released. */
+export interface BookReservation extends OpenReservation {
+  phase: 'reserving' | 'open' | 'ending'
+}
+
+/** A channel in memory. `charged` and `reserved` run ahead of the file by the batch that is being written. */
+export type BookChannel = Omit<ChannelRecord, 'params' | 'address'>
+
+/**
+ * The ledger's sums in memory: every decision is taken here, in one thread and without waiting, which makes each
+ * channel linearizable. Nothing is acknowledged before the file holds it, and a failed write ends the process, so
+ * the book can never run on with something that the file does not know.
+ */
+export class Book {
+  readonly channels = new Map<string, BookChannel>()
+  readonly #open = new Map<string, BookReservation>()
+  /** By key: charged and held for requests that began on `#day`. */
+  readonly #spent = new Map<string, bigint>()
+  #day: number
+
+  constructor(opening: Opening, dayStart: number) {
+    for (const channel of opening.channels) this.channels.set(channel.id, { ...channel })
+    for (const reservation of opening.open)
+      this.#open.set(reservation.requestId, { ...reservation, phase: 'open' })
+    for (const { key, total } of opening.dayTotals) this.#spent.set(key, total)
+    this.#day = dayStart
+  }
+
+  /** The channel, or `ERR_UNKNOWN_CHANNEL`. */
+  channel(id: string): BookChannel {
+    const channel = this.channels.get(id)
+    if (!channel) throw new LedgerError('ERR_UNKNOWN_CHANNEL', `channel ${id} is not in the ledger`)
+    return channel
+  }
+
+  openReservations(): BookReservation[] {
+    return [...this.#open.values()].filter((reservation) => reservation.phase === 'open')
+  }
+
+  /** The acknowledged reservation of a request, if it is neither charged nor released nor on its way there. */
+  find(requestId: string): BookReservation | undefined {
+    const reservation = this.#open.get(requestId)
+    return reservation?.phase === 'open' ? reservation : undefined
+  }
+
+  /** Takes a reservation if every rule allows it. Nothing changes when it throws. */
+  reserve(request: ReserveRequest, key: ApiKey, now: number): BookReservation {
+    const channel = this.channel(request.channel)
+    if (channel.role !== 'client' || key.channel !== channel.id) {
+      throw new LedgerError('ERR_UNKNOWN_CHANNEL', `API key ${key.id} does not draw on channel ${channel.id}`)
+    }
+    if (this.#open.has(request.requestId)) throw duplicate(request.requestId)
+    if (channel.state !== 'open') {
+      throw new LedgerError(
+        'ERR_CHANNEL_CLOSED',
+        `channel ${channel.id} is ${channel.state}: open a new channel`,
+      )
+    }
+    this.#startDay(now)
+    this.#checkKey(request, key, now)
+    const free = channel.deposited - channel.charged - channel.reserved
+    if (request.maxCharge > free) {
+      throw new LedgerError(
+        'ERR_INSUFFICIENT_FUNDS',
+        `channel ${channel.id} has ${free} nanotons free, and this request may cost ${request.maxCharge}: ` +
+          'top the channel up, or lower the most tokens that may be made',
+      )
+    }
+    const reservation: BookReservation = {
+      requestId: request.requestId,
+      channel: channel.id,
+      key: key.id,
+      worker: { id: request.worker.id, bootId: request.worker.bootId },
+      maxCharge: request.maxCharge,
+      maxWorkerCharge: request.maxWorkerCharge ?? request.maxCharge,
+      createdAt: now,
+      phase: 'reserving',
+    }
+    this.#open.set(request.requestId, reservation)
+    channel.reserved += request.maxCharge
+    this.#spend(reservation, request.maxCharge)
+    return reservation
+  }
+
+  /** The file refused the reservation: its request id was used before this process began. */
+  dropReservation(reservation: BookReservation): void {
+    this.#end(reservation, 0n)
+  }
+
+  /** Checks a charge against its reservation, and keeps any other outcome from it. */
+  beginCharge(reservation: BookReservation, request: ChargeRequest): void {
+    if (this.channel(request.workerChannel).role !== 'worker') {
+      throw new LedgerError(
+        'ERR_UNKNOWN_CHANNEL',
+        `channel ${request.workerChannel} is not a worker's channel`,
+      )
+    }
+    const over = (who: string, charge: bigint, most: bigint) =>
+      new LedgerError(
+        'ERR_OVERCHARGE',
+        `request ${request.requestId}: the ${who} charge of ${charge} nanotons passes the ${most} reserved for it`,
+      )
+    if (request.clientCharge > reservation.maxCharge) {
+      throw over('client', request.clientCharge, reservation.maxCharge)
+    }
+    if (request.workerCharge > reservation.maxWorkerCharge) {
+      throw over('worker', request.workerCharge, reservation.maxWorkerCharge)
+    }
+    reservation.phase = 'ending'
+  }
+
+  /** Turns the reservation into a charge; the batch that is being made writes it. */
+  applyCharge(reservation: BookReservation, request: ChargeRequest): void {
+    this.#end(reservation, request.clientCharge)
+    this.channel(reservation.channel).charged += request.clientCharge
+    this.channel(request.workerChannel).charged += request.workerCharge
+  }
+
+  beginRelease(reservation: BookReservation): void {
+    reservation.phase = 'ending'
+  }
+
+  applyRelease(reservation: BookReservation): void {
+    this.#end(reservation, 0n)
+  }
+
+  /** The sums that the file must come to when every batch so far is written. */
+  expect(channels: Iterable<string>): ExpectedTotals[] {
+    return [...new Set(channels)].map((id) => {
+      const { charged, reserved } = this.channel(id)
+      return { channel: id, charged, reserved }
+    })
+  }
+
+  #checkKey(request: ReserveRequest, key: ApiKey, now: number): void {
+    const { perRequest, perDay, expiresAt, models } = key.limits
+    if (key.revokedAt !== null) throw new LedgerError('ERR_KEY_REVOKED', `API key ${key.id} is revoked`)
+    if (expiresAt !== undefined && now >= expiresAt) {
+      throw new LedgerError('ERR_KEY_EXPIRED', `API key ${key.id} has expired`)
+    }
+    if (models && (request.model === undefined || !models.includes(request.model))) {
+      throw new LedgerError('ERR_KEY_MODEL', `API key ${key.id} may not use this model`)
+    }
+    if (perRequest !== undefined && request.maxCharge > perRequest) {
+      throw new LedgerError(
+        'ERR_KEY_REQUEST_LIMIT',
+        `this request may cost ${request.maxCharge} nanotons, and API key ${key.id} allows ${perRequest} a request`,
+      )
+    }
+    const spent = this.#spent.get(key.id) ?? 0n
+    if (perDay !== undefined && spent + request.maxCharge > perDay) {
+      throw new LedgerError(
+        'ERR_KEY_DAY_LIMIT',
+        `API key ${key.id} allows ${perDay} nanotons a day, ${spent} of them are spent or held, ` +
+          `and this request may cost ${request.maxCharge}`,
+      )
+    }
+  }
+
+  #end(reservation: BookReservation, charged: bigint): void {
+    this.#open.delete(reservation.requestId)
+    this.channel(reservation.channel).reserved -= reservation.maxCharge
+    this.#spend(reservation, charged - reservation.maxCharge)
+  }
+
+  #spend(reservation: BookReservation, amount: bigint): void {
+    if (dayOf(reservation.createdAt) < this.#day) return
+    this.#spent.set(reservation.key, (this.#spent.get(reservation.key) ?? 0n) + amount)
+  }
+
+  /** A clock that is set back over midnight stays on the later day, so that no day's limit starts twice. */
+  #startDay(now: number): void {
+    if (dayOf(now) <= this.#day) return
+    this.#day = dayOf(now)
+    this.#spent.clear()
+  }
+}
+
+export function duplicate(requestId: string): LedgerError {
+  return new LedgerError('ERR_DUPLICATE_REQUEST', `request id ${requestId} was used before: make a new one`)
+}

@@ -1,0 +1,68 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { toBase64Url } from '../../attest/bytes.ts'
+import type { ApiKey } from './types.ts'
+
+const SECRET = /^sk-chry-[A-Za-z0-9_-]{43}$/
+
+/** Makes the secret of a new API key: 256 random bits. */
+export function newKeySecret(): string {
+  return `sk-chry-${toBase64Url(randomBytes(32))}`
+}
+
+export const isKeySecret = (text: string): boolean => SECRET.test(text)
+
+/**
+ * What is stored and looked up instead of the secret. One plain SHA-256 is enough for 256 random bits: nobody can
+ * guess their way to them. A look-up by this hash tells by its time nothing of use about the secret.
+ */
+export function hashOfSecret(secret: string): string {
+  return createHash('sha256').update(secret, 'utf8').digest('hex')
+}
+
+/** A small cache of API keys by id and by hash, oldest out first, that never outlives a revocation. */
+export class KeyCache {
+  readonly #byHash = new Map<string, ApiKey>()
+  readonly #byId = new Map<string, ApiKey>()
+  readonly #revoked = new Set<string>()
+  readonly #size: number
+
+  constructor(size = 4096) {
+    this.#size = size
+  }
+
+  byHash(hash: string): ApiKey | undefined {
+    return this.#byHash.get(hash)
+  }
+
+  byId(id: string): ApiKey | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Keeps a key that the database gave, unless it was revoked since. */
+  put(key: ApiKey, hash?: string): void {
+    if (key.revokedAt !== null || this.#revoked.has(key.id)) return
+    keep(this.#byId, key.id, key, this.#size)
+    if (hash !== undefined) keep(this.#byHash, hash, key, this.#size)
+  }
+
+  /** From now on the key is refused, also by answers of the database that are still on their way. */
+  revoke(id: string): void {
+    this.#revoked.add(id)
+    this.#byId.delete(id)
+    for (const [hash, key] of this.#byHash) if (key.id === id) this.#byHash.delete(hash)
+  }
+
+  isRevoked(id: string): boolean {
+    return this.#revoked.has(id)
+  }
+}
+
+function keep(map: Map<string, ApiKey>, name: string, key: ApiKey, size: number): void {
+  map.delete(name)
+  map.set(name, key)
+  if (map.size <= size) return
+  for (const oldest of map.keys()) {
+    map.delete(oldest)
+    return
+  }
+}

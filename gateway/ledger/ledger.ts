@@ -1,0 +1,299 @@
+import { randomBytes } from 'node:crypto'
+import { toHex } from '../../attest/bytes.ts'
+import { Book, dayOf } from './book.ts'
+import { Committer } from './committer.ts'
+import { Connection } from './connection.ts'
+import { LedgerError } from './errors.ts'
+import { checkAmount, checkCharge, checkId, checkLimits, checkReserve, checkText } from './input.ts'
+import { hashOfSecret, isKeySecret, KeyCache, newKeySecret } from './keys.ts'
+import type {
+  ApiKey,
+  AuditReport,
+  ChannelRecord,
+  ChannelState,
+  ChargeRequest,
+  ChargeResult,
+  KeyLimits,
+  LedgerOptions,
+  NewChannel,
+  OpenReservation,
+  ReserveRequest,
+  StoredReceipt,
+  WorkerRef,
+} from './types.ts'
+import type { EndedRequest } from './wire.ts'
+
+/**
+ * Who owes what: channels, API keys, reservations, charges, receipts and vouchers, in one SQLite file that this
+ * process holds alone. Every method that changes something resolves after its commit has been fsynced.
+ *
+ * Rule of every client channel at every moment: charged + reserved ≤ deposited. No request is charged more than was
+ * reserved for it, none is charged twice, and a voucher's ceiling passes neither what was charged nor the deposit.
+ */
+export class Ledger {
+  readonly #book: Book
+  readonly #committer: Committer
+  readonly #connection: Connection
+  readonly #now: () => number
+  readonly #keys = new KeyCache()
+  readonly #charging = new Map<string, Promise<ChargeResult>>()
+  #closed = false
+
+  private constructor(connection: Connection, committer: Committer, book: Book, now: () => number) {
+    this.#connection = connection
+    this.#committer = committer
+    this.#book = book
+    this.#now = now
+  }
+
+  /**
+   * Opens the ledger, makes and migrates its file as needed.
+   *
+   * @throws LedgerError `ERR_LEDGER_LOCKED` when another process has it open, `ERR_LEDGER_VERSION` when a newer
+   *   program wrote it
+   */
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    const dayStart = dayOf(options.now())
+    let committer: Committer | undefined
+    const connection = await Connection.open({ file: options.file, dayStart }, (error) => {
+      ;(options.onFatal ?? endProcess)(error)
+      committer?.fail(error)
+    })
+    const book = new Book(connection.opening, dayStart)
+    committer = new Committer(book, connection, options)
+    return new Ledger(connection, committer, book, options.now)
+  }
+
+  /**
+   * Holds `maxCharge` nanotons of the key's channel for a request.
+   *
+   * @throws LedgerError `ERR_INSUFFICIENT_FUNDS`, `ERR_DUPLICATE_REQUEST` (the id was ever used before),
+   *   `ERR_CHANNEL_CLOSED`, `ERR_KEY_…` (a limit of the API key), `ERR_UNKNOWN_KEY`, `ERR_UNKNOWN_CHANNEL`
+   */
+  async reserve(request: ReserveRequest): Promise<void> {
+    checkReserve(request)
+    const key = this.#keys.byId(request.key) ?? (await this.#loadKey(request.key))
+    if (!key || this.#keys.isRevoked(request.key)) {
+      throw new LedgerError('ERR_KEY_REVOKED', `API key ${request.key} is unknown or revoked`)
+    }
+    await this.#committer.reserve(this.#book.reserve(request, key, this.#now()))
+  }
+
+  /** Notes that an open reservation's request now runs on another worker. */
+  async assign(requestId: string, worker: WorkerRef): Promise<void> {
+    checkId('worker.id', worker.id)
+    checkId('worker.bootId', worker.bootId)
+    const reservation = this.#book.find(requestId)
+    if (!reservation) throw noReservation(requestId)
+    reservation.worker = { id: worker.id, bootId: worker.bootId }
+    await this.#committer.assign({ requestId, workerId: worker.id, workerBoot: worker.bootId })
+  }
+
+  /**
+   * Charges a request by its receipt and ends its reservation: charge, release of the rest, receipt and both vouchers
+   * are one commit. The same request again gives what its first charge gave, and changes nothing.
+   *
+   * @throws LedgerError `ERR_OVERCHARGE`, `ERR_NO_RESERVATION` (never reserved, or released), `ERR_UNKNOWN_CHANNEL`
+   */
+  charge(request: ChargeRequest): Promise<ChargeResult> {
+    const underWay = this.#charging.get(request.requestId)
+    if (underWay) return underWay
+    const charging = this.#charge(request).finally(() => this.#charging.delete(request.requestId))
+    this.#charging.set(request.requestId, charging)
+    return charging
+  }
+
+  async #charge(request: ChargeRequest): Promise<ChargeResult> {
+    checkCharge(request)
+    const reservation = this.#book.find(request.requestId)
+    if (!reservation) {
+      const charge = (await this.#ended(request.requestId))?.charge
+      if (charge) return charge
+      throw noReservation(request.requestId)
+    }
+    this.#book.beginCharge(reservation, request)
+    return await this.#committer.charge(reservation, request)
+  }
+
+  /**
+   * Ends a reservation without a charge. Again, or after a charge, it changes nothing.
+   *
+   * @param reason a short code for the books, never text of a request
+   * @returns how the request ended
+   * @throws LedgerError `ERR_NO_RESERVATION` when the request was never reserved
+   */
+  async release(requestId: string, reason: string): Promise<'released' | 'charged'> {
+    checkText('reason', reason, 200)
+    const reservation = this.#book.find(requestId)
+    if (reservation) {
+      this.#book.beginRelease(reservation)
+      await this.#committer.release(reservation, reason)
+      return 'released'
+    }
+    const ended = await this.#ended(requestId)
+    if (!ended) throw noReservation(requestId)
+    return ended.state
+  }
+
+  /** Requests that are neither charged nor released: after a restart, those whose receipts workers may still hold. */
+  openReservations(): OpenReservation[] {
+    return this.#book.openReservations().map(({ phase: _, ...reservation }) => ({ ...reservation }))
+  }
+
+  /** The receipt that a request was charged by. */
+  async receipt(requestId: string): Promise<StoredReceipt | undefined> {
+    return (await this.#committer.query({ ask: 'receipt', requestId })) as StoredReceipt | undefined
+  }
+
+  /** Adds a channel; the same one again gives the known one, with the sums it has by now. */
+  async putChannel(channel: NewChannel): Promise<ChannelRecord> {
+    checkId('id', channel.id)
+    checkId('address', channel.address)
+    checkText('params', channel.params, 65_536)
+    checkAmount('deposited', channel.deposited)
+    checkAmount('settled', channel.settled ?? 0n)
+    const record = (await this.#committer.command({ do: 'putChannel', channel })) as ChannelRecord
+    if (!this.#book.channels.has(record.id)) this.#book.channels.set(record.id, { ...record })
+    return record
+  }
+
+  /**
+   * Raises what was deposited on chain in all, as read back from there, and signs what a worker is still owed.
+   *
+   * @throws LedgerError `ERR_LEDGER_INPUT` when it would fall
+   */
+  async updateDeposit(channel: string, deposited: bigint): Promise<ChannelRecord> {
+    checkAmount('deposited', deposited)
+    await this.#committer.command({ do: 'deposited', channel, deposited })
+    const known = this.#book.channel(channel)
+    if (known.deposited < deposited) known.deposited = deposited
+    return await this.renewVoucher(channel)
+  }
+
+  /** Raises what was paid out on chain in all, as read back from there. */
+  async updateSettled(channel: string, settled: bigint): Promise<ChannelRecord> {
+    checkAmount('settled', settled)
+    const record = (await this.#committer.command({ do: 'settled', channel, settled })) as ChannelRecord
+    this.#book.channel(channel).settled = record.settled
+    return record
+  }
+
+  /** Closes a channel for new reservations at once and for good; running requests are still charged. */
+  async setChannelState(channel: string, state: Exclude<ChannelState, 'open'>): Promise<ChannelRecord> {
+    const known = this.#book.channel(channel)
+    if (known.state !== 'closed') known.state = state
+    return (await this.#committer.command({ do: 'state', channel, state })) as ChannelRecord
+  }
+
+  /** Signs a voucher for what was charged and is not covered yet, as far as the deposit reaches. */
+  async renewVoucher(channel: string): Promise<ChannelRecord> {
+    this.#book.channel(channel)
+    await this.#committer.renew(channel)
+    const record = await this.channelState(channel)
+    if (!record) throw new LedgerError('ERR_UNKNOWN_CHANNEL', `channel ${channel} is not in the ledger`)
+    return record
+  }
+
+  /** A channel with its newest voucher, as the file has it. */
+  async channelState(id: string): Promise<ChannelRecord | undefined> {
+    return (await this.#committer.query({ ask: 'channel', id })) as ChannelRecord | undefined
+  }
+
+  /** All channels, oldest first. */
+  async channels(): Promise<ChannelRecord[]> {
+    return (await this.#committer.query({ ask: 'channels' })) as ChannelRecord[]
+  }
+
+  /**
+   * Makes an API key. Its secret is given here and never again: only its SHA-256 is stored.
+   *
+   * @param options.secret a secret of `newKeySecret` that the caller has already kept; with one that is known, the
+   *   key that it belongs to is given
+   */
+  async createKey(options: {
+    name: string
+    channel: string
+    limits?: KeyLimits
+    secret?: string
+  }): Promise<{ key: ApiKey; secret: string }> {
+    const { name, channel, limits = {}, secret = newKeySecret() } = options
+    checkText('name', name, 200)
+    checkLimits(limits)
+    if (!isKeySecret(secret)) throw new LedgerError('ERR_LEDGER_INPUT', 'secret: not of the form sk-chry-…')
+    const id = `key_${toHex(randomBytes(12))}`
+    const hash = hashOfSecret(secret)
+    const key = (await this.#committer.command({
+      do: 'createKey',
+      id,
+      hash,
+      name,
+      channel,
+      limits,
+    })) as ApiKey
+    return { key, secret }
+  }
+
+  /** The key of a secret, if it exists and is not revoked. Limits, expiry too, are enforced by `reserve`. */
+  async findKey(secret: string): Promise<ApiKey | undefined> {
+    if (!isKeySecret(secret)) return undefined
+    const hash = hashOfSecret(secret)
+    const cached = this.#keys.byHash(hash)
+    if (cached) return cached
+    const key = (await this.#committer.query({ ask: 'keyByHash', hash })) as ApiKey | undefined
+    return this.#usable(key, hash)
+  }
+
+  /** Revokes a key for good: from the call on it finds nothing and reserves nothing. */
+  async revokeKey(id: string): Promise<ApiKey> {
+    this.#keys.revoke(id)
+    return (await this.#committer.command({ do: 'revokeKey', id })) as ApiKey
+  }
+
+  /** All keys, revoked ones too, oldest first. */
+  async listKeys(): Promise<ApiKey[]> {
+    return (await this.#committer.query({ ask: 'keys' })) as ApiKey[]
+  }
+
+  /**
+   * Adds everything up again from the entries.
+   *
+   * @throws LedgerError `ERR_AUDIT` on any difference
+   */
+  async audit(): Promise<AuditReport> {
+    return (await this.#committer.query({ ask: 'audit' })) as AuditReport
+  }
+
+  /** Writes what waits, then gives the file back. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#committer.drained()
+    this.#committer.fail(new LedgerError('ERR_LEDGER_CLOSED', 'the ledger is closed'))
+    await this.#connection.close()
+  }
+
+  async #ended(requestId: string): Promise<EndedRequest | undefined> {
+    checkId('requestId', requestId)
+    return (await this.#committer.query({ ask: 'request', requestId })) as EndedRequest | undefined
+  }
+
+  async #loadKey(id: string): Promise<ApiKey | undefined> {
+    return this.#usable((await this.#committer.query({ ask: 'keyById', id })) as ApiKey | undefined)
+  }
+
+  #usable(key: ApiKey | undefined, hash?: string): ApiKey | undefined {
+    if (!key || key.revokedAt !== null || this.#keys.isRevoked(key.id)) return undefined
+    this.#keys.put(key, hash)
+    return key
+  }
+}
+
+function noReservation(requestId: string): LedgerError {
+  return new LedgerError('ERR_NO_RESERVATION', `request ${requestId} has no open reservation`)
+}
+
+/** Going on would be lying: what was acknowledged must be in the file, and the file can no longer be written. */
+function endProcess(error: Error): void {
+  process.stderr.write(`${error.message}\n`)
+  process.exit(70)
+}

@@ -1,0 +1,157 @@
+import { type Kysely, sql } from 'kysely'
+import { audit } from './audit.ts'
+import { toChannel, toKey } from './rows.ts'
+import type { Database, Tables } from './schema.ts'
+import type { ApiKey, ChannelRecord, OpenReservation, StoredReceipt } from './types.ts'
+import type { EndedRequest, Opening, Query, QueryReply } from './wire.ts'
+
+/** Answers one read. */
+export async function runQuery(database: Database, query: Query): Promise<QueryReply> {
+  switch (query.ask) {
+    case 'channel':
+      return await channelById(database, query.id)
+    case 'channels':
+      return await channels(database)
+    case 'keyByHash':
+      return await key(database, 'secret_sha256', query.hash)
+    case 'keyById':
+      return await key(database, 'id', query.id)
+    case 'keys': {
+      const rows = await database
+        .selectFrom('api_keys')
+        .selectAll()
+        .orderBy('created_at')
+        .orderBy('id')
+        .execute()
+      return rows.map(toKey)
+    }
+    case 'request':
+      return await ended(database, query.requestId)
+    case 'receipt':
+      return await receipt(database, query.requestId)
+    case 'audit':
+      return await audit(database)
+  }
+}
+
+/** What the face has to know before it can take its first reservation. */
+export async function opening(database: Database, dayStart: number): Promise<Opening> {
+  const open = await database
+    .selectFrom('requests')
+    .selectAll()
+    .where('state', '=', sql.lit('open'))
+    .execute()
+  const days = await database
+    .selectFrom('requests')
+    .select('api_key')
+    .select(
+      sql<bigint>`sum(case state when 'charged' then client_charge when 'open' then max_charge else 0 end)`.as(
+        'total',
+      ),
+    )
+    .where('created_at', '>=', BigInt(dayStart))
+    .groupBy('api_key')
+    .execute()
+  return {
+    channels: await channels(database),
+    open: open.map(
+      (row): OpenReservation => ({
+        requestId: row.request_id,
+        channel: row.channel,
+        key: row.api_key,
+        worker: { id: row.worker_id, bootId: row.worker_boot },
+        maxCharge: row.max_charge,
+        maxWorkerCharge: row.max_worker_charge,
+        createdAt: Number(row.created_at),
+      }),
+    ),
+    dayTotals: days.map((row) => ({ key: row.api_key, total: row.total })),
+  }
+}
+
+/** One channel with its newest voucher. */
+export async function channelById(database: Kysely<Tables>, id: string): Promise<ChannelRecord | undefined> {
+  const row = await database.selectFrom('channels').selectAll().where('id', '=', id).executeTakeFirst()
+  return row && toChannel(row, await voucher(database, row.id, row.ceiling))
+}
+
+async function channels(database: Database): Promise<ChannelRecord[]> {
+  const rows = await database
+    .selectFrom('channels')
+    .leftJoin('vouchers', (join) =>
+      join.onRef('vouchers.channel', '=', 'channels.id').onRef('vouchers.ceiling', '=', 'channels.ceiling'),
+    )
+    .selectAll('channels')
+    .select('vouchers.signature')
+    .orderBy('channels.created_at')
+    .orderBy('channels.id')
+    .execute()
+  return rows.map(({ signature, ...row }) => toChannel(row, signature))
+}
+
+async function voucher(
+  database: Kysely<Tables>,
+  channel: string,
+  ceiling: bigint | null,
+): Promise<Uint8Array | null> {
+  if (ceiling === null || ceiling === 0n) return null
+  const row = await database
+    .selectFrom('vouchers')
+    .select('signature')
+    .where('channel', '=', channel)
+    .where('ceiling', '=', ceiling)
+    .executeTakeFirst()
+  return row?.signature ?? null
+}
+
+async function key(
+  database: Database,
+  by: 'id' | 'secret_sha256',
+  value: string,
+): Promise<ApiKey | undefined> {
+  const row = await database.selectFrom('api_keys').selectAll().where(by, '=', value).executeTakeFirst()
+  return row && toKey(row)
+}
+
+async function ended(database: Database, requestId: string): Promise<EndedRequest | undefined> {
+  const row = await database
+    .selectFrom('requests')
+    .selectAll()
+    .where('request_id', '=', requestId)
+    .executeTakeFirst()
+  if (row?.state === 'released') return { state: 'released' }
+  if (row?.state !== 'charged' || row.worker_channel === null) return undefined
+  return {
+    state: 'charged',
+    charge: {
+      clientCharge: row.client_charge ?? 0n,
+      workerCharge: row.worker_charge ?? 0n,
+      clientCeiling: row.client_ceiling ?? 0n,
+      clientVoucher: await voucher(database, row.channel, row.client_ceiling),
+      workerCeiling: row.worker_ceiling ?? 0n,
+      workerVoucher: await voucher(database, row.worker_channel, row.worker_ceiling),
+      workerOwed: row.worker_owed ?? 0n,
+    },
+  }
+}
+
+async function receipt(database: Database, requestId: string): Promise<StoredReceipt | undefined> {
+  const row = await database
+    .selectFrom('requests')
+    .innerJoin('receipts', 'receipts.request_id', 'requests.request_id')
+    .selectAll()
+    .where('requests.request_id', '=', requestId)
+    .executeTakeFirst()
+  if (!row) return undefined
+  return {
+    requestId,
+    channel: row.channel,
+    key: row.api_key,
+    receipt: { payload: row.payload, signature: row.signature },
+    digest: row.digest,
+    signingKey: row.worker_id,
+    charged: row.client_charge ?? 0n,
+    earned: row.worker_charge ?? 0n,
+    chargedAt: Number(row.ended_at),
+  }
+}

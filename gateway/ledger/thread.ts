@@ -1,0 +1,90 @@
+/**
+ * The ledger's database thread: the only place that touches the file. It takes one batch at a time, writes it in one
+ * transaction, and answers when the commit has been fsynced. Whatever goes wrong in a write ends the thread, and with
+ * it the process: an fsync that failed once must never be tried again, as the kernel may have dropped the pages.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { Kysely } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import { runCommand } from './commands.ts'
+import { writeBatch } from './commit.ts'
+import { nodeSqliteDialect, openSqlite } from './dialect.ts'
+import { LedgerError, type LedgerErrorCode } from './errors.ts'
+import { opening, runQuery } from './queries.ts'
+import { type Database, migrationProvider, type Tables } from './schema.ts'
+import type { Batch, BatchReply, FromThread, Query, QueryReply, ThreadData, ToThread } from './wire.ts'
+
+const port = parentPort
+if (!port) throw new Error('thread.ts is the ledger’s worker thread and is not run by itself')
+const tell = (message: FromThread): void => port.postMessage(message)
+const data = workerData as ThreadData
+
+try {
+  const database = await open(data)
+  tell({ opened: await opening(database, data.dayStart) })
+  port.on('message', (message: ToThread) => {
+    const done = 'batch' in message ? run(database, message.batch) : close(database)
+    done.catch((error: unknown) => {
+      tell({ fatal: messageOf(error) })
+      process.exit(1)
+    })
+  })
+} catch (error) {
+  const code: LedgerErrorCode = error instanceof LedgerError ? error.code : 'ERR_LEDGER_LOST'
+  tell({ openFailed: { code, message: messageOf(error) } })
+}
+
+async function open({ file }: ThreadData): Promise<Database> {
+  const sqlite = openLocked(file)
+  const database = new Kysely<Tables>({ dialect: nodeSqliteDialect(sqlite) })
+  const migrator = new Migrator({ db: database, provider: migrationProvider })
+  const { error } = await migrator.migrateToLatest()
+  if (!error) return database
+  await database.destroy()
+  const known = Object.keys(await migrationProvider.getMigrations()).join(', ')
+  throw new LedgerError(
+    'ERR_LEDGER_VERSION',
+    `the ledger ${file} cannot be brought to this program's version (it knows ${known}): ${messageOf(error)}`,
+  )
+}
+
+function openLocked(file: string) {
+  try {
+    return openSqlite(file)
+  } catch (error) {
+    const busy = error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5
+    if (!busy) throw error
+    throw new LedgerError('ERR_LEDGER_LOCKED', `the ledger ${file} is in use by another process`)
+  }
+}
+
+async function run(database: Database, batch: Batch): Promise<void> {
+  const written = await database.transaction().execute(async (tx): Promise<Omit<BatchReply, 'queries'>> => {
+    const commands: BatchReply['commands'] = []
+    for (const command of batch.commands) commands.push(await runCommand(tx, command, batch.at))
+    return { commands, duplicates: await writeBatch(tx, batch) }
+  })
+  const queries: QueryReply[] = []
+  for (const query of batch.queries) queries.push(await answer(database, query))
+  tell({ reply: { ...written, queries } })
+}
+
+/** An audit that finds something is an answer, not the end of the process: a person decides what to do. */
+async function answer(database: Database, query: Query): Promise<QueryReply> {
+  try {
+    return await runQuery(database, query)
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    return { refused: { code: error.code, message: error.message } }
+  }
+}
+
+async function close(database: Database): Promise<void> {
+  await database.destroy()
+  port?.close()
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

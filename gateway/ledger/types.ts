@@ -1,0 +1,171 @@
+/** Whose money a channel holds: a client's for the gateway, or the gateway's for a worker. */
+export type ChannelRole = 'client' | 'worker'
+
+/** `open` takes reservations; `closing` and `closed` take none, but charges of running requests still count. */
+export type ChannelState = 'open' | 'closing' | 'closed'
+
+/** A channel as the ledger knows it. All amounts are nanotons. */
+export interface ChannelRecord {
+  id: string
+  /** Address on the chain. */
+  address: string
+  role: ChannelRole
+  /** The parameters that its address follows from, as JSON: the ledger keeps them and does not read them. */
+  params: string
+  state: ChannelState
+  /** Deposited on chain in all, read back from there. */
+  deposited: bigint
+  /** Paid out on chain so far. */
+  settled: bigint
+  /** Charged (client) or earned by the worker (worker) in all. */
+  charged: bigint
+  /** Held for running requests; always 0 for a worker's channel. */
+  reserved: bigint
+  /** Highest ceiling signed; at most `deposited`. A worker's channel without room has `ceiling < charged`. */
+  ceiling: bigint
+  /** The 64-byte signature over `ceiling`; null while the ceiling is 0. */
+  voucher: Uint8Array | null
+}
+
+/** What a caller tells about a new channel. */
+export interface NewChannel {
+  id: string
+  address: string
+  role: ChannelRole
+  params: string
+  deposited: bigint
+  settled?: bigint
+}
+
+/** Limits of one API key; an absent one does not limit. */
+export interface KeyLimits {
+  /** Most nanotons that one request may reserve. */
+  perRequest?: bigint
+  /** Most nanotons reserved and charged for requests that began on one UTC day. */
+  perDay?: bigint
+  /** Unix time in ms from which on the key is refused. */
+  expiresAt?: number
+  /** Ids of the models that it may use. */
+  models?: readonly string[]
+}
+
+/** An API key. The secret itself is never stored, only its SHA-256. */
+export interface ApiKey {
+  id: string
+  name: string
+  /** The client channel that it draws on. */
+  channel: string
+  limits: KeyLimits
+  createdAt: number
+  revokedAt: number | null
+}
+
+/** The process that a request runs on: its receipts are sought there after a restart. */
+export interface WorkerRef {
+  id: string
+  bootId: string
+}
+
+export interface ReserveRequest {
+  requestId: string
+  channel: string
+  /** Id of the API key (`ApiKey.id`). */
+  key: string
+  worker: WorkerRef
+  /** Nanotons held for the client's charge. */
+  maxCharge: bigint
+  /** Most that the worker may be paid for it; `maxCharge` when absent. */
+  maxWorkerCharge?: bigint
+  /** Checked against the key's list of models, if it has one. */
+  model?: string
+}
+
+/** A reservation that is neither charged nor released. */
+export interface OpenReservation {
+  requestId: string
+  channel: string
+  key: string
+  worker: WorkerRef
+  maxCharge: bigint
+  maxWorkerCharge: bigint
+  createdAt: number
+}
+
+/** The receipt as signed by the worker's enclave: both parts base64url. */
+export interface SignedReceipt {
+  payload: string
+  signature: string
+}
+
+export interface ChargeRequest {
+  requestId: string
+  /** Nanotons; at most the reservation's `maxCharge`. */
+  clientCharge: bigint
+  /** Nanotons; at most the reservation's `maxWorkerCharge`. */
+  workerCharge: bigint
+  /** The gateway → worker channel that the worker is paid on. */
+  workerChannel: string
+  receipt: SignedReceipt
+  /** Hex. */
+  receiptDigest: string
+  /** The worker that signed, if it is not the one that the reservation names. */
+  workerId?: string
+}
+
+/**
+ * What one charge left behind. Ceilings are cumulative, and one voucher may cover several charges of one commit.
+ * A voucher is null while nothing is owed on its channel (or its signer failed: see `LedgerOptions.onWarning`).
+ */
+export interface ChargeResult {
+  clientCharge: bigint
+  workerCharge: bigint
+  clientCeiling: bigint
+  clientVoucher: Uint8Array | null
+  workerCeiling: bigint
+  workerVoucher: Uint8Array | null
+  /** What the worker has earned beyond its voucher, because its channel lacks room. */
+  workerOwed: bigint
+}
+
+/** A receipt with the charge that it led to. */
+export interface StoredReceipt {
+  requestId: string
+  channel: string
+  key: string
+  receipt: SignedReceipt
+  /** Hex. */
+  digest: string
+  /** `WorkerRef.id` of the worker that signed: hex of its signing key. */
+  signingKey: string
+  /** Nanotons that the client's channel was charged. */
+  charged: bigint
+  /** Nanotons that the worker earned. */
+  earned: bigint
+  chargedAt: number
+}
+
+/** Sums that `audit` recomputed and found right. */
+export interface AuditReport {
+  channels: number
+  entries: number
+  requests: { open: number; charged: number; released: number }
+  clientCharged: bigint
+  workerCharged: bigint
+  reserved: bigint
+}
+
+export interface LedgerOptions {
+  /** Path of the SQLite file; made (0600) when absent. */
+  file: string
+  /** Wall clock in ms. */
+  now: () => number
+  /** Signs a voucher over a channel's new cumulative ceiling, in this thread. Its result is 64 bytes. */
+  signVoucher: (channel: string, ceiling: bigint) => Uint8Array
+  /** Told when a voucher could not be signed: the charge is committed all the same, the ceiling stays behind. */
+  onWarning?: (message: string, error: unknown) => void
+  /**
+   * Called when a commit failed (disk full, fsync error) or the database thread died. What is in memory is then no
+   * longer known to be true, so the process has to end; the default says why on stderr and exits with status 70.
+   */
+  onFatal?: (error: Error) => void
+}

@@ -1,0 +1,137 @@
+/** Messages between the ledger's face and its database thread: plain data, copied by structured clone. */
+
+import type { LedgerErrorCode } from './errors.ts'
+import type {
+  ApiKey,
+  AuditReport,
+  ChannelRecord,
+  ChannelState,
+  ChargeResult,
+  KeyLimits,
+  NewChannel,
+  OpenReservation,
+  SignedReceipt,
+  StoredReceipt,
+} from './types.ts'
+
+export interface ReserveRow extends OpenReservation {}
+
+export interface ReleaseRow {
+  requestId: string
+  reason: string
+}
+
+export interface AssignRow {
+  requestId: string
+  workerId: string
+  workerBoot: string
+}
+
+export interface ChargeRow {
+  requestId: string
+  clientCharge: bigint
+  workerCharge: bigint
+  workerChannel: string
+  receipt: SignedReceipt
+  receiptDigest: string
+  clientCeiling: bigint
+  workerCeiling: bigint
+  workerOwed: bigint
+  workerId: string
+}
+
+/** A newly signed voucher. */
+export interface VoucherRow {
+  channel: string
+  ceiling: bigint
+  signature: Uint8Array
+}
+
+/** What the face's book holds for a channel after the batch; the thread's own sums must come to the same. */
+export interface ExpectedTotals {
+  channel: string
+  charged: bigint
+  reserved: bigint
+}
+
+/** Everything that was waiting: one transaction, one fsync. */
+export interface Batch {
+  at: number
+  commands: Command[]
+  reserves: ReserveRow[]
+  assigns: AssignRow[]
+  charges: ChargeRow[]
+  releases: ReleaseRow[]
+  vouchers: VoucherRow[]
+  expected: ExpectedTotals[]
+  queries: Query[]
+}
+
+/** Rare writes. Each checks before it writes, so that its refusal leaves nothing behind. */
+export type Command =
+  | { do: 'putChannel'; channel: NewChannel }
+  | { do: 'deposited'; channel: string; deposited: bigint }
+  | { do: 'settled'; channel: string; settled: bigint }
+  | { do: 'state'; channel: string; state: ChannelState }
+  | { do: 'createKey'; id: string; hash: string; name: string; channel: string; limits: KeyLimits }
+  | { do: 'revokeKey'; id: string }
+
+/** Reads, answered after the batch's writes are durable. */
+export type Query =
+  | { ask: 'channel'; id: string }
+  | { ask: 'channels' }
+  | { ask: 'keyByHash'; hash: string }
+  | { ask: 'keyById'; id: string }
+  | { ask: 'keys' }
+  | { ask: 'request'; requestId: string }
+  | { ask: 'receipt'; requestId: string }
+  | { ask: 'audit' }
+
+/** How a request that is no longer open ended. */
+export interface EndedRequest {
+  state: 'charged' | 'released'
+  charge?: ChargeResult
+}
+
+export interface Refused {
+  refused: { code: LedgerErrorCode; message: string }
+}
+
+export type CommandReply = ChannelRecord | ApiKey | Refused
+export type QueryReply =
+  | ChannelRecord
+  | ChannelRecord[]
+  | ApiKey
+  | ApiKey[]
+  | EndedRequest
+  | StoredReceipt
+  | AuditReport
+  | Refused
+  | undefined
+
+export interface BatchReply {
+  commands: CommandReply[]
+  /** Reservations whose request id was used before. */
+  duplicates: string[]
+  queries: QueryReply[]
+}
+
+/** The state from which the face starts. */
+export interface Opening {
+  channels: ChannelRecord[]
+  open: OpenReservation[]
+  /** By API key: nanotons charged and held for requests that began on or after `dayStart`. */
+  dayTotals: { key: string; total: bigint }[]
+}
+
+export type ToThread = { batch: Batch } | { close: true }
+export type FromThread =
+  | { opened: Opening }
+  | { openFailed: { code: LedgerErrorCode; message: string } }
+  | { reply: BatchReply }
+  | { fatal: string }
+
+export interface ThreadData {
+  file: string
+  dayStart: number
+}
