@@ -1,0 +1,87 @@
+/** @module The engine's child process: loads one model, then generates on request until its channel closes. */
+
+import { EngineError, PromptTooLong } from '../errors.ts'
+import type { EngineStats, FromChild, ToChild, WireError, WireEvent, WireRequest } from '../messages.ts'
+import { Generation } from './generation.ts'
+import { type LoadedModel, loadModel } from './model.ts'
+
+let model: LoadedModel | undefined
+const running = new Map<number, Generation>()
+const totals = { cancelled: 0, tokensAfterCancel: 0 }
+let outbox: WireEvent[] = []
+
+function send(message: FromChild): void {
+  if (process.connected) process.send?.(message)
+}
+
+/** Events of one round of the event loop (that is: of one batch) leave as one message. */
+function post(event: WireEvent): void {
+  if (outbox.push(event) > 1) return
+  setImmediate(() => {
+    const events = outbox
+    outbox = []
+    send({ type: 'events', events })
+  })
+}
+
+function describe(cause: unknown): WireError {
+  if (cause instanceof PromptTooLong) {
+    const { code, message, promptTokens, limit } = cause
+    return { code, message, promptTokens, limit }
+  }
+  if (cause instanceof EngineError) return { code: cause.code, message: cause.message }
+  // What the library says may quote the prompt; only the fact leaves this process.
+  return { code: 'ERR_GENERATION', message: 'llama.cpp failed on this request' }
+}
+
+async function generate(id: number, request: WireRequest): Promise<void> {
+  const generation = new Generation(id, (event) => post({ id, event }))
+  running.set(id, generation)
+  try {
+    if (!model) throw new EngineError('ERR_ENGINE_START', 'no model is loaded')
+    await generation.run(model, request)
+  } catch (cause) {
+    post({ id, error: describe(cause) })
+  } finally {
+    running.delete(id)
+    if (generation.cancelledAt !== undefined) {
+      totals.cancelled++
+      totals.tokensAfterCancel = Math.max(
+        totals.tokensAfterCancel,
+        generation.tokens - generation.cancelledAt,
+      )
+    }
+  }
+}
+
+function stats(): EngineStats {
+  return {
+    batches: Array.from(model?.batching.sizes ?? [], (count) => count ?? 0),
+    running: [...running.values()].map(({ id, tokens, stalled }) => ({ id, tokens, stalled })),
+    waiting: model?.pool.waiting ?? 0,
+    ...totals,
+  }
+}
+
+async function load(options: (ToChild & { type: 'load' })['options']): Promise<void> {
+  try {
+    model = await loadModel(options)
+    send({ type: 'ready', accelerator: model.accelerator })
+  } catch (cause) {
+    send({ type: 'failed', error: describe(cause) })
+  }
+}
+
+function receive(message: ToChild): void {
+  if (message.type === 'load') void load(message.options)
+  else if (message.type === 'generate') void generate(message.id, message.request)
+  else if (message.type === 'go') running.get(message.id)?.go(message.maxTokens)
+  else if (message.type === 'ack') running.get(message.id)?.ack(message.events)
+  else if (message.type === 'cancel') running.get(message.id)?.cancel()
+  else send({ type: 'stats', id: message.id, stats: stats() })
+}
+
+// A Ctrl-C in a terminal reaches every process; when to stop is the supervisor's decision, told by the channel.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+process.on('disconnect', () => process.exit(0))
+process.on('message', receive)

@@ -1,0 +1,179 @@
+/** @module The worker's side of the engine: generations as streams of events, with back-pressure. */
+
+import type { ChildProcess } from 'node:child_process'
+import { EngineError, type EngineErrorCode, PromptTooLong } from './errors.ts'
+import type { EngineStats, FromChild, ToChild, WireError, WireEvent, WireRequest } from './messages.ts'
+import { windowEvents } from './messages.ts'
+import type { Engine, EngineEvent, ExitInfo, GenerateRequest, ModelInfo } from './types.ts'
+
+/** How long a child may take to leave once its channel is closed. */
+const closePatienceMs = 5000
+/** Consumed events are told to the child in bundles, well before the window is full. */
+const ackEvery = windowEvents / 4
+
+export interface ChildFacts {
+  readonly accelerator: string
+  readonly sequences: number
+  /** `private-memory`: the bytes that were hashed are the bytes that run. See the README. */
+  readonly weights: 'private-memory' | 'file'
+}
+
+/** Events of one generation between their arrival and their consumption; at most a window of them. */
+class Inbox {
+  #events: EngineEvent[] = []
+  #error: Error | undefined
+  #wake: (() => void) | undefined
+
+  push(event: EngineEvent): void {
+    this.#events.push(event)
+    this.#wake?.()
+  }
+
+  /** Ends the generation at once: what has not been consumed is dropped. */
+  fail(error: Error): void {
+    this.#error ??= error
+    this.#wake?.()
+  }
+
+  async next(): Promise<EngineEvent> {
+    for (;;) {
+      if (this.#error) throw this.#error
+      const event = this.#events.shift()
+      if (event) return event
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+}
+
+/** An {@link Engine} in a child process; made by `startEngine`. */
+export class ChildEngine implements Engine {
+  readonly info: ModelInfo
+  readonly sequences: number
+  readonly accelerator: string
+  readonly weights: ChildFacts['weights']
+  readonly closed: Promise<ExitInfo>
+  readonly #child: ChildProcess
+  readonly #inboxes = new Map<number, Inbox>()
+  readonly #statistics = new Map<number, PromiseWithResolvers<EngineStats>>()
+  #nextId = 1
+  #closing = false
+  #gone: EngineError | undefined
+
+  constructor(child: ChildProcess, info: ModelInfo, facts: ChildFacts) {
+    this.#child = child
+    this.info = info
+    this.sequences = facts.sequences
+    this.accelerator = facts.accelerator
+    this.weights = facts.weights
+    const closed = Promise.withResolvers<ExitInfo>()
+    this.closed = closed.promise
+    const settle = (exitCode: number | null, signal: string | null) => {
+      this.#lose()
+      closed.resolve({ expected: this.#closing, exitCode, signal })
+    }
+    child.on('message', (message: FromChild) => this.#receive(message))
+    child.once('exit', settle)
+    // A send to a child that has just died ends here; its exit says the rest.
+    child.on('error', () => {})
+    if (child.exitCode !== null || child.signalCode !== null) settle(child.exitCode, child.signalCode)
+  }
+
+  /** The child's process id. */
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    if (this.#gone) throw this.#gone
+    const id = this.#nextId++
+    const inbox = new Inbox()
+    const onAbort = () => inbox.fail(new EngineError('ERR_CANCELLED', 'the request was cancelled'))
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#inboxes.set(id, inbox)
+    let ended = false
+    try {
+      const { limit, ...wire } = request
+      if (!signal.aborted) this.#send({ type: 'generate', id, request: wire satisfies WireRequest })
+      let unacknowledged = 0
+      while (!ended) {
+        const event = await inbox.next()
+        if (event.type === 'prompt') this.#go(id, request.maxTokens, limit, event)
+        ended = event.type === 'end'
+        yield event
+        if (++unacknowledged < ackEvery) continue
+        this.#send({ type: 'ack', id, events: unacknowledged })
+        unacknowledged = 0
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      this.#inboxes.delete(id)
+      if (!ended) this.#send({ type: 'cancel', id })
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true
+      this.#lose()
+      if (this.#child.connected) this.#child.disconnect()
+    }
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), closePatienceMs)
+    await this.closed
+    clearTimeout(kill)
+  }
+
+  /** Counters of the child, for tests, benches and metrics. */
+  async stats(): Promise<EngineStats> {
+    if (this.#gone) throw this.#gone
+    const id = this.#nextId++
+    const answer = Promise.withResolvers<EngineStats>()
+    this.#statistics.set(id, answer)
+    this.#send({ type: 'stats', id })
+    return await answer.promise
+  }
+
+  #go(
+    id: number,
+    wanted: number,
+    limit: GenerateRequest['limit'],
+    { promptTokens, cachedTokens }: EngineEvent & { type: 'prompt' },
+  ): void {
+    const maxTokens = Math.min(wanted, limit?.(promptTokens, cachedTokens) ?? wanted)
+    if (!(maxTokens >= 1)) throw new EngineError('ERR_NO_OUTPUT_ROOM', 'no output token is allowed')
+    this.#send({ type: 'go', id, maxTokens })
+  }
+
+  #send(message: ToChild): void {
+    if (this.#child.connected) this.#child.send(message)
+  }
+
+  #receive(message: FromChild): void {
+    if (message.type === 'events') for (const event of message.events) this.#deliver(event)
+    if (message.type !== 'stats') return
+    this.#statistics.get(message.id)?.resolve(message.stats)
+    this.#statistics.delete(message.id)
+  }
+
+  #deliver(wire: WireEvent): void {
+    const inbox = this.#inboxes.get(wire.id)
+    if ('event' in wire) inbox?.push(wire.event)
+    else inbox?.fail(revive(wire.error))
+  }
+
+  #lose(): void {
+    this.#gone ??= this.#closing
+      ? new EngineError('ERR_ENGINE_CLOSED', 'the engine was closed')
+      : new EngineError('ERR_ENGINE_LOST', 'the engine process ended; start it again')
+    for (const inbox of this.#inboxes.values()) inbox.fail(this.#gone)
+    for (const waiting of this.#statistics.values()) waiting.reject(this.#gone)
+    this.#statistics.clear()
+  }
+}
+
+function revive({ code, message, promptTokens, limit }: WireError): EngineError {
+  if (promptTokens !== undefined && limit !== undefined) return new PromptTooLong(promptTokens, limit)
+  return new EngineError(code satisfies EngineErrorCode, message)
+}
