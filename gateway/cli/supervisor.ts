@@ -51,6 +51,11 @@ export class Role extends EventEmitter<{ ready: [ReadyLine]; died: [string]; fai
     this.#spec = spec
   }
 
+  /** The ready line of the first start. */
+  get ready(): ReadyLine | undefined {
+    return this.#ready
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid
   }

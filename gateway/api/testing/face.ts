@@ -1,0 +1,98 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import { utf8 } from '../../../attest/bytes.ts'
+import type { DispatchEvent, DispatchFinal, DispatchRequest, DispatchResponse } from '../../dispatch/index.ts'
+import type { ApiKey } from '../../ledger/index.ts'
+import { createApp } from '../app.ts'
+import type { ApiDeps } from '../deps.ts'
+
+export const TEST_SECRET = 'sk-chry-test'
+
+/** A dispatcher that follows a script, behind the real application on a real socket. */
+export async function serveFace(
+  dispatch: (request: DispatchRequest) => Promise<DispatchResponse>,
+  overrides: Partial<ApiDeps> = {},
+): Promise<{ url: string; logged: unknown[]; close(): Promise<void> }> {
+  const logged: unknown[] = []
+  const log = (...line: unknown[]) => void logged.push(line)
+  const app = createApp({
+    dispatcher: { dispatch },
+    keys: {
+      findKey: async (secret) =>
+        secret === TEST_SECRET ? ({ id: 'key-1', channel: 'channel-1' } as ApiKey) : undefined,
+    },
+    receipts: { receipt: async () => undefined },
+    catalog: () => [{ id: 'chrysalis/tiny', sha256: 'ab'.repeat(32), contextLength: 512, created: 1 }],
+    missing: () => [],
+    tee: 'simulated',
+    limits: { bodyBytes: 4096, requestsPerMinute: 1000, deadlineMs: 60_000 },
+    now: Date.now,
+    monotonic: () => performance.now(),
+    log: { info: log, warn: log, error: log } as unknown as ApiDeps['log'],
+    ...overrides,
+  })
+  const server = createAdaptorServer({ fetch: app.fetch })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    logged,
+    close: async () => {
+      if ('closeAllConnections' in server) server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** A response that yields these events and then ends, or throws. */
+export function scripted(
+  request: DispatchRequest,
+  events: DispatchEvent[],
+  { fail, onLeave }: { fail?: Error; onLeave?: () => void } = {},
+): DispatchResponse {
+  const final: DispatchFinal = {
+    status: 200,
+    finishReason: 'stop',
+    usage: null,
+    headers: {},
+    receiptDigest: '00'.repeat(32),
+    charged: 1n,
+  }
+  async function* play(): AsyncGenerator<DispatchEvent> {
+    try {
+      yield* events
+      if (fail) throw fail
+    } finally {
+      onLeave?.()
+    }
+  }
+  const done = fail ? Promise.reject(fail) : Promise.resolve(final)
+  done.catch(() => {})
+  return {
+    requestId: request.requestId,
+    worker: {
+      workerId: '',
+      bootId: '',
+      tee: 'simulated-tdx',
+      claimsDigest: '',
+      model: { id: '', sha256: '' },
+    },
+    events: play(),
+    done,
+  }
+}
+
+/** One streamed chunk of a chat completion. */
+export function chunk(delta: Record<string, unknown>, finish: string | null = null): DispatchEvent {
+  const document = {
+    id: 'chatcmpl-1',
+    object: 'chat.completion.chunk',
+    created: 1,
+    model: 'chrysalis/tiny',
+    choices: [{ index: 0, delta, finish_reason: finish, logprobs: null }],
+  }
+  return { type: 'event', json: utf8(JSON.stringify(document)) }
+}
