@@ -46,11 +46,11 @@ const fromGateway: GatewayMessage[] = [
       params: {
         payer: address,
         payee: address,
-        voucherKey: nonce,
-        payeeKey: nonce,
+        voucherKey: '01'.repeat(32),
+        payeeKey: '02'.repeat(32),
         challengeSeconds: 3600,
         openUntil: 1_800_000_000,
-        salt: '12345678901234567890',
+        salt: '03'.repeat(32),
       },
       voucher: { ceiling: '5', signature },
     },
@@ -76,6 +76,7 @@ const fromWorker: WorkerMessage[] = [
     signature,
     prices: [{ model: 'm', prices }],
     capacity: { slots: 4 },
+    payoutKey: '04'.repeat(32),
   },
   { type: 'receipt', requestId: 'abcdefgh', stream: 1, receipt, final: false },
   { type: 'end', stream: 1 },
@@ -111,7 +112,7 @@ test('a field more, a field less or the other direction is malformed', () => {
       expect(closeName(() => parse(JSON.stringify({ ...message, extra: 1 })))).toBe('malformed_message')
       expect(closeName(() => other(JSON.stringify(message)))).toBe('malformed_message')
       for (const field of Object.keys(message)) {
-        if (field === 'hint') continue
+        if (field === 'hint' || field === 'payoutKey') continue
         const { [field as 'type']: _, ...rest } = message
         expect(
           closeName(() => parse(JSON.stringify(rest))),

@@ -140,17 +140,15 @@ export const paymentSchema = z.strictObject({
   channel: rawAddressSchema,
   globalId: z.int().min(-0x80000000).max(0x7fffffff),
   codeHash: sha256,
+  /** `ChannelParamsJson` of contracts: addresses raw, keys and salt hex, `openUntil` Unix seconds. */
   params: z.strictObject({
     payer: rawAddressSchema,
     payee: rawAddressSchema,
-    /** Ed25519 public keys, base64. */
-    voucherKey: base64Schema(32),
-    payeeKey: base64Schema(32),
+    voucherKey: sha256,
+    payeeKey: sha256,
     challengeSeconds: z.int().min(0).max(0xffffffff),
-    /** Unix seconds. */
     openUntil: z.int().min(0).max(0xffffffff),
-    /** Unsigned integer in decimal. */
-    salt: z.string().regex(/^(0|[1-9][0-9]{0,77})$/),
+    salt: sha256,
   }),
   /** The highest voucher so far: absent before the first one. */
   voucher: z.strictObject({ ceiling: amountSchema, signature }).optional(),
@@ -184,6 +182,11 @@ const join = z.strictObject({
     .min(1)
     .max(64),
   capacity: z.strictObject({ slots: z.int().min(1).max(4096) }),
+  /**
+   * Ed25519 public key, hex, that the worker wants as `payeeKey` of its channel; absent: it does not care. Not signed:
+   * the worker compares it with the channel that it is offered.
+   */
+  payoutKey: sha256.optional(),
 })
 
 const welcome = z.strictObject({
