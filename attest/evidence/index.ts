@@ -1,3 +1,3 @@
 export * from './bundle.ts'
-export * from './claims.ts'
+export { type Claims, claimsDigest, EvidenceError, encodeClaims, MAX_CLAIMS, parseClaims } from './claims.ts'
 export * from './verify.ts'

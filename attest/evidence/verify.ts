@@ -9,8 +9,6 @@ import { type Claims, claimsDigest, epochId, parseClaims } from './claims.ts'
 
 /** An epoch key lives at most this long, ms. */
 export const MAX_EPOCH = 600_000
-/** The next epoch is published this long before it is due, ms. */
-export const EPOCH_EARLY = 120_000
 const DEFAULT_SKEW = 5_000
 
 /** What the quote says, in hex, for people and logs. */
@@ -98,13 +96,8 @@ function judgeFreshness(
 ): void {
   if (nonce !== undefined) {
     const same = nonce.length === 32 && equalBytes(nonce, opened.nonce)
-    const allowed = policy.freshness.includes('caller-nonce')
-    factors.expect(
-      'evidence.freshness',
-      same && allowed,
-      'caller-nonce: made for the nonce of this verifier',
-      same ? 'the policy does not allow caller-nonce' : 'made for another nonce: old or replayed evidence',
-    )
+    const bad = 'made for another nonce: old or replayed evidence'
+    factors.expect('evidence.freshness', same, 'caller-nonce: made for the nonce of this verifier', bad)
     return
   }
   const none = policy.freshness.includes('none')
@@ -170,7 +163,7 @@ function epochProblem(epoch: Claims['epoch'], now: number, skew: number): string
   if (epoch.notAfter <= epoch.notBefore) return 'the epoch ends before it begins'
   if (epoch.notAfter - epoch.notBefore > MAX_EPOCH) return `the epoch is longer than ${MAX_EPOCH / 1000} s`
   if (now >= epoch.notAfter) return 'the epoch is over: ask for new evidence'
-  if (now < epoch.notBefore - EPOCH_EARLY - skew) return 'the epoch lies too far in the future'
+  if (now < epoch.notBefore - skew) return 'the epoch has not begun: compare the clocks'
   return undefined
 }
 

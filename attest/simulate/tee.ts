@@ -11,6 +11,9 @@ import { COLLATERAL_LIFETIME, type CollateralSpec, makeCollateral } from './coll
 import { decodePlatform, encodePlatform, makePlatform, newKey, type Platform } from './platform.ts'
 import { digest, makeQuote, QE, type QeSpec, type TdReport, tdReport } from './quote.ts'
 
+/** Collateral is always somewhat older than its use, and the verifier's clock may run behind this one. ms */
+const BACKDATED = 3_600_000
+
 const PLATFORM_FILE = 'platform.json'
 const ROOT_FILE = 'root.der'
 
@@ -94,7 +97,7 @@ export class SimulatedTee implements Tee {
 
   /** Issues collateral with changes, for evidence that must be refused. */
   issueCollateral(spec: Partial<CollateralSpec>): Collateral {
-    return makeCollateral(this.platform, { issuedAt: this.#now(), ...spec })
+    return makeCollateral(this.platform, { issuedAt: this.#now() - BACKDATED, ...spec })
   }
 }
 

@@ -3,12 +3,14 @@
 import { z } from 'zod'
 import { fromHex, utf8 } from '../bytes.ts'
 import {
+  Bounded,
   type Certificate,
   type Crl,
   MAX_CHAIN,
   MAX_CRL,
   parseChain,
   parseCrl,
+  proveOnce,
   verifyP256,
   X509Error,
 } from '../x509/index.ts'
@@ -17,7 +19,7 @@ import { type Identity, parseQeIdentity, parseTcbInfo, type TcbInfo } from './tc
 const MAX_JSON = 64 * 1024
 const chain = z.string().max(MAX_CHAIN)
 const crl = z.string().max(2 * MAX_CRL)
-const signature = z.string().regex(/^[0-9a-f]{128}$/)
+const signatureHex = z.string().regex(/^[0-9a-f]{128}$/)
 
 /** The shape alone; hex is lower-case, JSON documents are the exact signed text. */
 export const collateralSchema = z.strictObject({
@@ -26,10 +28,10 @@ export const collateralSchema = z.strictObject({
   pck_crl: crl,
   tcb_info_issuer_chain: chain,
   tcb_info: z.string().max(MAX_JSON),
-  tcb_info_signature: signature,
+  tcb_info_signature: signatureHex,
   qe_identity_issuer_chain: chain,
   qe_identity: z.string().max(MAX_JSON),
-  qe_identity_signature: signature,
+  qe_identity_signature: signatureHex,
   // Other tools let this replace the quote's own chain; here the quote's chain alone counts, so both must agree.
   pck_certificate_chain: chain.optional(),
 })
@@ -37,18 +39,22 @@ export const collateralSchema = z.strictObject({
 export type Collateral = z.infer<typeof collateralSchema>
 
 export interface ParsedCollateral {
-  pckCrlChain: Certificate[]
+  pckCrlChain: readonly Certificate[]
   rootCrl: Crl
   pckCrl: Crl
-  tcbChain: Certificate[]
+  tcbChain: readonly Certificate[]
   tcbInfo: TcbInfo
-  qeChain: Certificate[]
+  qeChain: readonly Certificate[]
   qeIdentity: Identity
 }
 
+/** One platform's collateral serves all its quotes for hours. */
+const remembered = new Bounded<ParsedCollateral>(16)
+
 /** Parses every part. Throws X509Error or QuoteError; no signature is checked here. */
 export function parseCollateral(collateral: Collateral): ParsedCollateral {
-  return {
+  // Remembered under the whole of it, signatures included, so that what was proved of one stays with that one.
+  return remembered.get(JSON.stringify(collateral), () => ({
     pckCrlChain: parseChain(collateral.pck_crl_issuer_chain),
     rootCrl: parseCrl(hexBytes(collateral.root_ca_crl, 'root_ca_crl')),
     pckCrl: parseCrl(hexBytes(collateral.pck_crl, 'pck_crl')),
@@ -56,31 +62,27 @@ export function parseCollateral(collateral: Collateral): ParsedCollateral {
     tcbInfo: parseTcbInfo(collateral.tcb_info),
     qeChain: parseChain(collateral.qe_identity_issuer_chain),
     qeIdentity: parseQeIdentity(collateral.qe_identity),
-  }
+  }))
 }
 
 /** Checks the signatures over the exact text of both documents. Throws X509Error. */
 export async function checkDocuments(collateral: Collateral, parsed: ParsedCollateral): Promise<void> {
-  const documents = [
-    {
-      name: 'TCB info',
-      text: collateral.tcb_info,
-      by: collateral.tcb_info_signature,
-      chain: parsed.tcbChain,
-    },
-    {
-      name: 'QE identity',
-      text: collateral.qe_identity,
-      by: collateral.qe_identity_signature,
-      chain: parsed.qeChain,
-    },
-  ]
-  for (const { name, text, by, chain: signers } of documents) {
-    const [signer] = signers
-    if (signer === undefined || !(await verifyP256(signer.publicKey, fromHex(by), utf8(text)))) {
-      throw new X509Error(`${name}: the signature does not verify`)
-    }
-  }
+  const { tcbInfo, tcbChain, qeIdentity, qeChain } = parsed
+  await checkDocument(tcbInfo, collateral.tcb_info, collateral.tcb_info_signature, tcbChain[0])
+  await checkDocument(qeIdentity, collateral.qe_identity, collateral.qe_identity_signature, qeChain[0])
+}
+
+async function checkDocument(
+  document: TcbInfo | Identity,
+  text: string,
+  signature: string,
+  signer: Certificate | undefined,
+): Promise<void> {
+  if (signer === undefined) throw new X509Error(`${document.id}: there is no signer`)
+  await proveOnce(document, signer, async () => {
+    if (await verifyP256(signer.publicKey, fromHex(signature), utf8(text))) return
+    throw new X509Error(`${document.id}: the signature does not verify`)
+  })
 }
 
 function hexBytes(text: string, name: string): Uint8Array {

@@ -1,3 +1,4 @@
+export type { Anchor, AnchorKind } from './chains.ts'
 export * from './collateral.ts'
 export * from './pck.ts'
 export * from './quote.ts'

@@ -5,45 +5,24 @@ import { concat, equalBytes, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { type Factor, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
+import { type Certificate, verifyP256 } from '../x509/index.ts'
 import {
-  type Certificate,
-  checkCrlIssued,
-  checkDates,
-  checkIssued,
-  encodePem,
-  KEY_USAGE,
-  parseChainBytes,
-  verifyP256,
-  X509Error,
-} from '../x509/index.ts'
-import {
-  type Collateral,
-  checkDocuments,
-  collateralSchema,
-  type ParsedCollateral,
-  parseCollateral,
-} from './collateral.ts'
+  type Anchor,
+  type AnchorKind,
+  checkCollateralSigned,
+  checkFresh,
+  checkPckChain,
+  checkRevocation,
+  evaluationNumber,
+  type PckChain,
+  pckChain,
+  windows,
+} from './chains.ts'
+import { type Collateral, collateralSchema, type ParsedCollateral, parseCollateral } from './collateral.ts'
 import { type PckPlatform, readPckPlatform } from './pck.ts'
 import { isZero, parseQuote, type Quote, QuoteError, type TdBody } from './quote.ts'
 import { checkModule, checkQe, type Level, tcbLevel } from './tcb.ts'
-
-export type AnchorKind = 'intel' | 'simulated'
-
-/** Common names of the certificates' roles: a certificate of one role never serves in another. */
-const NAMES: Record<AnchorKind, { root: string; cas: readonly string[]; leaf: string; tcb: string }> = {
-  intel: {
-    root: 'Intel SGX Root CA',
-    cas: ['Intel SGX PCK Platform CA', 'Intel SGX PCK Processor CA'],
-    leaf: 'Intel SGX PCK Certificate',
-    tcb: 'Intel SGX TCB Signing',
-  },
-  simulated: {
-    root: 'Simulated SGX Root CA',
-    cas: ['Simulated SGX PCK Platform CA'],
-    leaf: 'Simulated SGX PCK Certificate',
-    tcb: 'Simulated SGX TCB Signing',
-  },
-}
+import { attributeBits, xfamAllowed } from './td.ts'
 
 export interface QuoteVerdict {
   factors: Factor[]
@@ -77,7 +56,7 @@ class QuoteJudge {
   readonly #policy: Policy
   readonly #now: number
   #quote: Quote | undefined
-  #anchor: { kind: AnchorKind; der: Uint8Array } | undefined
+  #anchor: Anchor | undefined
   #platform: PckPlatform | undefined
   #level: Level | undefined
   #parsed: ParsedCollateral | undefined
@@ -262,20 +241,6 @@ class QuoteJudge {
   }
 }
 
-interface PckChain {
-  leaf: Certificate
-  ca: Certificate
-  root: Certificate
-}
-
-function pckChain(quote: Quote): PckChain {
-  const [leaf, ca, root, more] = parseChainBytes(quote.pckChain)
-  if (leaf === undefined || ca === undefined || root === undefined || more !== undefined) {
-    throw new X509Error('PCK chain: not three certificates')
-  }
-  return { leaf, ca, root }
-}
-
 function readCollateral(input: unknown): { collateral: Collateral; parsed: ParsedCollateral } {
   if (input === undefined) throw new ChrysalisError('ERR_COLLATERAL', 'there is no collateral')
   const shape = collateralSchema.safeParse(input)
@@ -284,20 +249,6 @@ function readCollateral(input: unknown): { collateral: Collateral; parsed: Parse
     throw new ChrysalisError('ERR_COLLATERAL', `collateral: ${issue?.path.join('.')}: ${issue?.message}`)
   }
   return { collateral: shape.data, parsed: parseCollateral(shape.data) }
-}
-
-async function checkPckChain({ leaf, ca, root }: PckChain, kind: AnchorKind, now: number): Promise<void> {
-  const names = NAMES[kind]
-  const named =
-    root.commonName === names.root && names.cas.includes(ca.commonName) && leaf.commonName === names.leaf
-  if (!named) throw new X509Error('PCK chain: the certificates do not have the names of their roles')
-  for (const certificate of [leaf, ca, root]) checkDates(certificate, now)
-  if (leaf.ca || !((leaf.keyUsage ?? 0) & KEY_USAGE.digitalSignature)) {
-    throw new X509Error('PCK chain: the leaf is not an end-entity signing certificate')
-  }
-  await checkIssued(root, root)
-  await checkIssued(ca, root)
-  await checkIssued(leaf, ca)
 }
 
 async function checkQeReport(quote: Quote, leaf: Certificate): Promise<void> {
@@ -311,77 +262,6 @@ async function checkQeReport(quote: Quote, leaf: Certificate): Promise<void> {
   }
 }
 
-async function checkCollateralSigned(
-  collateral: Collateral,
-  parsed: ParsedCollateral,
-  chain: PckChain,
-  anchor: { kind: AnchorKind; der: Uint8Array },
-  now: number,
-): Promise<void> {
-  for (const signers of [parsed.tcbChain, parsed.qeChain]) {
-    const [signer, root, more] = signers
-    if (
-      signer === undefined ||
-      root === undefined ||
-      more !== undefined ||
-      !equalBytes(root.der, anchor.der)
-    ) {
-      throw new X509Error('TCB signing chain: not a signer under the root of the quote')
-    }
-    const usable = !signer.ca && ((signer.keyUsage ?? 0) & KEY_USAGE.digitalSignature) !== 0
-    if (signer.commonName !== NAMES[anchor.kind].tcb || !usable) {
-      throw new X509Error('TCB signing chain: the signer is not a TCB signing certificate')
-    }
-    checkDates(signer, now)
-    await checkIssued(signer, root)
-  }
-  const [crlCa, crlRoot, more] = parsed.pckCrlChain
-  const sameCa = crlCa !== undefined && equalBytes(crlCa.der, chain.ca.der)
-  if (!sameCa || crlRoot === undefined || more !== undefined || !equalBytes(crlRoot.der, anchor.der)) {
-    throw new X509Error('PCK CRL chain: not the CA and the root of the quote')
-  }
-  await checkCrlIssued(parsed.rootCrl, chain.root)
-  await checkCrlIssued(parsed.pckCrl, chain.ca)
-  await checkDocuments(collateral, parsed)
-  const given = collateral.pck_certificate_chain
-  const own = encodePem([chain.leaf.der, chain.ca.der, chain.root.der])
-  if (given !== undefined && given !== own) throw new X509Error("collateral: PCK chain is not the quote's")
-}
-
-function checkRevocation(
-  { rootCrl, pckCrl, tcbChain, qeChain }: ParsedCollateral,
-  { leaf, ca }: PckChain,
-): void {
-  for (const certificate of [ca, ...tcbChain, ...qeChain]) {
-    if (rootCrl.revoked.has(certificate.serial)) throw new X509Error(`"${certificate.commonName}" is revoked`)
-  }
-  if (pckCrl.revoked.has(leaf.serial)) throw new X509Error('the PCK certificate of this platform is revoked')
-}
-
-function windows({ rootCrl, pckCrl, tcbInfo, qeIdentity }: ParsedCollateral): {
-  name: string
-  from: number
-  until: number
-}[] {
-  return [
-    { name: 'root CA CRL', from: rootCrl.thisUpdate, until: rootCrl.nextUpdate },
-    { name: 'PCK CRL', from: pckCrl.thisUpdate, until: pckCrl.nextUpdate },
-    { name: 'TCB info', from: tcbInfo.issueDate, until: tcbInfo.nextUpdate },
-    { name: 'QE identity', from: qeIdentity.issueDate, until: qeIdentity.nextUpdate },
-  ]
-}
-
-function checkFresh(parsed: ParsedCollateral, now: number): void {
-  for (const { name, from, until } of windows(parsed)) {
-    if (now < from) throw new QuoteError(`${name}: not yet valid`)
-    if (now > until) throw new QuoteError(`${name}: expired, fetch new collateral`)
-  }
-}
-
-function evaluationNumber({ tcbInfo, qeIdentity }: ParsedCollateral): number {
-  return Math.min(tcbInfo.tcbEvaluationDataNumber, qeIdentity.tcbEvaluationDataNumber)
-}
-
 function checkLevel({ status, advisories }: Level, policy: Policy): void {
   if (status === 'UpToDate') return
   const allowed = policy.tcb
@@ -391,31 +271,4 @@ function checkLevel({ status, advisories }: Level, policy: Policy): void {
     const list = advisories.length > 0 ? ` (${advisories.join(', ')})` : ''
     throw new QuoteError(`TCB status is ${status}${list}`)
   }
-}
-
-/** TDATTRIBUTES by meaning; bits of Linux' arch/x86/include/asm/shared/tdx.h. */
-function attributeBits(bytes: Uint8Array): {
-  debug: boolean
-  migratable: boolean
-  septVeDisable: boolean
-  unknown: boolean
-} {
-  let bits = 0n
-  for (const byte of bytes.toReversed()) bits = (bits << 8n) | BigInt(byte)
-  const has = (bit: bigint): boolean => ((bits >> bit) & 1n) === 1n
-  // Known and harmless: SEPT_VE_DISABLE 28, PKS 30, KL 31, PERFMON 63. Debug bits and 29 have their own factors.
-  const known = (1n << 28n) | (1n << 29n) | (1n << 30n) | (1n << 31n) | (1n << 63n) | 0xffn
-  return {
-    debug: (bits & 0xffn) !== 0n,
-    migratable: has(29n),
-    septVeDisable: has(28n),
-    unknown: (bits & ~known) !== 0n,
-  }
-}
-
-/** XFAM: x87 and SSE must be on, and nothing outside the features that TDX defines. */
-function xfamAllowed(bytes: Uint8Array): boolean {
-  let bits = 0n
-  for (const byte of bytes.toReversed()) bits = (bits << 8n) | BigInt(byte)
-  return (bits & 3n) === 3n && (bits & ~0x0006dbe7n) === 0n
 }

@@ -13,6 +13,7 @@ import {
   wholeBits,
   X509Error,
 } from './der.ts'
+import { proveOnce } from './memory.ts'
 import { rawSignature, verifyP256 } from './p256.ts'
 
 export const OID = {
@@ -108,16 +109,19 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
  * Checks that `child` was issued by `issuer`: names chain byte for byte, the issuer is a CA that may sign
  * certificates, and the signature holds. Dates and revocation are checked apart. Throws X509Error.
  */
-export async function checkIssued(child: Certificate, issuer: Certificate): Promise<void> {
-  const pair = `"${child.commonName}" issued by "${issuer.commonName}"`
-  if (!equalBytes(child.issuer, issuer.subject)) throw new X509Error(`${pair}: the names do not chain`)
-  if (!issuer.ca) throw new X509Error(`${pair}: the issuer is not a CA`)
-  if (!((issuer.keyUsage ?? 0) & KEY_USAGE.keyCertSign))
-    throw new X509Error(`${pair}: issuer may not sign certificates`)
-  if (child.ca && issuer.pathLength === 0) throw new X509Error(`${pair}: path length exceeded`)
-  if (!(await verifyP256(issuer.publicKey, child.signature, child.tbs))) {
-    throw new X509Error(`${pair}: the signature does not verify`)
-  }
+export function checkIssued(child: Certificate, issuer: Certificate): Promise<void> {
+  return proveOnce(child, issuer, async () => {
+    const pair = `"${child.commonName}" issued by "${issuer.commonName}"`
+    if (!equalBytes(child.issuer, issuer.subject)) throw new X509Error(`${pair}: the names do not chain`)
+    if (!issuer.ca) throw new X509Error(`${pair}: the issuer is not a CA`)
+    if (!((issuer.keyUsage ?? 0) & KEY_USAGE.keyCertSign)) {
+      throw new X509Error(`${pair}: the issuer may not sign certificates`)
+    }
+    if (child.ca && issuer.pathLength === 0) throw new X509Error(`${pair}: path length exceeded`)
+    if (!(await verifyP256(issuer.publicKey, child.signature, child.tbs))) {
+      throw new X509Error(`${pair}: the signature does not verify`)
+    }
+  })
 }
 
 /** Throws X509Error unless the certificate is valid at `now` (milliseconds since 1970). */

@@ -10,6 +10,7 @@ import {
   requireSameAlgorithm,
 } from './certificate.ts'
 import { DerReader, smallInteger, TAG, timeValue, X509Error } from './der.ts'
+import { proveOnce } from './memory.ts'
 import { verifyP256 } from './p256.ts'
 
 /** The largest list that is looked at, in bytes (about 4,800 entries; Intel's of 2026 has 57). */
@@ -61,13 +62,15 @@ function readEntries(bytes: Uint8Array): Set<string> {
 }
 
 /** Checks that the list was issued and signed by this CA. Throws X509Error. */
-export async function checkCrlIssued(crl: Crl, issuer: Certificate): Promise<void> {
-  const what = `CRL of "${issuer.commonName}"`
-  if (!equalBytes(crl.issuer, issuer.subject)) throw new X509Error(`${what}: issued under another name`)
-  if (!issuer.ca || !((issuer.keyUsage ?? 0) & KEY_USAGE.crlSign)) {
-    throw new X509Error(`${what}: the issuer may not sign CRLs`)
-  }
-  if (!(await verifyP256(issuer.publicKey, crl.signature, crl.tbs))) {
-    throw new X509Error(`${what}: the signature does not verify`)
-  }
+export function checkCrlIssued(crl: Crl, issuer: Certificate): Promise<void> {
+  return proveOnce(crl, issuer, async () => {
+    const what = `CRL of "${issuer.commonName}"`
+    if (!equalBytes(crl.issuer, issuer.subject)) throw new X509Error(`${what}: issued under another name`)
+    if (!issuer.ca || !((issuer.keyUsage ?? 0) & KEY_USAGE.crlSign)) {
+      throw new X509Error(`${what}: the issuer may not sign CRLs`)
+    }
+    if (!(await verifyP256(issuer.publicKey, crl.signature, crl.tbs))) {
+      throw new X509Error(`${what}: the signature does not verify`)
+    }
+  })
 }

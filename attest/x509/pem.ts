@@ -4,6 +4,7 @@ import { base64 } from '@scure/base'
 import { fromUtf8 } from '../bytes.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
 import { X509Error } from './der.ts'
+import { Bounded } from './memory.ts'
 
 const BEGIN = '-----BEGIN CERTIFICATE-----\n'
 const END = '\n-----END CERTIFICATE-----'
@@ -23,8 +24,15 @@ export function encodePem(certificates: readonly Uint8Array[]): string {
  * Parses a chain, leaf first. The text must be the canonical encoding of its certificates; of the last newline and,
  * as Intel's quotes have it, one NUL after it, both, one or none may stand there. Throws X509Error.
  */
-export function parseChain(text: string): Certificate[] {
+export function parseChain(text: string): readonly Certificate[] {
   if (text.length > MAX_CHAIN) throw new X509Error(`certificate chain: more than ${MAX_CHAIN} characters`)
+  return chains.get(text, () => readChain(text))
+}
+
+/** The same few chains come with every quote. */
+const chains = new Bounded<readonly Certificate[]>(64)
+
+function readChain(text: string): readonly Certificate[] {
   const trimmed = text.endsWith('\n\0') ? text.slice(0, -1) : text.endsWith('\n') ? text : `${text}\n`
   const ders: Uint8Array[] = []
   let at = 0
@@ -40,7 +48,7 @@ export function parseChain(text: string): Certificate[] {
 }
 
 /** As parseChain, from bytes (UTF-8). */
-export function parseChainBytes(bytes: Uint8Array): Certificate[] {
+export function parseChainBytes(bytes: Uint8Array): readonly Certificate[] {
   try {
     return parseChain(fromUtf8(bytes))
   } catch (error) {

@@ -1,0 +1,36 @@
+/**
+ * Remembers what is dear to work out and cannot change: the parse of a given text, and that one key signed one
+ * object. Only successes are kept, dates and revocation never are, and everything is bounded.
+ */
+
+/** A map of bounded size that drops what was used longest ago. */
+export class Bounded<T> {
+  readonly #entries = new Map<string, T>()
+  readonly #max: number
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  /** The value for this key, made now if it is not remembered. What `make` throws is not remembered. */
+  get(key: string, make: () => T): T {
+    const known = this.#entries.get(key)
+    const value = known ?? make()
+    this.#entries.delete(key)
+    this.#entries.set(key, value)
+    const oldest = this.#entries.keys().next()
+    if (this.#entries.size > this.#max && oldest.value !== undefined) this.#entries.delete(oldest.value)
+    return value
+  }
+}
+
+const proven = new WeakMap<object, WeakSet<object>>()
+
+/** Runs a check of `subject` by `signer` unless the same two objects passed it before. */
+export async function proveOnce(subject: object, signer: object, check: () => Promise<void>): Promise<void> {
+  const by = proven.get(subject) ?? new WeakSet()
+  if (by.has(signer)) return
+  await check()
+  by.add(signer)
+  proven.set(subject, by)
+}
