@@ -14,9 +14,9 @@ export type Choice = Readonly<Record<string, Entry>>
 
 const GENDERS = 'mfnp'
 
-/** A cell is `[kind ]form[,form...]`; the kind is one of m f n p or digits 0-9, and may be left out. */
+/** A cell is `[kind ]form[,form...]`; the kind is m f n p or #0 to #3, and may be left out. */
 export function parseWord(cell: string): Word {
-  const match = /^([mfnp]|\d)\s+(.*)$/u.exec(cell.trim())
+  const match = /^#?((?<=#)\d|(?<!#)[mfnp])\s+(.*)$/u.exec(cell.trim())
   const kind = match?.[1] ?? ''
   const forms = (match?.[2] ?? cell.trim()).split(',').map((form) => form.trim())
   return { kind, forms }
@@ -91,7 +91,7 @@ function french(article: string, word: Word, noun: string): string {
 }
 
 function english(article: string, noun: string): string {
-  return article === 'a' ? `${/^[aeiou]/iu.test(noun) ? 'an' : 'a'} ${noun}` : `the ${noun}`
+  return article === 'a' ? `${/^([aeio]|u(?!ni))/iu.test(noun) ? 'an' : 'a'} ${noun}` : `the ${noun}`
 }
 
 /** The form of one slot: a number picks a form, anything else is an article in front of the first form. */
@@ -113,6 +113,26 @@ function agree(word: Word, options: readonly string[]): string {
   return options[index] ?? options[0] ?? ''
 }
 
+/** `{v@s}` and `{a@n}`: the form of a verb or adjective for a person or gender; `acc` is the Russian feminine accusative. */
+function matching(word: Word, kind: string, spec: string | undefined): string {
+  const index = spec === 'acc' && kind === 'f' ? 3 : /^\d$/u.test(kind) ? Number(kind) : GENDERS.indexOf(kind)
+  return word.forms[index] ?? word.forms[0] ?? ''
+}
+
+/** French drops the vowel of these little words before another vowel. */
+const elide = (text: string): string =>
+  text
+    .replace(/(?<!\p{L})(j|n)e (?=[aeiouyhâàéèêîôœ])/giu, "$1'")
+    .replace(/(?<!\p{L})(qu|m|s|d)e (?=[aeiouâàéèêîôœ])/giu, "$1'")
+
+/** Spanish "agua" is feminine but takes the masculine article. */
+const agua = (text: string): string =>
+  text
+    .replace(/(?<!\p{L})(a |de )?la agua/giu, (_, word?: string) =>
+      word === undefined ? 'el agua' : `${word.trim() === 'a' ? 'al' : 'del'} agua`,
+    )
+    .replaceAll('una agua', 'un agua')
+
 const capitalize = (text: string): string =>
   text.replace(/^([¿¡"«]*)(\p{Ll})/u, (_, marks: string, letter: string) => marks + letter.toUpperCase())
 
@@ -125,13 +145,15 @@ export function slotsOf(template: string): string[] {
 }
 
 /** Renders one language. `{v@s}` takes the form of v that the person of s asks for. */
-export function render(lang: Lang, template: string, choice: Choice): string {
+export function render(lang: Lang, template: string, choice: Choice, sentence = true): string {
   const text = template.replace(SLOT, (_, name: string, spec?: string, options?: string, by?: string) => {
     const word = choice[name]?.[lang]
     if (word === undefined) throw new Error(`no slot ${name} in: ${template}`)
-    if (by !== undefined) return word.forms[Number(choice[by]?.[lang].kind)] ?? ''
+    if (by !== undefined) return matching(word, choice[by]?.[lang].kind ?? '', spec)
     if (options !== undefined) return agree(word, options.split('/'))
     return form(lang, word, spec ?? '')
   })
-  return capitalize(text.replace(/ {2,}/gu, ' ').trim())
+  const tidy = text.replaceAll(' -empty-', '').replaceAll('-empty- ', '').replace(/ {2,}/gu, ' ').trim()
+  const whole = lang === 'fr' ? elide(tidy) : lang === 'es' ? agua(tidy) : tidy
+  return sentence ? capitalize(whole) : whole
 }

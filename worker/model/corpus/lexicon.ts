@@ -23,7 +23,7 @@ dress | n Kleid | m vestido | f robe | n платье,платье,платья
 hat | m Hut | m sombrero | m chapeau | f шляпа,шляпу,шляпы
 jacket | f Jacke | f chaqueta | f veste | f куртка,куртку,куртки
 scarf | m Schal | f bufanda | f écharpe | m шарф,шарф,шарфа
-watch | f Uhr | m reloj | f montre | m хронометр,хронометр,хронометра
+
 bicycle | n Fahrrad | f bicicleta | m vélo | m велосипед,велосипед,велосипеда
 car | n Auto | m coche | f voiture | f машина,машину,машины
 towel | n Handtuch | f toalla | f serviette | n полотенце,полотенце,полотенца
@@ -42,7 +42,7 @@ picture | n Bild | m cuadro | m tableau | f картина,картину,кар
 guitar | f Gitarre | f guitarra | f guitare | f гитара,гитару,гитары
 radio | n Radio | f radio | f radio | n радио,радио,радио
 passport | m Reisepass | m pasaporte | m passeport | m паспорт,паспорт,паспорта
-`.replace(/watch .*\n/u, '')
+`
 
 export const PLACES = `
 station | m Bahnhof,am Bahnhof | f estación | f gare | m вокзал,вокзал,вокзала,на вокзале,на вокзал
@@ -97,43 +97,44 @@ chocolate | f Schokolade | m chocolate | m chocolat,du chocolat | m шокола
 honey | m Honig | f miel | m miel,du miel | m мёд,мёд
 `
 
+/** Russian: nominative, accusative, genitive, dative. */
 export const PEOPLE = `
-brother | m Bruder | m hermano | m frère | m брат,брата,брата
-sister | f Schwester | f hermana | f sœur | f сестра,сестру,сестры
-father | m Vater | m padre | m père | m отец,отца,отца
-mother | f Mutter | f madre | f mère | f мать,мать,матери
-son | m Sohn | m hijo | m fils | m сын,сына,сына
-daughter | f Tochter | f hija | f fille | f дочь,дочь,дочери
-uncle | m Onkel | m tío | m oncle | m дядя,дядю,дяди
-aunt | f Tante | f tía | f tante | f тётя,тётю,тёти
-grandmother | f Großmutter | f abuela | f grand-mère | f бабушка,бабушку,бабушки
-grandfather | m Großvater | m abuelo | m grand-père | m дедушка,дедушку,дедушки
-friend | m Freund | m amigo | m ami | m друг,друга,друга
-teacher | m Lehrer | m profesor | m professeur | m учитель,учителя,учителя
-boss | m Chef | m jefe | m chef | m начальник,начальника,начальника
-doctor | m Arzt | m médico | m médecin | m врач,врача,врача
-neighbor | f Nachbarin | f vecina | f voisine | f соседка,соседку,соседки
+brother | m Bruder | m hermano | m frère | m брат,брата,брата,брату
+sister | f Schwester | f hermana | f sœur | f сестра,сестру,сестры,сестре
+father | m Vater | m padre | m père | m отец,отца,отца,отцу
+mother | f Mutter | f madre | f mère | f мать,мать,матери,матери
+son | m Sohn | m hijo | m fils | m сын,сына,сына,сыну
+daughter | f Tochter | f hija | f fille | f дочь,дочь,дочери,дочери
+uncle | m Onkel | m tío | m oncle | m дядя,дядю,дяди,дяде
+aunt | f Tante | f tía | f tante | f тётя,тётю,тёти,тёте
+grandmother | f Großmutter | f abuela | f grand-mère | f бабушка,бабушку,бабушки,бабушке
+grandfather | m Großvater | m abuelo | m grand-père | m дедушка,дедушку,дедушки,дедушке
+friend | m Freund | m amigo | m ami | m друг,друга,друга,другу
+teacher | m Lehrer | m profesor | m professeur | m учитель,учителя,учителя,учителю
+boss | m Chef | m jefe | m chef | m начальник,начальника,начальника,начальнику
+doctor | m Arzt | m médico | m médecin | m врач,врача,врача,врачу
+neighbor | f Nachbarin | f vecina | f voisine | f соседка,соседку,соседки,соседке
 `
 
-/** Subjects: kind 0 = I, 1 = he/she, 2 = we, 3 = they. Form 1 of Russian: must; form 2: the dative. */
+/** Subjects: kind #0 = I, #1 = he/she, #2 = we, #3 = they. Russian: nominative, must, dative, genitive. */
 export const SUBJECTS = `
-0 I | 0 ich | 0 yo | 0 je | 0 я,должен,мне
-1 he | 1 er | 1 él | 1 il | 1 он,должен,ему
-1 she | 1 sie | 1 ella | 1 elle | 1 она,должна,ей
-2 we | 2 wir | 2 nosotros | 2 nous | 2 мы,должны,нам
-3 they | 3 sie | 3 ellos | 3 ils | 3 они,должны,им
-1 my brother | 1 mein Bruder | 1 mi hermano | 1 mon frère | 1 мой брат,должен,моему брату
-1 my sister | 1 meine Schwester | 1 mi hermana | 1 ma sœur | 1 моя сестра,должна,моей сестре
-1 my father | 1 mein Vater | 1 mi padre | 1 mon père | 1 мой отец,должен,моему отцу
-1 my mother | 1 meine Mutter | 1 mi madre | 1 ma mère | 1 моя мать,должна,моей матери
-1 our teacher | 1 unser Lehrer | 1 nuestro profesor | 1 notre professeur | 1 наш учитель,должен,нашему учителю
-3 the children | 3 die Kinder | 3 los niños | 3 les enfants | 3 дети,должны,детям
-3 my friends | 3 meine Freunde | 3 mis amigos | 3 mes amis | 3 мои друзья,должны,моим друзьям
-1 Anna | 1 Anna | 1 Anna | 1 Anna | 1 Анна,должна,Анне
-1 Peter | 1 Peter | 1 Peter | 1 Peter | 1 Петер,должен,Петеру
-1 Maria | 1 Maria | 1 Maria | 1 Maria | 1 Мария,должна,Марии
-1 Lucas | 1 Lucas | 1 Lucas | 1 Lucas | 1 Лукас,должен,Лукасу
-1 the doctor | 1 der Arzt | 1 el médico | 1 le médecin | 1 врач,должен,врачу
+#0 I | #0 ich | #0 -empty- | #0 je | #0 я,должен,мне,меня
+#1 he | #1 er | #1 él | #1 il | #1 он,должен,ему,него
+#1 she | #1 sie | #1 ella | #1 elle | #1 она,должна,ей,неё
+#2 we | #2 wir | #2 -empty- | #2 nous | #2 мы,должны,нам,нас
+#3 they | #3 sie | #3 ellos | #3 ils | #3 они,должны,им,них
+#1 my brother | #1 mein Bruder | #1 mi hermano | #1 mon frère | #1 мой брат,должен,моему брату,моего брата
+#1 my sister | #1 meine Schwester | #1 mi hermana | #1 ma sœur | #1 моя сестра,должна,моей сестре,моей сестры
+#1 my father | #1 mein Vater | #1 mi padre | #1 mon père | #1 мой отец,должен,моему отцу,моего отца
+#1 my mother | #1 meine Mutter | #1 mi madre | #1 ma mère | #1 моя мать,должна,моей матери,моей матери
+#1 our teacher | #1 unser Lehrer | #1 nuestro profesor | #1 notre professeur | #1 наш учитель,должен,нашему учителю,нашего учителя
+#3 the children | #3 die Kinder | #3 los niños | #3 les enfants | #3 дети,должны,детям,детей
+#3 my friends | #3 meine Freunde | #3 mis amigos | #3 mes amis | #3 мои друзья,должны,моим друзьям,моих друзей
+#1 Anna | #1 Anna | #1 Anna | #1 Anna | #1 Анна,должна,Анне,Анны
+#1 Peter | #1 Peter | #1 Peter | #1 Peter | #1 Петер,должен,Петеру,Петера
+#1 Maria | #1 Maria | #1 Maria | #1 Maria | #1 Мария,должна,Марии,Марии
+#1 Lucas | #1 Lucas | #1 Lucas | #1 Lucas | #1 Лукас,должен,Лукасу,Лукаса
+#1 the doctor | #1 der Arzt | #1 el médico | #1 le médecin | #1 врач,должен,врачу,врача
 `
 
 /** City; Russian: nominative, prepositional (in), accusative (to), genitive (from). */
@@ -202,4 +203,48 @@ Clara | Clara | Clara | Clara | Клара
 Robert | Robert | Robert | Robert | Роберт
 Emma | Emma | Emma | Emma | Эмма
 Paul | Paul | Paul | Paul | Пауль
+Bob | Bob | Bob | Bob | Боб
+Alice | Alice | Alice | Alice | Алиса
+Tom | Tom | Tom | Tom | Том
+John | John | John | John | Джон
+Mary | Mary | Mary | Mary | Мэри
+Max | Max | Max | Max | Макс
+Lena | Lena | Lena | Lena | Лена
+Oliver | Oliver | Oliver | Oliver | Оливер
+Sarah | Sarah | Sarah | Sarah | Сара
+David | David | David | David | Давид
+Julia | Julia | Julia | Julia | Юлия
+Simon | Simon | Simon | Simon | Симон
+Eva | Eva | Eva | Eva | Ева
+Felix | Felix | Felix | Felix | Феликс
+Marco | Marco | Marco | Marco | Марко
+Carlos | Carlos | Carlos | Carlos | Карлос
+Diego | Diego | Diego | Diego | Диего
+Carmen | Carmen | Carmen | Carmen | Кармен
+Pablo | Pablo | Pablo | Pablo | Пабло
+Pierre | Pierre | Pierre | Pierre | Пьер
+Marie | Marie | Marie | Marie | Мари
+Camille | Camille | Camille | Camille | Камиль
+Louis | Louis | Louis | Louis | Луи
+Claire | Claire | Claire | Claire | Клэр
+Hans | Hans | Hans | Hans | Ханс
+Karl | Karl | Karl | Karl | Карл
+Greta | Greta | Greta | Greta | Грета
+Otto | Otto | Otto | Otto | Отто
+Ivan | Ivan | Ivan | Ivan | Иван
+Olga | Olga | Olga | Olga | Ольга
+Boris | Boris | Boris | Boris | Борис
+Igor | Igor | Igor | Igor | Игорь
+Vera | Vera | Vera | Vera | Вера
+Oleg | Oleg | Oleg | Oleg | Олег
+Tanya | Tanya | Tanya | Tanya | Таня
+Mark | Mark | Mark | Mark | Марк
+Leo | Leo | Leo | Leo | Лео
+Mia | Mia | Mia | Mia | Мия
+Alex | Alex | Alex | Alex | Алекс
+Sam | Sam | Sam | Sam | Сэм
+Kate | Kate | Kate | Kate | Кейт
+Jack | Jack | Jack | Jack | Джек
+Linda | Linda | Linda | Linda | Линда
+Emily | Emily | Emily | Emily | Эмили
 `
