@@ -1,0 +1,53 @@
+import { ChrysalisError } from '../../attest/errors.ts'
+import { ApiError } from '../../worker/protocol/errors.ts'
+
+/** What a worker handed over is not what was agreed: a tampered stream or a receipt that does not add up. */
+export class IntegrityError extends ChrysalisError {}
+
+/** 502: the answer cannot be trusted any further. The client was shown only frames that did hold. */
+export function upstreamIntegrity(cause: unknown): ApiError {
+  return new ApiError({
+    status: 502,
+    type: 'server_error',
+    apiCode: 'upstream_integrity',
+    message:
+      'The answer of the worker failed its integrity check and was cut off. Nothing unverified was passed on.',
+    cause,
+  })
+}
+
+/** 502: the worker went away in mid-answer. */
+export function upstreamLost(): ApiError {
+  return new ApiError({
+    status: 502,
+    type: 'server_error',
+    apiCode: 'upstream_lost',
+    message: 'The worker was lost before it finished the answer. Send the request again.',
+  })
+}
+
+/** 504: the worker fell silent in mid-answer. */
+export function upstreamSilent(): ApiError {
+  return new ApiError({
+    status: 504,
+    type: 'timeout_error',
+    apiCode: 'upstream_timeout',
+    message: 'The worker fell silent before it finished the answer. Send the request again.',
+  })
+}
+
+/** 499, as nginx counts it; nobody is there to read it. */
+export function clientClosed(): ApiError {
+  return new ApiError({
+    status: 499,
+    type: 'invalid_request_error',
+    apiCode: 'client_closed_request',
+    message: 'The client closed the request before it was finished.',
+  })
+}
+
+/** The stable code of anything thrown, for logs: never a message. */
+export function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null | undefined)?.code
+  return typeof code === 'string' ? code : 'ERR_UNEXPECTED'
+}

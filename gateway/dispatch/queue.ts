@@ -1,0 +1,147 @@
+import { type ApiError, rateLimited, timedOut, unavailable } from '../../worker/protocol/errors.ts'
+import type { Clock, Lease, PickOptions, PickResult } from '../link/index.ts'
+import { clientClosed } from './errors.ts'
+import type { DispatchLimits } from './types.ts'
+
+/** Where slots come from; the worker pool. */
+export interface SlotSource {
+  pick(model: string, options?: PickOptions): PickResult
+}
+
+export interface SlotRequest extends PickOptions {
+  model: string
+  /** Id of the API key, for its share of the queue. */
+  key: string
+  /** Wall time in ms after which nobody wants the answer. */
+  deadline: number
+  signal: AbortSignal
+  /** Goes before those that wait: a request that lost its worker has waited before. */
+  urgent?: boolean
+}
+
+interface Waiter {
+  readonly request: SlotRequest
+  settle(result: Lease | Error): void
+}
+
+/** Weight of the newest observation in the average time that a slot is held. */
+const NEWEST = 0.2
+
+/** Requests that wait for a free slot: first come, first served for each model, bounded in number and in time. */
+export class SlotQueue {
+  readonly #source: SlotSource
+  readonly #clock: Clock
+  readonly #limits: DispatchLimits
+  #waiting: Waiter[] = []
+  #holdMs = 1000
+
+  constructor(source: SlotSource, clock: Clock, limits: DispatchLimits) {
+    this.#source = source
+    this.#clock = clock
+    this.#limits = limits
+  }
+
+  get length(): number {
+    return this.#waiting.length
+  }
+
+  /**
+   * A slot on a worker that serves the model.
+   * @throws ApiError 503 when no worker does, 429 when the queue is full or the wait was too long, 504 and 499
+   */
+  async acquire(request: SlotRequest): Promise<Lease> {
+    if (request.signal.aborted) throw clientClosed()
+    if (this.#clock.now() >= request.deadline) throw timedOut()
+    const behind = !request.urgent && this.#waiting.some((waiter) => waiter.request.model === request.model)
+    const picked = this.#source.pick(request.model, request)
+    if (picked.kind === 'none') throw noWorker()
+    if (picked.kind === 'lease') {
+      if (!behind) return picked.lease
+      picked.lease.release()
+    }
+    this.#checkRoom(request)
+    return this.#wait(request)
+  }
+
+  /** Hands free slots to those that wait longest. */
+  onCapacity(): void {
+    const blocked = new Set<string>()
+    for (const waiter of [...this.#waiting]) {
+      const { request } = waiter
+      if (blocked.has(request.model)) continue
+      const picked = this.#source.pick(request.model, request)
+      if (picked.kind === 'lease') waiter.settle(picked.lease)
+      else if (!request.exclude?.size) blocked.add(request.model)
+    }
+  }
+
+  /** Tells the queue how long a slot was held, for `retry-after`. */
+  observe(heldMs: number): void {
+    this.#holdMs += NEWEST * (heldMs - this.#holdMs)
+  }
+
+  /** Turns everybody away. */
+  close(): void {
+    for (const waiter of [...this.#waiting]) waiter.settle(draining())
+  }
+
+  #checkRoom({ key, urgent }: SlotRequest): void {
+    if (urgent) return
+    const ofKey = this.#waiting.filter((waiter) => waiter.request.key === key).length
+    if (this.#waiting.length < this.#limits.maxQueued && ofKey < this.#limits.maxQueuedPerKey) return
+    throw rateLimited(
+      'Too many requests are waiting for this model. Try again later.',
+      this.#retryAfter(),
+      'queue_full',
+    )
+  }
+
+  #wait(request: SlotRequest): Promise<Lease> {
+    const { promise, resolve, reject } = Promise.withResolvers<Lease>()
+    const since = this.#clock.now()
+    const wait = Math.min(this.#limits.queueMs, request.deadline - since)
+    const stopTimer = this.#clock.after(wait, () => waiter.settle(this.#expired(request)))
+    const onAbort = () => waiter.settle(clientClosed())
+    const waiter: Waiter = {
+      request,
+
+      settle: (result) => {
+        const at = this.#waiting.indexOf(waiter)
+        if (at < 0) return
+        this.#waiting.splice(at, 1)
+        stopTimer()
+        request.signal.removeEventListener('abort', onAbort)
+        if (result instanceof Error) reject(result)
+        else resolve(result)
+      },
+    }
+    if (request.urgent) this.#waiting.unshift(waiter)
+    else this.#waiting.push(waiter)
+    request.signal.addEventListener('abort', onAbort)
+    return promise
+  }
+
+  #expired({ deadline }: SlotRequest): Error {
+    if (this.#clock.now() >= deadline) return timedOut()
+    const message = 'No worker became free in time. Try again later.'
+    return rateLimited(message, this.#retryAfter(), 'queue_timeout')
+  }
+
+  #retryAfter(): number {
+    return Math.min(30, Math.max(1, (this.#holdMs * this.#waiting.length) / 1000))
+  }
+}
+
+/** 503: nobody serves the model at this moment. */
+export function noWorker(): ApiError {
+  return unavailable(
+    'No worker for this model is connected at the moment. Try again shortly.',
+    'no_worker',
+    1,
+  )
+}
+
+/** 503: this gateway is about to stop. */
+export function draining(): ApiError {
+  return unavailable('This gateway is shutting down. Try again shortly.', 'server_draining', 1)
+}

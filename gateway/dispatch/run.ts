@@ -1,0 +1,415 @@
+import { fromHex, toBase64 } from '../../attest/bytes.ts'
+import { type SealContext, type SealedRequest, type SealInternals, seal } from '../../attest/seal/index.ts'
+import {
+  ApiError,
+  bodyTooLarge,
+  conflict,
+  insufficientQuota,
+  internalError,
+  modelNotFound,
+  timedOut,
+  unauthorized,
+} from '../../worker/protocol/errors.ts'
+import { LINK_LIMITS, LinkError } from '../../worker/protocol/link.ts'
+import { boundFor, type Quote } from '../../worker/protocol/quote.ts'
+import type { Clock, Lease, LinkLog, WorkerHandle } from '../link/index.ts'
+import { clientClosed, codeOf, upstreamIntegrity, upstreamLost, upstreamSilent } from './errors.ts'
+import { Exchange, type Outcome, outcomeCode, type StopReason } from './exchange.ts'
+import { Handoff } from './handoff.ts'
+import { draining, noWorker, type SlotQueue } from './queue.ts'
+import { ReceiptBook, type VerifiedReceipt } from './receipt-book.ts'
+import { commit, type DispatchLedger, type Settlement, tell, workerRef } from './settle.ts'
+import type {
+  DispatchEvent,
+  DispatchFinal,
+  DispatchLimits,
+  DispatchRequest,
+  DispatchResponse,
+} from './types.ts'
+
+/** This gateway as the payer of requests under bare API keys. */
+export interface GatewaySigner {
+  /** The attested Ed25519 key, 32 bytes. */
+  readonly publicKey: Uint8Array
+  /** Returns 64 bytes. */
+  sign(message: Uint8Array): Uint8Array
+}
+
+export interface RunParts {
+  readonly ledger: DispatchLedger
+  readonly queue: SlotQueue
+  readonly signer: GatewaySigner
+  readonly gatewayId: string
+  readonly clock: Clock
+  readonly limits: DispatchLimits
+  readonly log: LinkLog
+  /** Replaced by tests only, e.g. to see a canary once sealing is off. */
+  readonly sealInternals?: SealInternals | undefined
+}
+
+/** The last attempt, with everything that settling it needs. */
+interface Attempt {
+  readonly lease: Lease
+  readonly outcome: Outcome
+  readonly receipt: VerifiedReceipt | undefined
+}
+
+/** One request from its reservation to its charge, over as many workers as it takes. */
+export class Run {
+  readonly requestId: string
+  readonly #parts: RunParts
+  readonly #request: Omit<DispatchRequest, 'body'>
+  #body: Uint8Array | undefined
+  readonly #handoff: Handoff<DispatchEvent>
+  readonly #answer = Promise.withResolvers<DispatchResponse>()
+  readonly #done = Promise.withResolvers<DispatchFinal>()
+  readonly #giveUp = new AbortController()
+  #exchange: Exchange | undefined
+  #stopped: StopReason | undefined
+
+  constructor(request: DispatchRequest, parts: RunParts) {
+    const { body, ...rest } = request
+    this.requestId = request.requestId
+    this.#request = rest
+    this.#body = body
+    this.#parts = parts
+    this.#handoff = new Handoff(() => this.stop('aborted'))
+    this.#done.promise.catch(() => {})
+    this.#answer.promise.catch(() => {})
+  }
+
+  /** Resolves with the first frame, or a success without any; rejects with the ApiError of anything else. */
+  get answer(): Promise<DispatchResponse> {
+    return this.#answer.promise
+  }
+
+  /** Runs to the committed charge; never rejects. Undefined when nothing was reserved or the ledger failed. */
+  async execute(): Promise<Settlement | undefined> {
+    const { clock } = this.#parts
+    const { signal, deadline } = this.#request
+    const onAbort = () => this.stop('aborted')
+    const stopTimer = clock.after(deadline - clock.now(), () => this.stop('deadline'))
+    signal.addEventListener('abort', onAbort)
+    try {
+      if (signal.aborted) throw clientClosed()
+      return await this.#serve()
+    } catch (error) {
+      this.#fail(this.#asApiError(error))
+      return undefined
+    } finally {
+      this.#body = undefined
+      stopTimer()
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Ends the request early; what the worker delivered until then is charged. */
+  stop(reason: StopReason): void {
+    if (this.#stopped) return
+    this.#stopped = reason
+    this.#giveUp.abort()
+    this.#handoff.drop()
+    this.#exchange?.stop(reason)
+  }
+
+  async #serve(): Promise<Settlement> {
+    const lease = await this.#acquire({})
+    const { quote } = lease.quote
+    const maxCharge = this.#bound(quote)
+    const maxWorkerCharge = this.#bound({ ...quote, client: quote.worker })
+    try {
+      await this.#parts.ledger.reserve({
+        requestId: this.requestId,
+        channel: this.#request.key.channel,
+        key: this.#request.key.id,
+        worker: workerRef(lease.worker),
+        maxCharge,
+        maxWorkerCharge,
+        model: this.#request.model,
+      })
+    } catch (error) {
+      lease.release()
+      throw fromLedger(error, this.#request.model)
+    }
+    let attempt: Attempt
+    try {
+      attempt = await this.#attempts(lease, maxCharge, maxWorkerCharge)
+    } catch (error) {
+      await this.#parts.ledger.release(this.requestId, 'not_sent')
+      throw error
+    }
+    return await this.#settle(attempt)
+  }
+
+  /** Tries one worker after the other until one of them has shown a frame or an outcome. */
+  async #attempts(first: Lease, maxCharge: bigint, maxWorkerCharge: bigint): Promise<Attempt> {
+    const failed = new Set<string>()
+    let lease = first
+    for (let attempt = 1; ; attempt++) {
+      const last = attempt >= this.#parts.limits.maxAttempts
+      const result = await this.#attempt(lease, maxCharge, maxWorkerCharge, last)
+      if (result.outcome.kind !== 'unstarted' || last || this.#stopped) return result
+      failed.add(lease.worker.bootId)
+      this.#log(result)
+      try {
+        lease = await this.#acquire({
+          exclude: failed,
+          urgent: true,
+          accepts: ({ quote }) => {
+            // The reservation stands; another worker may serve under it only if it cannot cost more.
+            return (
+              this.#bound(quote) <= maxCharge &&
+              this.#bound({ ...quote, client: quote.worker }) <= maxWorkerCharge
+            )
+          },
+        })
+      } catch {
+        return result
+      }
+      try {
+        await this.#parts.ledger.assign(this.requestId, workerRef(lease.worker))
+      } catch (error) {
+        lease.release()
+        throw error
+      }
+    }
+  }
+
+  async #attempt(lease: Lease, maxCharge: bigint, maxWorkerCharge: bigint, last: boolean): Promise<Attempt> {
+    const since = this.#parts.clock.now()
+    let sealed: SealedRequest
+    let stream: ReturnType<Lease['open']>
+    try {
+      sealed = await this.#seal(lease, maxCharge)
+      stream = lease.open()
+    } catch (error) {
+      lease.release()
+      return { lease, outcome: { kind: 'unstarted', code: retryable(error) }, receipt: undefined }
+    }
+    if (last) this.#body = undefined
+    const terms = {
+      signingKey: lease.worker.signingKey,
+      sealed,
+      quote: lease.quote,
+      maxCharge,
+      maxWorkerCharge,
+    }
+    const book = new ReceiptBook(terms)
+    const { clock, limits, queue } = this.#parts
+    const exchange = new Exchange({
+      stream,
+      opener: sealed.open,
+      book,
+      clock,
+      limits,
+      deliver: (event) => this.#deliver(lease, event),
+    })
+    this.#exchange = exchange
+    if (this.#stopped) exchange.stop(this.#stopped)
+    const outcome = await exchange.run(sealed.request)
+    queue.observe(clock.now() - since)
+    return { lease, outcome, receipt: book.best }
+  }
+
+  #seal(lease: Lease, maxCharge: bigint): Promise<SealedRequest> {
+    const { signer, gatewayId, clock } = this.#parts
+    const { method, path, key, maxPromptTokens, maxOutputTokens, stream, deadline } = this.#request
+    const body = this.#body
+    if (!body) throw new TypeError('the body is gone')
+    const { epoch, worker, model, quote } = lease
+    const options = {
+      epoch: { ...epoch, claimsDigest: fromHex(epoch.claimsDigest) },
+      context: {
+        requestId: this.requestId,
+        tee: worker.tee as SealContext['tee'],
+        gateway: gatewayId,
+        method: method as SealContext['method'],
+        path,
+        model: { id: model.id, sha256: model.sha256 },
+        payer: {
+          kind: 'gateway' as const,
+          key: toBase64(signer.publicKey),
+          channel: key.channel,
+          account: key.id,
+        },
+        quoteDigest: quote.digest,
+        maxCharge: String(maxCharge),
+        maxPromptTokens,
+        maxOutputTokens,
+        n: 1,
+        responseMode: { stream, padding: 'bucket' as const, cadence: 0 as const },
+        deadline,
+      },
+      body,
+      sign: (message: Uint8Array) => signer.sign(message),
+      now: clock.now,
+    }
+    return seal(options, this.#parts.sealInternals)
+  }
+
+  #deliver(lease: Lease, event: DispatchEvent): Promise<boolean> {
+    // From the first frame on no other worker can take over, so the plaintext is not needed again.
+    this.#body = undefined
+    this.#answer.resolve(this.#response(lease))
+    return this.#handoff.put(event)
+  }
+
+  /** Commits first, tells everybody afterwards. */
+  async #settle(attempt: Attempt): Promise<Settlement> {
+    const { lease, outcome } = attempt
+    this.#log(attempt)
+    try {
+      const settlement = await this.#commit(attempt)
+      tell(lease.worker, this.requestId, settlement)
+      this.#conclude(attempt, settlement)
+      return settlement
+    } finally {
+      if (outcome.kind === 'tampered') lease.worker.condemn(codeOf(outcome.error))
+    }
+  }
+
+  #commit({ lease, outcome, receipt }: Attempt): Promise<Settlement> {
+    const { ledger } = this.#parts
+    // A worker that never showed a frame is not paid for what nobody saw.
+    const counted = outcome.kind === 'unstarted' ? undefined : receipt
+    return commit(ledger, this.requestId, lease.worker.payment.ledgerChannel, counted, outcomeCode(outcome))
+  }
+
+  #conclude({ lease, outcome, receipt }: Attempt, settlement: Settlement): void {
+    const error = this.#errorOf(outcome)
+    if (error || outcome.kind !== 'final' || !receipt) {
+      this.#fail(error ?? internalError())
+      return
+    }
+    const { status, finishReason, usage, headers } = outcome.final
+    this.#answer.resolve(this.#response(lease))
+    this.#done.resolve({
+      status,
+      finishReason: finishReason ?? '',
+      usage,
+      headers,
+      receiptDigest: receipt.digest,
+      charged: settlement.charged,
+    })
+    this.#handoff.end()
+  }
+
+  #errorOf(outcome: Outcome): ApiError | undefined {
+    switch (outcome.kind) {
+      case 'final': {
+        const { status, error, headers } = outcome.final
+        if (!error) return this.#stopped && stoppedError(this.#stopped)
+        return new ApiError({ ...error, status, apiCode: error.code, headers: { ...headers } })
+      }
+      case 'unstarted':
+        return this.#stopped ? stoppedError(this.#stopped) : noWorker()
+      case 'lost':
+        return outcome.code === 'worker_silent' ? upstreamSilent() : upstreamLost()
+      case 'tampered':
+        return upstreamIntegrity(outcome.error)
+      case 'stopped':
+        return stoppedError(outcome.reason)
+    }
+  }
+
+  #fail(error: ApiError): void {
+    this.#answer.reject(error)
+    this.#done.reject(error)
+    this.#handoff.fail(error)
+  }
+
+  /** What broke before or beside the worker: named already, or ours and kept to ourselves. */
+  #asApiError(error: unknown): ApiError {
+    if (error instanceof ApiError) return error
+    this.#parts.log.warn(
+      { request: this.requestId, code: codeOf(error) },
+      'request failed inside the gateway',
+    )
+    return internalError(error)
+  }
+
+  async #acquire(
+    options: Pick<Parameters<SlotQueue['acquire']>[0], 'exclude' | 'accepts' | 'urgent'>,
+  ): Promise<Lease> {
+    const { model, key, deadline } = this.#request
+    try {
+      return await this.#parts.queue.acquire({
+        ...options,
+        model,
+        key: key.id,
+        deadline,
+        signal: this.#giveUp.signal,
+      })
+    } catch (error) {
+      throw this.#stopped ? stoppedError(this.#stopped) : error
+    }
+  }
+
+  #bound(quote: Quote): bigint {
+    return boundFor(quote, this.#request.maxPromptTokens, this.#request.maxOutputTokens, 1)
+  }
+
+  #response({ worker, epoch, model }: Lease): DispatchResponse {
+    return {
+      requestId: this.requestId,
+      worker: {
+        workerId: worker.workerId,
+        bootId: worker.bootId,
+        tee: worker.tee,
+        claimsDigest: epoch.claimsDigest,
+        model: { id: model.id, sha256: model.sha256 },
+      },
+      events: this.#handoff,
+      done: this.#done.promise,
+    }
+  }
+
+  #log({ lease, outcome }: Attempt): void {
+    const { bootId }: WorkerHandle = lease.worker
+    const fields = {
+      request: this.requestId,
+      boot: bootId,
+      outcome: outcome.kind,
+      code: outcomeCode(outcome),
+    }
+    if (outcome.kind === 'final' || outcome.kind === 'stopped') this.#parts.log.info(fields, 'request ended')
+    else this.#parts.log.warn(fields, 'request did not end well')
+  }
+}
+
+function stoppedError(reason: StopReason): ApiError {
+  if (reason === 'deadline') return timedOut()
+  return reason === 'draining' ? draining() : clientClosed()
+}
+
+/** The code of what another worker may not suffer from; throws everything else. */
+function retryable(error: unknown): string {
+  const code = codeOf(error)
+  if (code === 'ERR_SEAL_TOO_LARGE') throw bodyTooLarge(LINK_LIMITS.maxRequestBytes)
+  if (code !== 'ERR_EPOCH_UNKNOWN' && !(error instanceof LinkError)) throw error
+  return code
+}
+
+/** The ledger's refusals in OpenAI's words. */
+function fromLedger(error: unknown, model: string): unknown {
+  switch (codeOf(error)) {
+    case 'ERR_INSUFFICIENT_FUNDS':
+    case 'ERR_CHANNEL_CLOSED':
+      return insufficientQuota(
+        'The channel of this API key cannot cover the request. Top it up or ask for fewer tokens.',
+      )
+    case 'ERR_KEY_REQUEST_LIMIT':
+    case 'ERR_KEY_DAY_LIMIT':
+      return insufficientQuota('The request is beyond a spending limit of this API key.')
+    case 'ERR_DUPLICATE_REQUEST':
+      return conflict('This request id was used before. Choose a new one.')
+    case 'ERR_KEY_REVOKED':
+    case 'ERR_KEY_EXPIRED':
+    case 'ERR_UNKNOWN_KEY':
+      return unauthorized(true)
+    case 'ERR_KEY_MODEL':
+      return modelNotFound(model)
+    default:
+      return error
+  }
+}

@@ -1,0 +1,71 @@
+import type { Ledger, WorkerRef } from '../ledger/index.ts'
+import type { WorkerHandle } from '../link/index.ts'
+import type { VerifiedReceipt } from './receipt-book.ts'
+
+/** What a dispatch needs of the ledger. */
+export type DispatchLedger = Pick<Ledger, 'reserve' | 'assign' | 'charge' | 'release' | 'openReservations'>
+
+/** How a request stands in the ledger, durably. */
+export interface Settlement {
+  readonly charged: bigint
+  /** The channel whose voucher rose, and that voucher. */
+  readonly workerChannel: string | undefined
+  readonly ceiling: bigint
+  readonly voucher: Uint8Array | null
+}
+
+const NOTHING: Settlement = { charged: 0n, workerChannel: undefined, ceiling: 0n, voucher: null }
+
+/**
+ * Commits the charge of a receipt, or lets the reservation go when there is none (`reason` is a short code).
+ * @throws LedgerError; the reservation then stays open and is resolved after a restart
+ */
+export async function commit(
+  ledger: DispatchLedger,
+  requestId: string,
+  workerChannel: string,
+  receipt: VerifiedReceipt | undefined,
+  reason: string,
+): Promise<Settlement> {
+  if (!receipt) {
+    await ledger.release(requestId, reason)
+    return NOTHING
+  }
+  const { clientCharge, workerCharge, signed, digest } = receipt
+  const charged = await ledger.charge({
+    requestId,
+    clientCharge,
+    workerCharge,
+    workerChannel,
+    receipt: signed,
+    receiptDigest: digest,
+  })
+  return {
+    charged: charged.clientCharge,
+    workerChannel,
+    ceiling: charged.workerCeiling,
+    voucher: charged.workerVoucher,
+  }
+}
+
+/** Tells a worker that a request is settled, and hands over the voucher when it is for this worker's channel. */
+export function tell(worker: WorkerHandle, requestId: string, settlement: Settlement): void {
+  const { workerChannel, ceiling, voucher } = settlement
+  if (voucher && workerChannel === worker.payment.ledgerChannel) worker.voucher(ceiling, voucher)
+  worker.acknowledge([requestId])
+}
+
+/**
+ * The ledger's name of the process that a request runs on. It holds the signing key and the channel that pays, so
+ * that after a restart a receipt can be checked and paid whoever brings it.
+ */
+export function workerRef({ workerId, bootId, payment }: WorkerHandle): WorkerRef {
+  return { id: `${workerId}/${payment.ledgerChannel}`, bootId }
+}
+
+/** Reads `workerRef` back; undefined for a name of another make. */
+export function parseWorkerRef(ref: WorkerRef): { signingKey: string; ledgerChannel: string } | undefined {
+  const match = /^([0-9a-f]{64})\/(.+)$/.exec(ref.id)
+  const [, signingKey, ledgerChannel] = match ?? []
+  return signingKey !== undefined && ledgerChannel !== undefined ? { signingKey, ledgerChannel } : undefined
+}

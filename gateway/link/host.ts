@@ -1,0 +1,50 @@
+import type { EvidenceBundle } from '../../attest/evidence/index.ts'
+import type { Policy } from '../../attest/policy/index.ts'
+import type { Quote } from '../../worker/protocol/quote.ts'
+import type { Clock } from './clock.ts'
+import type { Refusal } from './judge.ts'
+import type { WorkerSession } from './session.ts'
+import type {
+  JoinRequest,
+  LinkLimits,
+  LinkLog,
+  PoolListener,
+  WorkerIdentity,
+  WorkerPayment,
+} from './types.ts'
+
+/** How the program around the pool decides about workers. */
+export interface PoolOptions {
+  /** What a worker's evidence has to meet. */
+  policy: Policy
+  /** Names this gateway in challenges and sealed contexts. */
+  gatewayId: string
+  /** This gateway's own evidence over a worker's 32-byte nonce. */
+  gatewayEvidence(nonce: Uint8Array): Promise<EvidenceBundle>
+  /** Quotes for the models of a worker that are wanted at its prices; none refuses it. */
+  quotesFor(worker: JoinRequest): readonly Quote[]
+  /** The channel that pays it, opened if need be. */
+  paymentFor(worker: JoinRequest): Promise<WorkerPayment>
+  log: LinkLog
+  clock?: Clock
+  limits?: Partial<LinkLimits>
+}
+
+/** Runs few things at a time; the rest waits its turn. */
+export interface Turnstile {
+  run<T>(work: () => Promise<T>): Promise<T>
+}
+
+/** What a session needs of the pool. */
+export interface SessionHost extends Required<Omit<PoolOptions, 'limits'>> {
+  readonly limits: LinkLimits
+  /** Evidence is judged two at a time, so that a crowd at the door does not hold up running streams. */
+  readonly judging: Turnstile
+  readonly listener: PoolListener | undefined
+  /** The last word before the welcome: registers the worker, or says why not. */
+  admit(session: WorkerSession, identity: WorkerIdentity): Refusal | undefined
+  /** Refuses this boot for a while. */
+  bar(bootId: string): void
+  onCapacity(): void
+  onGone(session: WorkerSession, code: string): void
+}

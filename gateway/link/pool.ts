@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import { equalBytes } from '../../attest/bytes.ts'
+import { LINK_LIMITS, LINK_PATH, LINK_SUBPROTOCOL } from '../../worker/protocol/link.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { PoolOptions, SessionHost } from './host.ts'
+import { type Refusal, refusal } from './judge.ts'
+import { WorkerSession } from './session.ts'
+import { LinkSocket } from './socket.ts'
+import { makeTurnstile } from './turnstile.ts'
+import {
+  DEFAULT_LINK_LIMITS,
+  type Lease,
+  type LinkLimits,
+  type PickOptions,
+  type PickResult,
+  type PoolListener,
+  type WorkerIdentity,
+  type WorkerView,
+} from './types.ts'
+
+/** Boots whose bar is remembered at once; the oldest is forgotten first. */
+const MOST_BARRED = 4096
+
+/**
+ * The workers that dialled this gateway: lets them in once their evidence stands, keeps one connection for each boot,
+ * and hands out their slots.
+ */
+export class WorkerPool {
+  readonly limits: LinkLimits
+  readonly #clock: Clock
+  readonly #server: WebSocketServer
+  readonly #sessions = new Set<WorkerSession>()
+  readonly #byBoot = new Map<string, WorkerSession>()
+  readonly #barred = new Map<string, number>()
+  readonly #host: SessionHost
+  #listener: PoolListener | undefined
+  #closing = false
+  #onEmpty: (() => void) | undefined
+
+  constructor(options: PoolOptions) {
+    this.limits = { ...DEFAULT_LINK_LIMITS, ...options.limits }
+    this.#clock = options.clock ?? systemClock
+    this.#server = new WebSocketServer({
+      noServer: true,
+      maxPayload: LINK_LIMITS.maxMessageBytes,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => offered.has(LINK_SUBPROTOCOL) && LINK_SUBPROTOCOL,
+    })
+    this.#host = this.#makeHost(options)
+  }
+
+  /** Makes `listener` the one that hears of free slots and of kept receipts. */
+  listen(listener: PoolListener): void {
+    this.#listener = listener
+  }
+
+  /**
+   * Takes over an HTTP upgrade for the link's path.
+   * @returns false, with nothing done, when the request is for another path
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const [path] = (request.url ?? '').split('?')
+    if (path !== LINK_PATH) return false
+    // Browsers always send Origin with a WebSocket, workers never: no web page may play worker to a local gateway.
+    if (request.headers.origin !== undefined) return turnAway(socket, '403 Forbidden')
+    const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+    if (!protocols.includes(LINK_SUBPROTOCOL)) return turnAway(socket, '400 Bad Request')
+    if (this.#closing || this.#crowded()) return turnAway(socket, '503 Service Unavailable')
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      const session = new WorkerSession(randomBytes(16).toString('hex'), this.#host, (self) => {
+        return new LinkSocket(ws, {
+          clock: this.#clock,
+          heartbeatMs: this.limits.heartbeatMs,
+          maxBufferedBytes: this.limits.maxBufferedBytes,
+          onText: (text) => self.onText(text),
+          onBinary: (bytes) => self.onBinary(bytes),
+          onGone: (code) => self.onGone(code),
+        })
+      })
+      this.#sessions.add(session)
+    })
+    return true
+  }
+
+  /** The welcomed workers. */
+  workers(): WorkerView[] {
+    return [...this.#byBoot.values()].flatMap((session) => session.view() ?? [])
+  }
+
+  /** Takes a slot on the least loaded worker that is verified, has the model and an epoch with time left. */
+  pick(model: string, options: PickOptions = {}): PickResult {
+    let best: WorkerSession | undefined
+    let known = false
+    for (const [boot, session] of this.#byBoot) {
+      const offer = session.open ? session.offer(model) : undefined
+      if (!offer || options.exclude?.has(boot) || options.accepts?.(offer.quote) === false) continue
+      known = true
+      if (session.hasSlot && (!best || session.load < best.load)) best = session
+    }
+    const lease: Lease | undefined = best?.lease(model)
+    if (lease) return { kind: 'lease', lease }
+    return { kind: known ? 'busy' : 'none' }
+  }
+
+  /**
+   * Tells the workers to finish and to come back later, waits for their streams until `drainMs` from now, and closes
+   * every link. Nobody new is let in.
+   */
+  async close(drainMs = 0): Promise<void> {
+    this.#closing = true
+    for (const session of this.#sessions) session.drain()
+    await this.#idle(drainMs)
+    for (const session of [...this.#sessions]) session.close('going_away')
+    this.#server.close()
+  }
+
+  #idle(ms: number): Promise<void> {
+    if (ms <= 0 || this.#active() === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const stop = this.#clock.after(ms, resolve)
+      this.#onEmpty = () => {
+        stop()
+        resolve()
+      }
+    })
+  }
+
+  #active(): number {
+    let active = 0
+    for (const session of this.#sessions) active += session.active
+    return active
+  }
+
+  #crowded(): boolean {
+    let pending = 0
+    for (const session of this.#sessions) if (!session.joined) pending += 1
+    return (
+      pending >= this.limits.maxPending ||
+      this.#sessions.size >= this.limits.maxWorkers + this.limits.maxPending
+    )
+  }
+
+  #makeHost(options: PoolOptions): SessionHost {
+    const pool = this
+    return {
+      ...options,
+      clock: this.#clock,
+      limits: this.limits,
+      judging: makeTurnstile(2),
+      get listener() {
+        return pool.#listener
+      },
+      admit: (session, identity) => this.#admit(session, identity),
+      bar: (bootId) => this.#bar(bootId),
+      onCapacity: () => this.#capacity(),
+      onGone: (session, code) => this.#gone(session, code),
+    }
+  }
+
+  #admit(session: WorkerSession, identity: WorkerIdentity): Refusal | undefined {
+    if (this.#closing) return refusal('draining', 'this gateway is shutting down')
+    if ((this.#barred.get(identity.bootId) ?? 0) > this.#clock.now()) {
+      return refusal('busy', 'this worker was cut off for a breach and is refused for a while')
+    }
+    const former = this.#byBoot.get(identity.bootId)
+    if (!former && this.#byBoot.size >= this.limits.maxWorkers)
+      return refusal('busy', 'this gateway has enough workers')
+    const formerKey = former?.identity?.signingKey
+    if (former && !(formerKey && equalBytes(formerKey, identity.signingKey))) {
+      return refusal('signature', 'this boot has joined with another signing key')
+    }
+    this.#byBoot.set(identity.bootId, session)
+    former?.close('replaced')
+    return undefined
+  }
+
+  #bar(bootId: string): void {
+    const now = this.#clock.now()
+    for (const [boot, until] of this.#barred) {
+      if (until <= now || this.#barred.size >= MOST_BARRED) this.#barred.delete(boot)
+    }
+    this.#barred.set(bootId, now + this.limits.barMs)
+  }
+
+  #capacity(): void {
+    this.#listener?.onCapacity()
+    if (this.#closing && this.#active() === 0) this.#onEmpty?.()
+  }
+
+  #gone(session: WorkerSession, code: string): void {
+    this.#sessions.delete(session)
+    const bootId = session.identity?.bootId
+    if (bootId !== undefined && this.#byBoot.get(bootId) === session) this.#byBoot.delete(bootId)
+    this.#host.log.info({ session: session.id, boot: bootId, code }, 'link closed')
+    this.#capacity()
+  }
+}
+
+function turnAway(socket: Duplex, status: string): true {
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+  return true
+}

@@ -1,0 +1,430 @@
+import { fromBase64, toBase64 } from '../../attest/bytes.ts'
+import {
+  CHUNK,
+  decodeChunk,
+  encodeChunk,
+  LINK_LIMITS,
+  LinkError,
+  parseWorkerMessage,
+  type WorkerMessageOf,
+} from '../../worker/protocol/link.ts'
+import { LINK_VERSIONS } from '../../worker/protocol/version.ts'
+import { EpochBook } from './epochs.ts'
+import type { SessionHost } from './host.ts'
+import {
+  type Attested,
+  freshNonce,
+  judgeJoin,
+  judgeReattest,
+  type Refusal,
+  refusal,
+  sameIdentity,
+} from './judge.ts'
+import { peekJoinVersion } from './peek.ts'
+import type { LinkSocket } from './socket.ts'
+import { LinkStream, type StreamPort } from './stream.ts'
+import { makeOffers, type Offer } from './terms.ts'
+import type { HeldReceipt, Lease, WorkerHandle, WorkerIdentity, WorkerPayment, WorkerView } from './types.ts'
+
+type State = 'joining' | 'judging' | 'recovering' | 'ready' | 'gone'
+
+/** What a session knows once its worker was welcomed. */
+interface Joined {
+  identity: WorkerIdentity
+  offers: ReadonlyMap<string, Offer>
+  payment: WorkerPayment
+  slots: number
+  at: number
+}
+
+/**
+ * One connection of a worker, from challenge to close. Every byte that it receives is untrusted: whatever breaks the
+ * protocol closes the link under a name, and nothing that it keeps grows beyond a stated bound.
+ */
+export class WorkerSession implements StreamPort {
+  readonly id: string
+  readonly #host: SessionHost
+  readonly #socket: LinkSocket
+  readonly #nonce = freshNonce()
+  readonly #streams = new Map<number, LinkStream>()
+  readonly #stopHandshake: () => void
+  #state: State = 'joining'
+  #draining = false
+  #joined: Joined | undefined
+  #handle: WorkerHandle | undefined
+  readonly #epochs: EpochBook
+  #attestNonce: Uint8Array | undefined
+  #attestAfter = 0
+  #heldDone = false
+  #recovery: Promise<void> = Promise.resolve()
+  #lastStream = 0
+  #leased = 0
+  #queued = 0
+
+  constructor(id: string, host: SessionHost, connect: (session: WorkerSession) => LinkSocket) {
+    this.id = id
+    this.#host = host
+    this.#epochs = new EpochBook(host.clock.now, host.limits.epochMarginMs)
+    this.#socket = connect(this)
+    this.#stopHandshake = host.clock.after(host.limits.handshakeMs, () => {
+      if (this.#state === 'joining' || this.#state === 'judging') this.close('heartbeat_lost')
+    })
+    this.#socket.send({
+      type: 'challenge',
+      versions: LINK_VERSIONS,
+      nonce: toBase64(this.#nonce),
+      gatewayId: host.gatewayId,
+      time: host.clock.now(),
+    })
+  }
+
+  get joined(): boolean {
+    return this.#joined !== undefined
+  }
+
+  get identity(): WorkerIdentity | undefined {
+    return this.#joined?.identity
+  }
+
+  get handle(): WorkerHandle | undefined {
+    return this.#handle
+  }
+
+  /** Takes new requests, apart from having a free slot. */
+  get open(): boolean {
+    return this.#state === 'ready' && !this.#draining && !this.#socket.gone
+  }
+
+  get active(): number {
+    return this.#streams.size + this.#leased
+  }
+
+  /** Share of the slots that is taken; with the worker's own queue as a tie-breaker below one slot. */
+  get load(): number {
+    const slots = this.#joined?.slots ?? 1
+    return (this.active + Math.min(this.#queued, 1000) / 1001) / slots
+  }
+
+  get hasSlot(): boolean {
+    return this.active < (this.#joined?.slots ?? 0) && this.#epochs.current() !== undefined
+  }
+
+  offer(model: string): Offer | undefined {
+    return this.#joined?.offers.get(model)
+  }
+
+  view(): WorkerView | undefined {
+    const joined = this.#joined
+    if (!joined) return undefined
+    const epoch = this.#epochs.current()
+    const { workerId, bootId, tee, models } = joined.identity
+    return {
+      workerId,
+      bootId,
+      session: this.id,
+      tee,
+      state: this.#draining ? 'draining' : this.#state === 'ready' ? 'ready' : 'recovering',
+      models,
+      quotes: [...joined.offers.values()].map(({ quote }) => quote),
+      slots: joined.slots,
+      active: this.active,
+      queued: this.#queued,
+      attested: epoch !== undefined,
+      claimsDigest: epoch?.claimsDigest,
+      epochEnds: epoch?.notAfter,
+      joinedAt: joined.at,
+    }
+  }
+
+  /** Takes a slot. Undefined when there is none, or no model of that name. */
+  lease(model: string): Lease | undefined {
+    const offer = this.offer(model)
+    const epoch = this.#epochs.current()
+    const worker = this.#handle
+    if (!offer || !epoch || !worker || !this.open || !this.hasSlot) return undefined
+    let held = true
+    const give = () => {
+      if (!held) return false
+      held = false
+      this.#leased -= 1
+      return true
+    }
+    this.#leased += 1
+    return {
+      worker,
+      model: offer.model,
+      quote: offer.quote,
+      epoch,
+      open: () => {
+        if (!give()) throw new LinkError('internal', 'a lease opens one stream')
+        return this.#openStream()
+      },
+      release: () => {
+        if (give()) this.#host.onCapacity()
+      },
+    }
+  }
+
+  /** Asks the worker to finish what runs and to come back later. */
+  drain(): void {
+    this.#draining = true
+    this.#socket.send({ type: 'drain' })
+  }
+
+  close(name: Parameters<LinkSocket['close']>[0]): void {
+    this.#socket.close(name)
+  }
+
+  onText(text: string): void {
+    if (this.#state === 'joining') {
+      this.#firstMessage(text)
+      return
+    }
+    const message = parseWorkerMessage(text)
+    if (this.#state === 'judging') throw unexpected('a message before the welcome')
+    switch (message.type) {
+      case 'join':
+        throw unexpected('a second join')
+      case 'heartbeat':
+        this.#queued = message.queued
+        break
+      case 'draining':
+        this.#draining = true
+        break
+      case 'held':
+        this.#onHeld(message)
+        break
+      case 'receipt':
+        this.#stream(message.stream).deliverReceipt(message)
+        break
+      case 'end':
+        this.#stream(message.stream).deliverEnd(message.hint)
+        break
+      case 'attest-request':
+        this.#onAttestRequest()
+        break
+      case 'evidence':
+        this.#onEvidence(message)
+    }
+  }
+
+  onBinary(bytes: Uint8Array): void {
+    const { kind, stream, payload } = decodeChunk(bytes)
+    if (kind !== CHUNK.response) throw unexpected('a worker sends responses only')
+    // A copy: the view would keep the socket's whole read buffer alive while the chunk waits.
+    const delivered = this.#stream(stream).deliverChunk(new Uint8Array(payload))
+    if (!delivered) throw new LinkError('limit_exceeded', 'a chunk without credit')
+  }
+
+  onGone(code: string): void {
+    this.#state = 'gone'
+    this.#stopHandshake()
+    this.#host.onGone(this, code)
+    for (const stream of this.#streams.values()) stream.deliverLost(code)
+    this.#streams.clear()
+  }
+
+  sendChunk(stream: number, payload: Uint8Array, last: boolean): Promise<void> {
+    return this.#socket.sendBinary(encodeChunk(last ? CHUNK.lastRequest : CHUNK.request, stream, payload))
+  }
+
+  sendCredit(stream: number, frames: number): void {
+    this.#socket.send({ type: 'credit', stream, frames })
+  }
+
+  sendCancel(stream: number): void {
+    this.#socket.send({ type: 'cancel', stream })
+  }
+
+  onOver(stream: number): void {
+    if (this.#streams.delete(stream)) this.#host.onCapacity()
+  }
+
+  onLateReceipt(receipt: HeldReceipt): void {
+    if (this.#handle) this.#host.listener?.onLateReceipt(this.#handle, receipt)
+  }
+
+  #firstMessage(text: string): void {
+    if (peekJoinVersion(text) === undefined) {
+      this.#refuse(
+        refusal(
+          'version_unsupported',
+          'the link versions of gateway and worker do not meet: update the older',
+        ),
+      )
+      return
+    }
+    const join = parseWorkerMessage(text)
+    if (join.type !== 'join') throw unexpected('the first message has to be a join')
+    this.#state = 'judging'
+    void this.#join(join).catch((error) => this.#fault(error))
+  }
+
+  async #join(join: WorkerMessageOf<'join'>): Promise<void> {
+    const host = this.#host
+    const judged = await host.judging.run(() => judgeJoin(join, this.#nonce, host.policy, host.clock.now))
+    if (this.#socket.gone) return
+    if (judged.refused) {
+      this.#refuse(judged)
+      return
+    }
+    const { identity, epoch } = judged
+    const request = { ...identity, prices: join.prices }
+    const quotes = host.quotesFor(request)
+    if (quotes.length === 0) {
+      this.#refuse(refusal('terms', 'no model of this worker is wanted at its prices'))
+      return
+    }
+    const offers = makeOffers(identity, quotes)
+    const [payment, evidence] = await Promise.all([
+      host.paymentFor(request),
+      host.gatewayEvidence(fromBase64(join.nonce)),
+    ])
+    if (this.#socket.gone) return
+    // Nothing is awaited from here to the welcome, so no second connection of the boot can slip in between.
+    const objection = host.admit(this, identity)
+    if (objection) {
+      this.#refuse(objection)
+      return
+    }
+    this.#epochs.add(epoch)
+    const slots = Math.min(join.capacity.slots, host.limits.maxSlots, LINK_LIMITS.maxStreams)
+    this.#joined = { identity, offers, payment, slots, at: host.clock.now() }
+    this.#handle = this.#makeHandle(identity, payment)
+    this.#state = 'recovering'
+    this.#stopHandshake()
+    host.log.info({ session: this.id, boot: identity.bootId, epoch: epoch.id, slots }, 'worker joined')
+    this.#socket.send({
+      type: 'welcome',
+      version: join.version,
+      session: this.id,
+      gateway: { evidence: { ...evidence } },
+      quotes: [...offers.values()].map(({ encoded }) => toBase64(encoded)),
+      payment: payment.terms,
+      heartbeatMs: host.limits.heartbeatMs,
+    })
+  }
+
+  #makeHandle(identity: WorkerIdentity, payment: WorkerPayment): WorkerHandle {
+    return {
+      ...identity,
+      session: this.id,
+      payment,
+      acknowledge: (requestIds) => {
+        for (let at = 0; at < requestIds.length; at += 1024) {
+          this.#socket.send({ type: 'ack', requestIds: requestIds.slice(at, at + 1024) })
+        }
+      },
+      voucher: (ceiling, signature) => {
+        const channel = payment.terms?.channel
+        if (channel === undefined) return
+        this.#socket.send({
+          type: 'voucher',
+          channel,
+          ceiling: String(ceiling),
+          signature: toBase64(signature),
+        })
+      },
+      condemn: (reason) => {
+        this.#host.bar(identity.bootId)
+        this.#host.log.warn({ session: this.id, boot: identity.bootId, code: reason }, 'worker cut off')
+        this.close('refused')
+      },
+    }
+  }
+
+  #onHeld({ receipts, done }: WorkerMessageOf<'held'>): void {
+    if (this.#state !== 'recovering' || this.#heldDone)
+      throw unexpected('held receipts come once, after the welcome')
+    this.#heldDone = done
+    const worker = this.#handle
+    if (!worker) throw unexpected('held receipts before the welcome')
+    // Reading stops while the ledger works, so that what waits here is no more than one socket buffer.
+    this.#socket.pause()
+    this.#recovery = this.#recovery
+      .then(() => this.#host.listener?.onHeld(worker, receipts, done))
+      .then(() => {
+        if (this.#socket.gone) return
+        this.#socket.resume()
+        if (!done) return
+        this.#state = 'ready'
+        this.#host.onCapacity()
+      })
+      .catch((error) => this.#fault(error))
+  }
+
+  #onAttestRequest(): void {
+    const now = this.#host.clock.now()
+    if (this.#attestNonce || now < this.#attestAfter) {
+      throw new LinkError('limit_exceeded', 'attest-requests come one at a time')
+    }
+    this.#attestAfter = now + this.#host.limits.attestIntervalMs
+    this.#attestNonce = freshNonce()
+    this.#socket.send({ type: 'attest', nonce: toBase64(this.#attestNonce) })
+  }
+
+  #onEvidence(message: WorkerMessageOf<'evidence'>): void {
+    const nonce = this.#attestNonce
+    if (!nonce) throw unexpected('evidence that nobody asked for')
+    this.#attestNonce = undefined
+    const { judging, policy, clock } = this.#host
+    void judging
+      .run(() => judgeReattest(message, nonce, policy, clock.now))
+      .then((judged) => this.#onJudged(judged))
+      .catch((error) => this.#fault(error))
+  }
+
+  #onJudged(judged: Attested | Refusal): void {
+    const joined = this.#joined
+    if (this.#socket.gone || !joined) return
+    if (judged.refused) {
+      this.#refuse(judged)
+      return
+    }
+    if (!sameIdentity(joined.identity, judged.identity)) {
+      this.#refuse(refusal('terms', 'a later epoch has to be of the same boot and offer as the first'))
+      return
+    }
+    this.#epochs.add(judged.epoch)
+    this.#host.log.info({ session: this.id, epoch: judged.epoch.id }, 'worker attested its next epoch')
+    this.#socket.send({ type: 'attested', epochId: judged.epoch.id })
+    this.#host.onCapacity()
+  }
+
+  #refuse({ refused, factors, reason }: Refusal): void {
+    this.#host.log.warn(
+      { session: this.id, boot: this.identity?.bootId, code: refused, factors },
+      'worker refused',
+    )
+    this.#socket.send({ type: 'refused', code: refused, factors: factors.slice(0, 64), reason })
+    this.close(refused === 'version_unsupported' ? 'version_unsupported' : 'refused')
+  }
+
+  #openStream(): LinkStream {
+    if (!this.open) throw new LinkError('going_away', 'the link is gone')
+    this.#lastStream += 1
+    const stream = new LinkStream(this.#lastStream, LINK_LIMITS.initialCredit, this)
+    this.#streams.set(stream.id, stream)
+    return stream
+  }
+
+  #stream(id: number): LinkStream {
+    const stream = this.#streams.get(id)
+    if (!stream) throw unexpected('a message for a stream that is not open')
+    return stream
+  }
+
+  /** A fault on our side: the worker is told no more than that, the log gets the code. */
+  #fault(error: unknown): void {
+    const code = (error as { code?: unknown }).code
+    this.#host.log.warn(
+      { session: this.id, code: typeof code === 'string' ? code : 'ERR_UNEXPECTED' },
+      'link fault',
+    )
+    this.close('internal')
+  }
+}
+
+function unexpected(message: string): LinkError {
+  return new LinkError('unexpected_message', message)
+}
