@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { newKeySecret } from './keys.ts'
+import { type Bench, chargeOf, NOON, reservation, setUp } from './testing/setup.ts'
+
+let bench: Bench
+beforeEach(async () => {
+  bench = await setUp()
+})
+afterEach(() => bench.end())
+
+const code = (name: string) => expect.objectContaining({ code: name })
+
+describe('API keys', () => {
+  it('are found by their secret, from the file and from the cache', async () => {
+    expect(bench.secret).toMatch(/^sk-chry-[A-Za-z0-9_-]{43}$/)
+    const ledger = await bench.reopen()
+    expect(await ledger.findKey(bench.secret)).toEqual(bench.key)
+    expect(await ledger.findKey(bench.secret)).toEqual(bench.key)
+    for (const wrong of ['', 'sk-chry-', newKeySecret(), `${bench.secret}x`, bench.secret.toLowerCase()]) {
+      expect(await ledger.findKey(wrong)).toBeUndefined()
+    }
+  })
+
+  it('are refused at once and for good when revoked, also those in use', async () => {
+    const { ledger, key, secret } = bench
+    await ledger.findKey(secret)
+    await ledger.reserve(reservation('a', key, 10n))
+    const revoking = ledger.revokeKey(key.id)
+    expect(await ledger.findKey(secret)).toBeUndefined()
+    await expect(ledger.reserve(reservation('b', key, 10n))).rejects.toEqual(code('ERR_KEY_REVOKED'))
+    expect(await revoking).toMatchObject({ revokedAt: NOON })
+    await ledger.charge(chargeOf('a', 10n, 10n))
+    const again = await bench.reopen()
+    expect(await again.findKey(secret)).toBeUndefined()
+    await expect(again.reserve(reservation('b', key, 10n))).rejects.toEqual(code('ERR_KEY_REVOKED'))
+    await expect(again.revokeKey('key_none')).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
+    expect(await again.listKeys()).toEqual([{ ...key, revokedAt: NOON }])
+  })
+
+  it('do not come back from look-ups that were under way when they were revoked', async () => {
+    const ledger = await bench.reopen()
+    const found = ledger.findKey(bench.secret)
+    const revoked = ledger.revokeKey(bench.key.id)
+    expect(await found).toBeUndefined()
+    await revoked
+    expect(await ledger.findKey(bench.secret)).toBeUndefined()
+  })
+
+  it('with a kept secret are made once', async () => {
+    const { ledger } = bench
+    const secret = newKeySecret()
+    const first = await ledger.createKey({ name: 'quickstart', channel: 'C', secret })
+    const again = await ledger.createKey({ name: 'quickstart', channel: 'C', secret })
+    expect(again.key).toEqual(first.key)
+    await expect(ledger.createKey({ name: 'x', channel: 'W' })).rejects.toEqual(code('ERR_UNKNOWN_CHANNEL'))
+    await expect(ledger.createKey({ name: 'x', channel: 'C', secret: 'guess' })).rejects.toEqual(
+      code('ERR_LEDGER_INPUT'),
+    )
+  })
+
+  it('keep to their limit per request, their models and their expiry', async () => {
+    const key = await bench.keyWith({ perRequest: 50n, models: ['m1'], expiresAt: NOON + 1000 })
+    const { ledger, clock } = bench
+    const ask = (id: string, most: bigint, model?: string) =>
+      ledger.reserve(reservation(id, key, most, { model }))
+    await expect(ask('a', 51n, 'm1')).rejects.toEqual(code('ERR_KEY_REQUEST_LIMIT'))
+    await expect(ask('a', 50n, 'm2')).rejects.toEqual(code('ERR_KEY_MODEL'))
+    await expect(ask('a', 50n)).rejects.toEqual(code('ERR_KEY_MODEL'))
+    await ask('a', 50n, 'm1')
+    clock.now = NOON + 1000
+    await expect(ask('b', 50n, 'm1')).rejects.toEqual(code('ERR_KEY_EXPIRED'))
+    const again = await bench.reopen()
+    expect(await again.listKeys()).toContainEqual(key)
+  })
+
+  it('keep to their limit per day over charges, releases, restarts and midnight', async () => {
+    const key = await bench.keyWith({ perDay: 100n })
+    const { ledger, clock } = bench
+    await ledger.reserve(reservation('a', key, 60n))
+    await expect(ledger.reserve(reservation('b', key, 41n))).rejects.toEqual(code('ERR_KEY_DAY_LIMIT'))
+    await ledger.charge(chargeOf('a', 20n, 20n))
+    await ledger.reserve(reservation('b', key, 80n))
+    await ledger.release('b', 'x')
+    await ledger.reserve(reservation('c', key, 30n))
+    const again = await bench.reopen()
+    await expect(again.reserve(reservation('d', key, 51n))).rejects.toEqual(code('ERR_KEY_DAY_LIMIT'))
+    await again.reserve(reservation('d', key, 50n))
+    clock.now = NOON + 86_400_000
+    await again.reserve(reservation('e', key, 100n))
+    // A request of yesterday that ends today gives today's limit nothing back, nor does a clock that is set back.
+    await again.release('c', 'x')
+    clock.now = NOON
+    await expect(again.reserve(reservation('f', key, 1n))).rejects.toEqual(code('ERR_KEY_DAY_LIMIT'))
+  })
+
+  it('draw on their own channel only', async () => {
+    const { ledger, key } = bench
+    await ledger.putChannel({ id: 'C2', address: 'EQC2', role: 'client', params: '{}', deposited: 1000n })
+    await expect(ledger.reserve(reservation('a', key, 1n, { channel: 'C2' }))).rejects.toEqual(
+      code('ERR_UNKNOWN_CHANNEL'),
+    )
+  })
+})

@@ -1,0 +1,36 @@
+/**
+ * Test child: 32 clients reserve and charge without end. Every acknowledged request id is written to stdout, which is
+ * a file, at once: what is in it survives the child. The parent hears of the progress by messages.
+ *
+ *   node charger.ts FILE BOOT
+ */
+
+import { writeSync } from 'node:fs'
+import { Ledger } from '../ledger.ts'
+import { chargeOf, worker } from './setup.ts'
+
+const [file = '', boot = ''] = process.argv.slice(2)
+const ledger = await Ledger.open({ file, now: Date.now, signVoucher: () => new Uint8Array(64) })
+await ledger.putChannel({ id: 'C', address: 'EQC', role: 'client', params: '{}', deposited: 10n ** 15n })
+await ledger.putChannel({ id: 'W', address: 'EQW', role: 'worker', params: '{}', deposited: 10n ** 12n })
+const { key } = await ledger.createKey({ name: 'charger', channel: 'C' })
+
+let acknowledged = 0
+function say(line: string): void {
+  writeSync(1, `${line}\n`)
+  process.send?.(++acknowledged)
+}
+
+async function client(name: number): Promise<never> {
+  for (let i = 0; ; i++) {
+    const requestId = `${boot}-${name}-${i}`
+    await ledger.reserve({ requestId, channel: 'C', key: key.id, worker, maxCharge: 1000n })
+    say(`reserved ${requestId}`)
+    // One in eight is left open: a restart has to find it so.
+    if (i % 8 === 7) continue
+    await ledger.charge(chargeOf(requestId, BigInt(i % 1000), BigInt(i % 500)))
+    say(`charged ${requestId} ${i % 1000}`)
+  }
+}
+
+await Promise.all(Array.from({ length: 32 }, (_, name) => client(name)))
