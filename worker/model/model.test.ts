@@ -39,6 +39,22 @@ describe('chrF2', () => {
     expect(chrf([{ hypothesis: 'a', reference: 'ab' }])).toBeCloseTo((100 * 5 * 0.5) / (4 * 1 + 0.5), 10)
   })
 
+  test('agrees with sacrebleu 2.6.0', () => {
+    const pairs = [
+      ['Das Hund ist im Garten.', 'Der Hund ist im Garten.', 82.4968978819598],
+      ['Où est la gare ?', 'Où se trouve la gare ?', 38.571963275107485],
+      ['Привет', 'Здравствуйте, мир!', 5.63063063063063],
+      ['ok', '', 0],
+    ] as const
+    for (const [hypothesis, reference, score] of pairs)
+      expect(chrf([{ hypothesis, reference }])).toBeCloseTo(score, 8)
+    const corpus = [
+      ...pairs.map(([hypothesis, reference]) => ({ hypothesis, reference })),
+      { hypothesis: 'a', reference: 'ab' },
+    ]
+    expect(chrf(corpus)).toBeCloseTo(46.04125581270912, 8)
+  })
+
   test('white space does not count', () => {
     expect(chrf([{ hypothesis: 'a b', reference: 'ab' }])).toBeCloseTo(100, 10)
   })
