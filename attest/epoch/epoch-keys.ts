@@ -27,7 +27,7 @@ export interface EpochKeysOptions {
   /** How long after the end requests are still opened. */
   readonly graceMs?: number
   readonly replay?: ReplayLimits
-  /** Told when making the next epoch failed; it is tried again at the next tick. */
+  /** Told when making the next epoch failed (it is tried again at the next tick) or a listener threw. */
   readonly onError?: (error: unknown) => void
   /** Default: an unreferenced setTimeout. */
   readonly timer?: Timer
@@ -91,7 +91,12 @@ export class EpochKeys {
   /** Makes the first epoch. Throws RangeError on impossible times. */
   static async create(options: EpochKeysOptions): Promise<EpochKeys> {
     const keys = new EpochKeys(options)
-    await keys.tick()
+    try {
+      await keys.tick()
+    } catch (error) {
+      keys.close()
+      throw error
+    }
     return keys
   }
 
@@ -153,7 +158,16 @@ export class EpochKeys {
       usedRequests: this.#usedRequests,
     })
     this.#lives.push({ epoch, born: monotonic() })
-    for (const listener of this.#listeners) listener(epoch)
+    for (const listener of this.#listeners) this.#tell(listener, epoch)
+  }
+
+  // A listener that throws must not stop the succession.
+  #tell(listener: (epoch: Epoch) => void, epoch: Epoch): void {
+    try {
+      listener(epoch)
+    } catch (error) {
+      this.#onError(error)
+    }
   }
 
   #remaining(life: Life): number {

@@ -8,7 +8,7 @@ export const MAX_REQUEST_BYTES = 4 * 1024 * 1024
 export const MAX_FRAME_BYTES = 256 * 1024
 /** Longest clear context, bytes. */
 export const MAX_CONTEXT_BYTES = 16 * 1024
-/** Smallest bucket of a request, bytes. */
+/** Smallest bucket of a request's frames together, bytes. */
 export const REQUEST_BUCKET_BYTES = 1024
 /** Smallest bucket of a response frame, bytes. */
 export const FRAME_BUCKET_BYTES = 256

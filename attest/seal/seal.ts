@@ -4,7 +4,7 @@ import { concat, fromHex, toHex, u32be } from '../bytes.ts'
 import { randomBytes, sha256 } from '../crypto.ts'
 import { epochId } from '../epoch/epoch.ts'
 import { SENDER_MARGIN_MS } from '../epoch/epoch-keys.ts'
-import { PUBLIC_KEY_BYTES, type SetupSender, setupSender } from '../epoch/kem.ts'
+import { ENC_BYTES, PUBLIC_KEY_BYTES, type SetupSender, setupSender } from '../epoch/kem.ts'
 import { type Cipher, secretbox } from './cipher.ts'
 import {
   AUTH_BYTES,
@@ -88,7 +88,7 @@ export async function seal(options: SealOptions, internals: SealInternals = {}):
   const ctx = encodeContext(context)
   const h = contextHash(ctx)
   const padded = context.responseMode.padding === 'bucket'
-  const units = layout(LENGTH_BYTES + ctx.length + 1120 + AUTH_BYTES + COMMIT_BYTES, body.length, padded)
+  const units = layout(LENGTH_BYTES + ctx.length + ENC_BYTES + AUTH_BYTES + COMMIT_BYTES, body.length, padded)
   const setup = await (internals.setupSender ?? setupSender)(
     epoch.publicKey,
     sealInfo(epoch.id, epoch.claimsDigest),
@@ -123,22 +123,27 @@ function checkEpoch(epoch: SealEpoch, now: number): void {
   }
 }
 
-/** Wire lengths of the request's frames, so that the whole request fills a bucket. */
+/**
+ * Wire lengths of the request's frames. Their sum is the bucket: it leaves out the clear part, whose length varies
+ * and is seen anyway, so that the edges between buckets lie at the same body lengths for every context. The topmost
+ * bucket is what the longest request has room for.
+ */
 function layout(head: number, body: number, padded: boolean): number[] {
-  const frames = Math.max(1, Math.ceil(body / MAX_CONTENT_BYTES))
-  const exact = head + body + frames * FRAME_OVERHEAD_BYTES
-  let total = exact
+  const most = MAX_REQUEST_BYTES - head
+  const exact = body + Math.max(1, Math.ceil(body / MAX_CONTENT_BYTES)) * FRAME_OVERHEAD_BYTES
+  let bytes = exact
   if (padded) {
-    total = bucket(exact, REQUEST_BUCKET_BYTES)
-    while (capacity(total - head) < body) total *= 2
+    bytes = bucket(exact, REQUEST_BUCKET_BYTES)
+    while (capacity(bytes) < body) bytes *= 2
+    bytes = Math.min(bytes, most)
   }
-  if (total > MAX_REQUEST_BYTES) {
+  if (exact > most || capacity(bytes) < body) {
     throw new SealError(
       'ERR_SEAL_TOO_LARGE',
-      `request: ${exact} bytes sealed, at most ${MAX_REQUEST_BYTES} are allowed`,
+      `request: ${head + exact} bytes sealed, at most ${MAX_REQUEST_BYTES} are allowed`,
     )
   }
-  return split(total - head)
+  return split(bytes)
 }
 
 function capacity(bytes: number): number {
