@@ -1,0 +1,81 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { toHex } from '../bytes.ts'
+import { parseQuote } from '../tdx/quote.ts'
+import { COLLATERAL_LIFETIME } from './collateral.ts'
+import { SimulatedTee, simulatedRoot } from './tee.ts'
+
+const NOW = Date.UTC(2026, 10, 22)
+const now = (): number => NOW
+let dir: string
+
+beforeEach(async () => {
+  dir = join(await mkdtemp(join(tmpdir(), 'chrysalis-tee-')), 'tee')
+})
+afterEach(() => rm(join(dir, '..'), { recursive: true }))
+
+describe('SimulatedTee', () => {
+  it('keeps one root per folder, in files that only their owner reads', async () => {
+    const first = await SimulatedTee.open(dir, { now })
+    const again = await SimulatedTee.open(dir, { now })
+    expect(again.rootSha256).toBe(first.rootSha256)
+    expect(await simulatedRoot(dir)).toBe(first.rootSha256)
+    expect((await stat(dir)).mode & 0o777).toBe(0o700)
+    for (const file of await readdir(dir)) expect((await stat(join(dir, file))).mode & 0o777).toBe(0o600)
+    expect((await readdir(dir)).sort()).toEqual(['platform.json', 'root.der'])
+  })
+
+  it('makes one root when many open an empty folder at once', async () => {
+    const all = await Promise.all(Array.from({ length: 8 }, () => SimulatedTee.open(dir, { now })))
+    expect(new Set(all.map(({ rootSha256 }) => rootSha256)).size).toBe(1)
+    expect(await simulatedRoot(dir)).toBe(all[0]?.rootSha256)
+  })
+
+  it('heals a missing public root, and says plainly what is broken', async () => {
+    await expect(simulatedRoot(dir)).rejects.toMatchObject({ code: 'ERR_SIMULATED_ROOT_MISSING' })
+    const tee = await SimulatedTee.open(dir, { now })
+    await rm(join(dir, 'root.der'))
+    await SimulatedTee.open(dir, { now })
+    expect(await simulatedRoot(dir)).toBe(tee.rootSha256)
+    const text = await readFile(join(dir, 'platform.json'), 'utf8')
+    await writeFile(join(dir, 'platform.json'), text.slice(0, -20))
+    const broken = SimulatedTee.open(dir, { now })
+    await expect(broken).rejects.toMatchObject({ code: 'ERR_SIMULATED_TEE_FILE' })
+    await expect(broken).rejects.not.toThrow('PRIVATE KEY')
+  })
+
+  it('measures the software and what is extended, the same in every installation', async () => {
+    const quoteOf = async (software: string, measured: string[]): Promise<string[]> => {
+      const tee = SimulatedTee.ephemeral({ now, software, measured })
+      const { body } = parseQuote(await tee.quote(new Uint8Array(64)))
+      return [body.mrTd, ...body.rtmr].map(toHex)
+    }
+    const [mrTd, r0, r1, r2, r3] = await quoteOf('1.0', ['model'])
+    expect(await quoteOf('1.0', ['model'])).toEqual([mrTd, r0, r1, r2, r3])
+    const other = await quoteOf('1.1', ['model'])
+    expect(other.slice(0, 4).some((value) => [mrTd, r0, r1, r2].includes(value))).toBe(false)
+    expect(other[4]).toBe(r3)
+    expect((await quoteOf('1.0', ['other']))[4]).not.toBe(r3)
+    expect((await quoteOf('1.0', []))[4]).toBe('00'.repeat(48))
+    // SHA-384(48 zero bytes || SHA-384("model"))
+    expect(r3).toBe(RTMR3)
+  })
+
+  it('issues collateral anew well before it runs out, and when the clock goes back', async () => {
+    let time = NOW
+    const tee = SimulatedTee.ephemeral({ now: () => time })
+    const first = await tee.collateral()
+    time += COLLATERAL_LIFETIME / 2
+    expect(await tee.collateral()).toBe(first)
+    time += COLLATERAL_LIFETIME / 4
+    const second = await tee.collateral()
+    expect(second).not.toBe(first)
+    time = NOW - 86_400_000
+    expect(await tee.collateral()).not.toBe(second)
+  })
+})
+
+const RTMR3 =
+  '3271ef06f34168c0ea39ad7fe0eca4d563c485b3f68d0c6173e4b77088154c5fd1ba66f3e2cd8962d0f47c3152aa4d08'
