@@ -1,0 +1,345 @@
+import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { toBase64, toHex, utf8 } from '../../attest/bytes.ts'
+import { type Epoch, EpochKeys } from '../../attest/epoch/index.ts'
+import { ChrysalisError } from '../../attest/errors.ts'
+import {
+  type Claims,
+  claimsDigest,
+  createEvidence,
+  type EvidenceBundle,
+  encodeClaims,
+  type Tee,
+} from '../../attest/evidence/index.ts'
+import {
+  type OpenedRequest,
+  type OpenInternals,
+  openSealed,
+  SealError,
+  StoredResponse,
+} from '../../attest/seal/index.ts'
+import type { Clock } from '../clock.ts'
+import type { Engine, ModelInfo } from '../engine/index.ts'
+import { codeOf, type Log } from '../log.ts'
+import {
+  affordable,
+  invalidRequest,
+  LINK_LIMITS,
+  modelNotFound,
+  notFound,
+  type Quote,
+  requestIdSchema,
+  type StreamHint,
+  unavailable,
+} from '../protocol/index.ts'
+import type { Meter, TaskContext, TaskEvent, TaskResult } from '../tasks/index.ts'
+import { EngineHost } from './engine-host.ts'
+import { Exchange } from './exchange.ts'
+import { ReceiptChain } from './receipts.ts'
+import type { ResponseSink, ServeTerms, TaskRunner } from './types.ts'
+
+/** Paths that a sealed request may name. */
+export const PATHS: ReadonlySet<string> = new Set(['/v1/chat/completions', '/v1/translations'])
+
+/** Requests that may wait for the engine, as a multiple of its sequences. */
+const QUEUE_FACTOR = 2
+
+export interface WorkerOptions {
+  /** Starts the engine; called again after a crash. */
+  startEngine: () => Promise<Engine>
+  runTask: TaskRunner
+  tee: Tee
+  clock: Clock
+  log: Log
+  software: Claims['software']
+  registry: Claims['registry']
+  /** Where this worker is paid; raw TON address or empty. */
+  payoutAddress: string
+  /** Times of the epochs, in ms; the defaults are those of attest/epoch. */
+  epochs?: { lifetimeMs?: number; earlyMs?: number; graceMs?: number }
+  /** The engine cannot be kept running, or epochs cannot be made. */
+  onFatal?: (error: unknown) => void
+  /** Replaced by tests only, e.g. to show a wire without sealing. */
+  sealInternals?: OpenInternals
+}
+
+/** Evidence with the digest of its claims. */
+export interface FreshEvidence {
+  bundle: EvidenceBundle
+  /** 32 bytes. */
+  claimsDigest: Uint8Array
+  /** 32 hex digits. */
+  epochId: string
+}
+
+/**
+ * The enclave's whole life in one process: its boot id, its signing key (in memory only), its epochs, its evidence, and
+ * the one way in: sealed requests. Nothing leaves it in clear but receipts, evidence and hints.
+ */
+export class Worker {
+  /** 32 hex digits; new at each start. */
+  readonly bootId = toHex(randomBytes(16))
+  /** Ed25519, 32 bytes. */
+  readonly signingKey: Uint8Array
+  readonly #options: WorkerOptions
+  readonly #privateKey: KeyObject
+  readonly #bootSecret = randomBytes(32)
+  readonly #host: EngineHost
+  readonly #epochs: EpochKeys
+  readonly #claims = new WeakMap<Epoch, Uint8Array>()
+  #active = 0
+
+  private constructor(options: WorkerOptions, host: EngineHost, epochs: EpochKeys) {
+    this.#options = options
+    this.#host = host
+    this.#epochs = epochs
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+    this.#privateKey = privateKey
+    this.signingKey = new Uint8Array(
+      Buffer.from(publicKey.export({ format: 'jwk' }).x as string, 'base64url'),
+    )
+    this.#bind(epochs.current())
+    epochs.onRotate((epoch) => this.#bind(epoch))
+  }
+
+  /** Starts the engine, then the first epoch. Throws what the engine or the key generation throws. */
+  static async create(options: WorkerOptions): Promise<Worker> {
+    const { clock, log } = options
+    const onFatal = options.onFatal ?? (() => {})
+    const host = await EngineHost.open({ start: options.startEngine, clock, log, onFatal })
+    try {
+      const epochs = await EpochKeys.create({
+        now: clock.now,
+        monotonic: clock.monotonic,
+        timer: (callback, ms) => clock.after(ms, callback),
+        onError: (error) => log.error({ code: codeOf(error) }, 'the next epoch could not be made'),
+        ...options.epochs,
+      })
+      return new Worker(options, host, epochs)
+    } catch (error) {
+      await host.close()
+      throw error
+    }
+  }
+
+  get model(): ModelInfo {
+    return this.#host.info
+  }
+
+  /** Requests that the engine runs side by side. */
+  get slots(): number {
+    return this.#host.sequences
+  }
+
+  get accelerator(): string {
+    return this.#host.accelerator
+  }
+
+  /** Requests that run, and requests that wait for a slot. */
+  get load(): { active: number; queued: number } {
+    const queued = Math.max(0, this.#active - this.slots)
+    return { active: this.#active - queued, queued }
+  }
+
+  /** Evidence of the newest epoch over `nonce` (32 bytes). */
+  async evidence(nonce: Uint8Array): Promise<FreshEvidence> {
+    const epoch = this.#epochs.current()
+    const claims = this.#claims.get(epoch)
+    if (claims === undefined) throw new ChrysalisError('ERR_CLAIMS', 'the epoch has no claims')
+    const bundle = await createEvidence({ tee: this.#options.tee, nonce, claims })
+    return { bundle, claimsDigest: claimsDigest(claims), epochId: epoch.id }
+  }
+
+  /** Signs one of the labelled messages of the link. Returns 64 bytes. */
+  sign(message: Uint8Array): Uint8Array {
+    return new Uint8Array(sign(null, message, this.#privateKey))
+  }
+
+  /** Calls `listener` when a new epoch waits to be attested; the result unsubscribes. */
+  onEpoch(listener: () => void): () => void {
+    return this.#epochs.onRotate(() => listener())
+  }
+
+  /** Makes the next epoch if it is due; the timer does this too. */
+  tick(): Promise<void> {
+    return this.#epochs.tick()
+  }
+
+  /** Resolves when an engine runs. */
+  engineRunning(): Promise<void> {
+    return this.#host.running()
+  }
+
+  /**
+   * Serves one sealed request on `sink`, to the stream's `end`. What cannot be opened ends with a hint in clear; after
+   * a successful open every outcome is a sealed final frame. Never rejects.
+   */
+  async serve(request: Uint8Array, terms: ServeTerms, sink: ResponseSink): Promise<void> {
+    const refusal = this.#refusal(terms)
+    if (refusal !== undefined) return sink.end(refusal)
+    this.#active += 1
+    try {
+      await this.#serve(request, terms, sink)
+    } catch (error) {
+      this.#options.log.error({ code: codeOf(error) }, 'serving failed')
+      if (!sink.lost) sink.end('internal')
+    } finally {
+      this.#active -= 1
+    }
+  }
+
+  /** Erases every key and ends the engine. */
+  async close(): Promise<void> {
+    this.#epochs.close()
+    await this.#host.close()
+  }
+
+  #refusal(terms: ServeTerms): StreamHint | undefined {
+    if (!terms.creditworthy()) return 'credit_exhausted'
+    if (this.#active >= this.slots * (1 + QUEUE_FACTOR)) return 'busy'
+    return undefined
+  }
+
+  async #serve(request: Uint8Array, terms: ServeTerms, sink: ResponseSink): Promise<void> {
+    let opened: OpenedRequest
+    try {
+      opened = await this.#open(request, terms)
+    } catch (error) {
+      if (error instanceof StoredResponse) return await resend(error.frames, sink)
+      if (!(error instanceof SealError)) throw error
+      this.#options.log.warn({ code: error.code }, 'request not opened')
+      return sink.end(hintOf(error))
+    }
+    const quote = terms.quotes.get(opened.ctx.quoteDigest)
+    if (quote === undefined) {
+      // authKey has let no context pass whose quote is unknown.
+      throw new ChrysalisError('ERR_QUOTE_UNKNOWN', 'an opened request names an unknown quote')
+    }
+    await this.#run(opened, quote, terms, sink)
+  }
+
+  #open(request: Uint8Array, terms: ServeTerms): Promise<OpenedRequest> {
+    return openSealed(
+      request,
+      {
+        epochs: this.#epochs,
+        now: this.#options.clock.now,
+        limits: { requestBytes: LINK_LIMITS.maxRequestBytes },
+        authKey: (ctx) => {
+          // Receipts and messages of the link must be able to name the request, and every receipt names a quote.
+          const nameable =
+            requestIdSchema.safeParse(ctx.requestId).success && terms.quotes.has(ctx.quoteDigest)
+          const ours = ctx.gateway === terms.gatewayId && ctx.payer.kind === 'gateway'
+          const payer = ctx.payer.key === toBase64(terms.gatewayKey)
+          return nameable && ours && payer ? terms.gatewayKey : undefined
+        },
+      },
+      this.#options.sealInternals,
+    )
+  }
+
+  async #run(opened: OpenedRequest, quote: Quote, terms: ServeTerms, sink: ResponseSink): Promise<void> {
+    const { clock, log } = this.#options
+    const meter: Meter = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, reasoningTokens: 0 }
+    const chain = new ReceiptChain({ opened, quote, signingKey: this.#privateKey, clock })
+    const answer = (signal: AbortSignal) => this.#answer(opened, quote, meter, signal)
+    await new Exchange({ opened, sink, terms, chain, clock, log, meter, answer }).run()
+  }
+
+  async *#answer(
+    opened: OpenedRequest,
+    quote: Quote,
+    meter: Meter,
+    signal: AbortSignal,
+  ): AsyncGenerator<TaskEvent, TaskResult> {
+    const { ctx, body } = opened
+    this.#check(opened, quote)
+    const engine = this.#host.engine
+    if (engine === undefined) throw unavailable('The engine is starting again. Try again.', 'engine_lost', 1)
+    const context: TaskContext = {
+      requestId: ctx.requestId,
+      created: Math.floor(this.#options.clock.now() / 1000),
+      model: ctx.model.id,
+      maxPromptTokens: ctx.maxPromptTokens,
+      maxOutputTokens: ctx.maxOutputTokens,
+      stream: ctx.responseMode.stream,
+      affordable: (promptTokens, cachedTokens) =>
+        affordable(quote.client, quote.step, BigInt(ctx.maxCharge), promptTokens, cachedTokens),
+      cacheKey: this.#cacheKey(opened),
+      signal,
+      meter,
+    }
+    return yield* this.#options.runTask({ path: ctx.path, body, context, engine })
+  }
+
+  /** What is wrong with an opened request, told under the seal. @throws ApiError */
+  #check({ ctx }: OpenedRequest, quote: Quote): void {
+    const { id, sha256 } = this.model
+    if (ctx.model.id !== id || ctx.model.sha256 !== sha256) throw modelNotFound(ctx.model.id)
+    if (quote.model.id !== id || quote.model.sha256 !== sha256) {
+      throw invalidRequest(null, 'The quote is for another model.', 'context_mismatch')
+    }
+    if (ctx.tee !== this.#options.tee.kind) {
+      throw invalidRequest(null, 'The context names another kind of TEE.', 'context_mismatch')
+    }
+    if (ctx.method !== 'POST' || !PATHS.has(ctx.path)) throw notFound('This worker does not serve that path.')
+    if (ctx.n !== 1) throw invalidRequest('n', 'This worker makes one choice.', 'unsupported_value')
+  }
+
+  /** Tells payers apart for prompt caches: by key and by account, since one gateway's key pays for many. */
+  #cacheKey({ ctx }: OpenedRequest): string {
+    const payer = utf8(JSON.stringify([ctx.payer.kind, ctx.payer.key, ctx.payer.channel, ctx.payer.account]))
+    return createHmac('sha256', this.#bootSecret).update(payer).digest('hex')
+  }
+
+  #bind(epoch: Epoch): void {
+    const { quantization, contextLength, tokenizerSha256, templateSha256, id, sha256 } = this.model
+    const claims = encodeClaims({
+      role: 'worker',
+      bootId: this.bootId,
+      signingKey: toBase64(this.signingKey),
+      epoch: {
+        id: epoch.id,
+        kem: 'X-Wing',
+        publicKey: toBase64(epoch.publicKey),
+        notBefore: epoch.notBefore,
+        notAfter: epoch.notAfter,
+      },
+      accelerators: [],
+      embedding: 'cpu',
+      models: [{ id, sha256, quantization, contextLength, tokenizerSha256, templateSha256 }],
+      software: this.#options.software,
+      registry: this.#options.registry,
+      payoutAddress: this.#options.payoutAddress,
+    })
+    epoch.bindClaims(claimsDigest(claims))
+    this.#claims.set(epoch, claims)
+  }
+}
+
+/** The hint for a request that was not opened. */
+function hintOf(error: SealError): StreamHint {
+  switch (error.code) {
+    case 'ERR_EPOCH_UNKNOWN':
+    case 'ERR_EPOCH_CLAIMS':
+      return 'epoch_unknown'
+    case 'ERR_SEAL_DEADLINE':
+      return 'deadline_passed'
+    case 'ERR_SEAL_TOO_LARGE':
+      return 'too_large'
+    case 'ERR_REPLAY':
+      return 'replayed'
+    case 'ERR_REPLAY_FULL':
+      return 'busy'
+    default:
+      return 'seal_refused'
+  }
+}
+
+/** A byte-identical repeat gets the stored ciphertext. */
+async function resend(frames: readonly Uint8Array[], sink: ResponseSink): Promise<void> {
+  for (const frame of frames) {
+    if (!(await sink.ready())) break
+    sink.chunk(frame)
+  }
+  if (!sink.lost) sink.end()
+}
