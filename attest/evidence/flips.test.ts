@@ -16,15 +16,21 @@ const every = process.env.CHRYSALIS_FLIPS === 'all'
 async function undetected(
   bytes: Uint8Array,
   detected: (changed: Uint8Array) => Promise<boolean>,
+  except = { from: 0, to: 0 },
 ): Promise<string[]> {
   const missed: string[] = []
-  for (let at = 0; at < bytes.length; at++) {
-    for (const mask of every ? MASKS : [MASKS[at % MASKS.length] ?? 1]) {
-      const changed = bytes.slice()
-      changed[at] = (changed[at] ?? 0) ^ mask
-      if (!(await detected(changed))) missed.push(`byte ${at} xor ${mask}`)
+  let next = 0
+  const work = async (): Promise<void> => {
+    for (let at = next++; at < bytes.length; at = next++) {
+      if (at >= except.from && at < except.to) continue
+      for (const mask of every ? MASKS : [MASKS[at % MASKS.length] ?? 1]) {
+        const changed = bytes.with(at, (bytes[at] ?? 0) ^ mask)
+        if (!(await detected(changed))) missed.push(`byte ${at} xor ${mask}`)
+      }
     }
   }
+  // A few at a time: signatures are verified off this thread.
+  await Promise.all(Array.from({ length: 4 }, work))
   return missed
 }
 
@@ -57,8 +63,12 @@ describe('byte flips', () => {
       const { verdict } = await verifyEvidence(bundle, { policy, now: () => NOW, nonce: NONCE })
       return verdict === 'refuse'
     }
-    const text = utf8(JSON.stringify(await sampleEvidence(tee)))
-    expect(await refused(text)).toBe(false)
-    expect(await undetected(text, refused)).toEqual([])
+    const bundle = await sampleEvidence(tee)
+    const text = JSON.stringify(bundle)
+    // The quote's own bytes are the other test's.
+    const from = text.indexOf(bundle.quote) + 8
+    const except = { from, to: from + bundle.quote.length - 16 }
+    expect(await refused(utf8(text))).toBe(false)
+    expect(await undetected(utf8(text), refused, except)).toEqual([])
   })
 })

@@ -8,7 +8,7 @@ import { parseCertificate } from '../x509/index.ts'
 import { createEvidence, type EvidenceBundle, reportData } from './bundle.ts'
 import { type Claims, claimsDigest, encodeClaims } from './claims.ts'
 import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from './testing.ts'
-import { failedFactors, type Verdict, verifyEvidence } from './verify.ts'
+import { failedFactors, refusalReasons, type Verdict, verifyEvidence } from './verify.ts'
 
 const tee = sampleTee()
 const policy = simulated(tee.rootSha256)
@@ -75,6 +75,14 @@ describe('verifyEvidence', () => {
     const verdict = await judge(await sampleEvidence(tee), { models: { tiny: ['00'.repeat(32)] } })
     expect(verdict.verdict).toBe('refuse')
     expect(failedFactors(verdict)).toEqual(['model.allowed'])
+  })
+
+  it('gives reasons that fit a log line, whatever the evidence says', async () => {
+    const evil = `\n\u2028level=info forged${'x'.repeat(10_000)}`
+    const [reason = ''] = refusalReasons(await judge({ ...(await sampleEvidence(tee)), [evil]: 1 }))
+    expect(reason).toMatch(/^bundle.format: bundle: /)
+    expect(reason.length).toBeLessThan(300)
+    expect(reason).not.toMatch(/[\n\u2028]/)
   })
 
   it('throws on a malformed policy, which is a mistake of the caller', async () => {

@@ -77,8 +77,17 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
 }
 
 /** Names of the factors that stand against acceptance, in order: failures, and skips that the policy does not name. */
-export function failedFactors({ factors, maySkip }: Verdict): string[] {
-  return factors.filter((factor) => !accepted([factor], maySkip)).map(({ name }) => name)
+export function failedFactors(verdict: Verdict): string[] {
+  return against(verdict).map(({ name }) => name)
+}
+
+/** The same with their reasons, `name: reason`, each one short line that is safe to log. */
+export function refusalReasons(verdict: Verdict): string[] {
+  return against(verdict).map(({ name, reason }) => `${name}: ${reason}`)
+}
+
+function against({ factors, maySkip }: Verdict): Factor[] {
+  return factors.filter((factor) => !accepted([factor], maySkip))
 }
 
 function judgeAnchorKind(factors: Factors, { tee }: OpenedBundle, { anchor }: QuoteVerdict): void {

@@ -56,12 +56,17 @@ export interface Factor {
   reason: string
 }
 
+const MAX_REASON = 240
+
 /** Collects the factors of one verdict. The first result of a factor stands. */
 export class Factors {
   readonly #results = new Map<FactorName, Factor>()
 
   set(name: FactorName, result: Factor['result'], reason: string): void {
-    if (!this.#results.has(name)) this.#results.set(name, { name, result, reason })
+    if (this.#results.has(name)) return
+    // Reasons may quote evidence, which is an attacker's text, and they go into logs: one short line each.
+    const line = reason.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ').slice(0, MAX_REASON)
+    this.#results.set(name, { name, result, reason: line })
   }
 
   /** Passes or fails a factor. */
