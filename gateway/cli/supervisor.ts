@@ -20,8 +20,10 @@ export interface RoleSpec {
    * Flags and environment for this start. Called again for each restart with the ready line of the first start,
    * so that a role which chose a free port keeps it. Secrets never go here: both are visible to other processes.
    */
-  args: (previous: ReadyLine | undefined) => string[]
+  args: (previous: ReadyLine | undefined) => string[] | Promise<string[]>
   env?: Record<string, string>
+  /** Takes stderr; absent: it goes to our own. */
+  onLog?: (text: Buffer) => void
 }
 
 /** The one line of JSON that a role prints on stdout once it serves. */
@@ -62,7 +64,7 @@ export class Role extends EventEmitter<{ ready: [ReadyLine]; died: [string]; fai
 
   /** Starts the role; resolves with its ready line. Throws RoleError when it exits before that. */
   async start(): Promise<ReadyLine> {
-    const child = this.#spawn()
+    const child = this.#spawn(await this.#spec.args(this.#ready))
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
     const exited = once(child, 'exit').then(([code, signal]) => describeExit(code, signal))
     const ready = new Promise<ReadyLine>((resolve) => {
@@ -95,18 +97,19 @@ export class Role extends EventEmitter<{ ready: [ReadyLine]; died: [string]; fai
     clearTimeout(timer)
   }
 
-  #spawn(): ChildProcess {
+  #spawn(args: string[]): ChildProcess {
     const command = [
       process.execPath,
       '--disable-warning=ExperimentalWarning',
       fileURLToPath(this.#spec.main),
-      ...this.#spec.args(this.#ready),
+      ...args,
     ]
-    const [file, args] = withoutCoreDumps(command)
-    const child = spawn(file, args, {
+    const [file, rest] = withoutCoreDumps(command)
+    const child = spawn(file, rest, {
       env: { ...process.env, ...this.#spec.env, CHRYSALIS_SUPERVISED: '1' },
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', this.#spec.onLog ? 'pipe' : 'inherit', 'ipc'],
     })
+    if (this.#spec.onLog) child.stderr?.on('data', this.#spec.onLog)
     this.#child = child
     this.#starts.push(performance.now())
     return child

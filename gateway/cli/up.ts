@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { loadConfig } from '../../attest/cli/config.ts'
-import { type DataFolder, ensurePrivateDir, openDataFolder, openSecret } from '../data/index.ts'
+import { type DataFolder, openDataFolder } from '../data/index.ts'
 import { banner } from './banner.ts'
-import { onStopSignal, type ReadyLine, Role } from './supervisor.ts'
+import { makeRoles, type Roles, startRoles, stopRoles } from './roles.ts'
+import { onStopSignal, type Role } from './supervisor.ts'
 
 export const upSchema = z.strictObject({
   port: z.coerce
@@ -29,8 +29,6 @@ export const upSchema = z.strictObject({
     .describe('least severe log line to print'),
 })
 
-type UpConfig = z.infer<typeof upSchema>
-
 /** What `up` tells once everything serves. */
 export interface UpReady {
   event: 'ready'
@@ -53,9 +51,9 @@ export async function up(argv: string[]): Promise<void> {
   )
   const folder = await openDataFolder(config.data, { reset: config.reset })
   const roles = makeRoles(config, folder)
-  // The gateway drains while worker and chain still serve it.
+  for (const role of Object.values(roles)) watch(role)
   const stop = async () => {
-    for (const role of [roles.gateway, roles.worker, roles.chain]) await role.stop()
+    await stopRoles(roles)
     folder.close()
   }
   onStopSignal(() => {
@@ -71,74 +69,11 @@ export async function up(argv: string[]): Promise<void> {
   }
 }
 
-interface Roles {
-  chain: Role
-  gateway: Role
-  worker: Role
-}
-
-async function startAll({ chain, gateway, worker }: Roles, folder: DataFolder): Promise<UpReady> {
-  await ensurePrivateDir(folder.path('chain'))
-  // A file, since arguments and environment can be seen by other users.
-  await openSecret(chainTokenFile(folder), () => Buffer.from(randomBytes(32).toString('base64url')))
-  await chain.start()
-  const { url, channel } = await gateway.start()
-  await worker.start()
+async function startAll(roles: Roles, folder: DataFolder): Promise<UpReady> {
+  const { url, channel } = await startRoles(roles, folder)
   const apiKey = (await readFile(folder.path('gateway', 'api-key'), 'utf8')).trim()
   const models = await listModels(`${url}/v1/models`, apiKey)
   return { event: 'ready', url: `${url}/v1`, apiKey, models, channel: String(channel) }
-}
-
-const chainTokenFile = (folder: DataFolder) => folder.path('chain', 'token')
-
-const source = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-const main = (path: string) => new URL(`../../${path}${source}`, import.meta.url)
-
-/** A role that is started again keeps the port that it had, so that the others find it. */
-const portOf = (ready: ReadyLine | undefined, first: number) =>
-  ready?.url ? new URL(ready.url).port : String(first)
-
-function makeRoles(config: UpConfig, folder: DataFolder): Roles {
-  const chainArgs = () => [
-    '--chain-url',
-    String(chain.ready?.url),
-    '--chain-token-file',
-    chainTokenFile(folder),
-  ]
-  const common = () => [...chainArgs(), '--tee-dir', folder.path('tee'), '--log-level', config.logLevel]
-  const chain = new Role({
-    name: 'chain',
-    main: main('contracts/chain/local/main'),
-    args: (before) => [
-      ...['--dir', folder.path('chain'), '--token-file', chainTokenFile(folder)],
-      ...['--port', portOf(before, 0)],
-    ],
-  })
-  const gateway = new Role({
-    name: 'gateway',
-    main: main('gateway/main'),
-    args: (before) => [
-      ...['--host', config.host, '--port', portOf(before, config.port)],
-      ...['--data', folder.path('gateway'), ...common()],
-    ],
-  })
-  const worker = new Role({
-    name: 'worker',
-    main: main('worker/main'),
-    args: () => [
-      ...['--gateway', linkUrl(String(gateway.ready?.url)), '--data', folder.path('worker')],
-      ...['--gpu', config.gpu, ...common()],
-      ...(config.model === undefined ? [] : ['--model', config.model]),
-    ],
-  })
-  for (const role of [chain, gateway, worker]) watch(role)
-  return { chain, gateway, worker }
-}
-
-function linkUrl(gatewayUrl: string): string {
-  const url = new URL('/link', gatewayUrl)
-  url.protocol = 'ws:'
-  return url.href
 }
 
 function watch(role: Role): void {

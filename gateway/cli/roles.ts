@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto'
+import { type DataFolder, ensurePrivateDir, openSecret } from '../data/index.ts'
+import { type ReadyLine, Role } from './supervisor.ts'
+
+/** The processes of a quickstart. */
+export interface Roles {
+  chain: Role
+  gateway: Role
+  worker: Role
+}
+
+/** What the processes are started with. */
+export interface RolesConfig {
+  port: number
+  host: string
+  model?: string | undefined
+  gpu: string
+  logLevel: string
+  /** Where the worker dials, given the gateway's URL. For tests, which put a proxy between the two. */
+  link?: (gatewayUrl: string) => string | Promise<string>
+  /** Takes what the processes write to stderr; absent: it goes to our own. */
+  onLog?: (text: Buffer) => void
+}
+
+/** Starts chain, gateway and worker, in this order, and waits until the worker has been let in. */
+export async function startRoles({ chain, gateway, worker }: Roles, folder: DataFolder): Promise<ReadyLine> {
+  await ensurePrivateDir(folder.path('chain'))
+  // A file, since arguments and environment can be seen by other users.
+  await openSecret(chainTokenFile(folder), () => Buffer.from(randomBytes(32).toString('base64url')))
+  await chain.start()
+  const ready = await gateway.start()
+  await worker.start()
+  return ready
+}
+
+/** Stops them so that the gateway drains while worker and chain still serve it. */
+export async function stopRoles({ chain, gateway, worker }: Roles): Promise<void> {
+  for (const role of [gateway, worker, chain]) await role.stop()
+}
+
+const chainTokenFile = (folder: DataFolder) => folder.path('chain', 'token')
+
+const source = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+const main = (path: string) => new URL(`../../${path}${source}`, import.meta.url)
+
+/** A role that is started again keeps the port that it had, so that the others find it. */
+const portOf = (ready: ReadyLine | undefined, first: number) =>
+  ready?.url ? new URL(ready.url).port : String(first)
+
+/** Describes the three processes; nothing is started yet. */
+export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
+  const link = config.link ?? linkUrl
+  const chainArgs = () => [
+    '--chain-url',
+    String(chain.ready?.url),
+    '--chain-token-file',
+    chainTokenFile(folder),
+  ]
+  const common = () => [...chainArgs(), '--tee-dir', folder.path('tee'), '--log-level', config.logLevel]
+  const chain = new Role({
+    name: 'chain',
+    ...(config.onLog && { onLog: config.onLog }),
+    main: main('contracts/chain/local/main'),
+    args: (before) => [
+      ...['--dir', folder.path('chain'), '--token-file', chainTokenFile(folder)],
+      ...['--port', portOf(before, 0)],
+    ],
+  })
+  const gateway = new Role({
+    name: 'gateway',
+    ...(config.onLog && { onLog: config.onLog }),
+    main: main('gateway/main'),
+    args: (before) => [
+      ...['--host', config.host, '--port', portOf(before, config.port)],
+      ...['--data', folder.path('gateway'), ...common()],
+    ],
+  })
+  const worker = new Role({
+    name: 'worker',
+    ...(config.onLog && { onLog: config.onLog }),
+    main: main('worker/main'),
+    args: async () => [
+      ...['--gateway', await link(String(gateway.ready?.url)), '--data', folder.path('worker')],
+      ...['--gpu', config.gpu, ...common()],
+      ...(config.model === undefined ? [] : ['--model', config.model]),
+    ],
+  })
+  return { chain, gateway, worker }
+}
+
+/** The worker link of a gateway. */
+export function linkUrl(gatewayUrl: string): string {
+  const url = new URL('/link', gatewayUrl)
+  url.protocol = 'ws:'
+  return url.href
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod'
+import { amountSchema } from '../worker/protocol/index.ts'
+
+/** Settings of the gateway process: `chrysalis up` passes them as flags. */
+export const gatewaySchema = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
+  port: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8787)
+    .describe('port to listen on; 0 picks a free one'),
+  data: z.string().min(1).default('./.chrysalis/gateway').describe('folder for ledger and keys'),
+  teeDir: z.string().min(1).default('./.chrysalis/tee').describe('folder of the simulated TEE'),
+  chainUrl: z.string().min(1).describe('URL of the local chain'),
+  chainTokenFile: z.string().min(1).describe('file with the bearer token of the local chain'),
+  pinModels: z
+    .string()
+    .regex(/^[^=,]+=[0-9a-f]{64}(,[^=,]+=[0-9a-f]{64})*$/, 'expected ID=SHA256[,ID=SHA256 …]')
+    .optional()
+    .describe('models that workers may serve, as ID=SHA256 in a comma-separated list; absent: any'),
+  pricePrompt: amountSchema.default('50000000').describe('client price, nanotons per million prompt tokens'),
+  priceCached: amountSchema
+    .default('10000000')
+    .describe('client price, nanotons per million cached prompt tokens'),
+  priceCompletion: amountSchema
+    .default('200000000')
+    .describe('client price, nanotons per million output tokens'),
+  requestsPerMinute: z.coerce.number().int().min(1).default(600).describe('rate limit of each API key'),
+  maxBodyBytes: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .max(3_000_000)
+    .default(1_000_000)
+    .describe('largest request body'),
+  deadlineSeconds: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(3_600)
+    .default(600)
+    .describe('longest that a request may take'),
+  drainSeconds: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(600)
+    .default(25)
+    .describe('grace for running requests at the end'),
+  heartbeatMs: z.coerce
+    .number()
+    .int()
+    .min(50)
+    .max(120_000)
+    .default(15_000)
+    .describe('interval of link heartbeats'),
+  logLevel: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('least severe log line to print'),
+})
+
+export type GatewayConfig = z.infer<typeof gatewaySchema>
+
+/** The pinned models as a policy wants them. */
+export function pinnedModels(text: string | undefined): Record<string, string[]> | undefined {
+  if (text === undefined) return undefined
+  const pins: Record<string, string[]> = {}
+  for (const pin of text.split(',')) {
+    const [id = '', digest = ''] = pin.split('=')
+    const digests = pins[id] ?? []
+    digests.push(digest)
+    pins[id] = digests
+  }
+  return pins
+}

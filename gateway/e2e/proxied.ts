@@ -1,0 +1,69 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import OpenAI from 'openai'
+import { linkUrl, makeRoles, type Roles, startRoles, stopRoles } from '../cli/roles.ts'
+import { type DataFolder, openDataFolder } from '../data/index.ts'
+import { LinkProxy } from './link-proxy.ts'
+
+/** Chain, gateway and worker as real processes, with a proxy of ours on the link between the last two. */
+export interface Proxied {
+  roles: Roles
+  proxy: LinkProxy
+  folder: DataFolder
+  /** All that the processes wrote to stderr. */
+  log: Buffer[]
+  origin: string
+  apiKey: string
+  model: string
+  sdk: OpenAI
+  post(path: string, body: unknown): Promise<Response>
+  receipt(id: string): Promise<Response>
+  /** Resolves once `/readyz` says ready. */
+  untilReady(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function startProxied(logLevel = 'warn'): Promise<Proxied> {
+  const dir = await mkdtemp(join(tmpdir(), 'chrysalis-e2e-'))
+  const folder = await openDataFolder(dir)
+  const proxy = new LinkProxy()
+  const log: Buffer[] = []
+  let through: Promise<string> | undefined
+  const link = (gatewayUrl: string) => {
+    through ??= proxy.start(linkUrl(gatewayUrl))
+    return through
+  }
+  const roles = makeRoles(
+    { port: 0, host: '127.0.0.1', gpu: 'off', logLevel, link, onLog: (text) => log.push(text) },
+    folder,
+  )
+  const { url } = await startRoles(roles, folder)
+  const origin = String(url)
+  const apiKey = (await readFile(folder.path('gateway', 'api-key'), 'utf8')).trim()
+  const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
+  const sdk = new OpenAI({ baseURL: `${origin}/v1`, apiKey, maxRetries: 0 })
+  return {
+    roles,
+    proxy,
+    folder,
+    log,
+    origin,
+    apiKey,
+    model: 'chrysalis/tiny',
+    sdk,
+    post: (path, body) => fetch(origin + path, { method: 'POST', headers, body: JSON.stringify(body) }),
+    receipt: (id) => fetch(`${origin}/v1/receipts/${id}`, { headers }),
+    untilReady: async () => {
+      while ((await fetch(`${origin}/readyz`).catch(() => undefined))?.status !== 200)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+    },
+    close: async () => {
+      proxy.flow()
+      await stopRoles(roles)
+      proxy.close()
+      folder.close()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
