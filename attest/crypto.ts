@@ -28,6 +28,19 @@ export function hkdfSha256(
   return new Uint8Array(hkdfSync('sha256', ikm, salt, info, length))
 }
 
+/** HKDF-Expand alone (RFC 5869 section 2.3), at most 255·32 bytes. */
+export function hkdfExpandSha256(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const blocks = Math.ceil(length / 32)
+  if (blocks > 255) throw new RangeError(`HKDF: ${length} bytes are more than 8160`)
+  const out = new Uint8Array(blocks * 32)
+  let previous: Uint8Array = new Uint8Array(0)
+  for (let i = 1; i <= blocks; i++) {
+    previous = hmacSha256(prk, concat(previous, info, Uint8Array.of(i)))
+    out.set(previous, (i - 1) * 32)
+  }
+  return out.slice(0, length)
+}
+
 /** Fresh bytes of the system's generator. */
 export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
   return randomFillSync(new Uint8Array(length))

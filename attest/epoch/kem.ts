@@ -3,7 +3,8 @@
  * (0xFFFF). Nothing is negotiated.
  */
 
-import { AEAD_EXPORT_ONLY, CipherSuite, KDF_HKDF_SHA256, KEM_MLKEM768_X25519, type Key } from 'hpke'
+import { AEAD_EXPORT_ONLY, CipherSuite, type Key } from 'hpke'
+import { nativeHkdf, nativeXWing } from './native.ts'
 
 /** Bytes of an X-Wing public key. */
 export const PUBLIC_KEY_BYTES = 1216
@@ -23,9 +24,9 @@ export interface SenderSetup extends Exporter {
 /** SetupBaseS: encapsulates to a 1216-byte public key under `info`. */
 export type SetupSender = (publicKey: Uint8Array, info: Uint8Array) => Promise<SenderSetup>
 
-const suite = new CipherSuite(KEM_MLKEM768_X25519, KDF_HKDF_SHA256, AEAD_EXPORT_ONLY)
+const suite = new CipherSuite(nativeXWing, nativeHkdf, AEAD_EXPORT_ONLY)
 
-/** A key pair whose private half cannot be exported. */
+/** A key pair whose private half stays inside. */
 export interface KemKeyPair {
   readonly publicKey: Uint8Array
   /** SetupBaseR: decapsulates `enc` under `info`. Rejects when `enc` is not a valid encapsulation. */

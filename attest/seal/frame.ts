@@ -129,8 +129,11 @@ export class FrameOpener {
     return this.#finished
   }
 
-  /** Opens what is whole. Throws ERR_FRAME, ERR_FRAME_INDEX or ERR_STREAM_TRAILING. */
-  push(chunk: Uint8Array): WireFrame[] {
+  /**
+   * Opens what is whole. `last` says that no more bytes will come, so that the final frame is tried as such first.
+   * Throws ERR_FRAME, ERR_FRAME_INDEX or ERR_STREAM_TRAILING.
+   */
+  push(chunk: Uint8Array, last = false): WireFrame[] {
     return this.#guard(() => {
       const frames: WireFrame[] = []
       let rest = chunk
@@ -139,9 +142,9 @@ export class FrameOpener {
           throw new SealError('ERR_STREAM_TRAILING', 'stream: bytes follow the final frame')
         }
         rest = rest.subarray(this.#fill(rest))
-        if (this.#wire !== undefined && this.#wireFilled === this.#wire.length)
-          frames.push(this.#open(this.#wire))
-      }
+        if (this.#wire !== undefined && this.#wireFilled === this.#wire.length) {
+          frames.push(this.#open(this.#wire, last && rest.length === 0))
+        }
       return frames
     })
   }
@@ -201,14 +204,14 @@ export class FrameOpener {
     this.#prefixFilled = 0
   }
 
-  #open(wire: Uint8Array): WireFrame {
+  #open(wire: Uint8Array, likelyFinal: boolean): WireFrame {
     if (this.#index >= MAX_FRAMES) throw new SealError('ERR_FRAME_INDEX', 'frame: 2^32 frames are used up')
     const box = wire.subarray(LENGTH_BYTES)
-    let final = false
-    let plain = this.#unbox(box, false)
+    let final = likelyFinal
+    let plain = this.#unbox(box, final)
     if (plain === null) {
-      final = true
-      plain = this.#unbox(box, true)
+      final = !final
+      plain = this.#unbox(box, final)
     }
     if (plain === null) throw new SealError('ERR_FRAME', 'frame: altered, out of order or of another stream')
     const frame = { ...this.#read(plain, final), index: this.#index, wire }

@@ -209,7 +209,7 @@ async function openBody(
   const secrets = await requestSecrets(exporter, h)
   if (!equalBytes(parts.commit, secrets.commit)) throw commitmentError()
   const opener = new FrameOpener(secrets, cipher, TYPES)
-  const frames = opener.push(parts.frames)
+  const frames = opener.push(parts.frames, true)
   opener.end()
   return concat(...frames.map((frame) => frame.content))
 }
