@@ -1,0 +1,18 @@
+import { ChrysalisError } from '../../attest/errors.ts'
+
+export type EarningsErrorCode =
+  /** The gateway offers no channel and this worker does not work unpaid. */
+  | 'ERR_UNPAID'
+  /** The channel that the gateway offers is not one to give credit against. */
+  | 'ERR_PAYMENT_TERMS'
+  /** A voucher that the channel's key did not sign, or for another channel. */
+  | 'ERR_VOUCHER'
+
+/** Something about being paid is wrong. */
+export class EarningsError extends ChrysalisError {
+  declare readonly code: EarningsErrorCode
+
+  constructor(code: EarningsErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options)
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * What a worker keeps about its pay, in SQLite: receipts until they are acknowledged, and for each channel what was
+ * earned and the highest voucher. All of it is public: no row holds anything of a prompt or an answer.
+ */
+
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { SignedReceipt } from '../../attest/receipt/index.ts'
+
+/** A receipt that waits for its acknowledgement. */
+export interface StoredReceipt {
+  requestId: string
+  /** The gateway that the request came from. */
+  gateway: string
+  channel: string
+  receipt: SignedReceipt
+  final: boolean
+  workerCharge: bigint
+  /** Earned so far by this request, as counted against the credit. */
+  counted: bigint
+  interrupted: boolean
+}
+
+/** A channel's account. Nanotons. */
+export interface ChannelAccount {
+  address: string
+  /** Charges of all receipts ever, as counted against the credit. */
+  earned: bigint
+  /** The highest valid voucher. */
+  ceiling: bigint
+  /** Base64; empty before the first voucher. */
+  signature: string
+  /** What was given up of requests that lost links cut short. */
+  forgiven: bigint
+}
+
+// Amounts are decimal text: SQLite's integers are 64 bits, the driver's numbers 53.
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS receipts (
+    request_id TEXT PRIMARY KEY, gateway TEXT NOT NULL, channel TEXT NOT NULL, payload TEXT NOT NULL,
+    signature TEXT NOT NULL, final INTEGER NOT NULL, worker_charge TEXT NOT NULL, counted TEXT NOT NULL, interrupted INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS receipts_by_gateway ON receipts (gateway);
+  CREATE TABLE IF NOT EXISTS channels (
+    address TEXT PRIMARY KEY, earned TEXT NOT NULL, ceiling TEXT NOT NULL, signature TEXT NOT NULL,
+    forgiven TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`
+
+/**
+ * Opens or makes the file. Written ahead without a sync for each commit: what a power cut can take are receipts of the
+ * last moments, which the gateway has been sent too; a killed process loses nothing.
+ */
+export class EarningsStore {
+  readonly #db: DatabaseSync
+  readonly #putReceipt: StatementSync
+  readonly #getReceipt: StatementSync
+  readonly #dropReceipt: StatementSync
+  readonly #listReceipts: StatementSync
+  readonly #interrupt: StatementSync
+  readonly #getChannel: StatementSync
+  readonly #putChannel: StatementSync
+
+  /** @param file a path, or `:memory:` */
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file)
+    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;')
+    this.#db.exec(SCHEMA)
+    this.#putReceipt = this.#db.prepare('INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#getReceipt = this.#db.prepare('SELECT * FROM receipts WHERE request_id = ?')
+    this.#dropReceipt = this.#db.prepare('DELETE FROM receipts WHERE request_id = ?')
+    this.#listReceipts = this.#db.prepare('SELECT * FROM receipts WHERE gateway = ? ORDER BY request_id')
+    this.#interrupt = this.#db.prepare('UPDATE receipts SET interrupted = 1 WHERE gateway = ?')
+    this.#getChannel = this.#db.prepare('SELECT * FROM channels WHERE address = ?')
+    this.#putChannel = this.#db.prepare('INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?, ?)')
+  }
+
+  /** Runs `work` in one transaction. */
+  transaction<T>(work: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      this.#db.exec('COMMIT')
+      return result
+    } catch (error) {
+      this.#db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  putReceipt(row: StoredReceipt): void {
+    const { requestId, gateway, channel, receipt, final, workerCharge, counted, interrupted } = row
+    this.#putReceipt.run(
+      requestId,
+      gateway,
+      channel,
+      receipt.payload,
+      receipt.signature,
+      final ? 1 : 0,
+      String(workerCharge),
+      String(counted),
+      interrupted ? 1 : 0,
+    )
+  }
+
+  receipt(requestId: string): StoredReceipt | undefined {
+    const row = this.#getReceipt.get(requestId)
+    return row && toReceipt(row)
+  }
+
+  dropReceipt(requestId: string): void {
+    this.#dropReceipt.run(requestId)
+  }
+
+  receipts(gateway: string): StoredReceipt[] {
+    return this.#listReceipts.all(gateway).map(toReceipt)
+  }
+
+  /** Marks all that waits for this gateway as cut off from it. */
+  interrupt(gateway: string): void {
+    this.#interrupt.run(gateway)
+  }
+
+  account(address: string): ChannelAccount | undefined {
+    const row = this.#getChannel.get(address)
+    if (!row) return undefined
+    return {
+      address,
+      earned: BigInt(String(row.earned)),
+      ceiling: BigInt(String(row.ceiling)),
+      signature: String(row.signature),
+      forgiven: BigInt(String(row.forgiven)),
+    }
+  }
+
+  putAccount({ address, earned, ceiling, signature, forgiven }: ChannelAccount): void {
+    this.#putChannel.run(address, String(earned), String(ceiling), signature, String(forgiven))
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+}
+
+function toReceipt(row: Record<string, unknown>): StoredReceipt {
+  return {
+    requestId: String(row.request_id),
+    gateway: String(row.gateway),
+    channel: String(row.channel),
+    receipt: { payload: String(row.payload), signature: String(row.signature) },
+    final: row.final === 1,
+    workerCharge: BigInt(String(row.worker_charge)),
+    counted: BigInt(String(row.counted)),
+    interrupted: row.interrupted === 1,
+  }
+}
