@@ -145,6 +145,7 @@ export class FrameOpener {
         if (this.#wire !== undefined && this.#wireFilled === this.#wire.length) {
           frames.push(this.#open(this.#wire, last && rest.length === 0))
         }
+      }
       return frames
     })
   }
