@@ -4,7 +4,7 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { MessageRelaxed } from '@ton/core'
+import { internal, type MessageRelaxed } from '@ton/core'
 import { type NetworkPrices, PRICES_2025, PRICES_2026_06 } from './chain/prices.ts'
 import { MemoryChain, TestChannel } from './testing.ts'
 import type { Wallet } from './wallet/wallet.ts'
@@ -43,7 +43,7 @@ async function life(prices: NetworkPrices): Promise<Sample[]> {
   const { channel, payer, payee } = test
   // The wallets' own deployment is not the channel's cost.
   for (const wallet of [payer, payee])
-    await wallet.send(chain, [{ ...channel.topUp(0n), body: channel.init.data }])
+    await wallet.send(chain, [internal({ to: wallet.address, value: 1n, bounce: false })])
   const samples = [
     await sample('open with a first deposit', test, payer, channel.deploy(100n * TON)),
     await sample('top up', test, payer, channel.topUp(10n * TON)),

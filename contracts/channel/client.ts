@@ -199,7 +199,7 @@ export class ChannelClient {
 
   /**
    * Closes at once under the payee's release of `amount` nanotons in all; `wallet` is the payer's. Before openUntil an
-   * empty contract stays behind, which any payer's FinishClose removes later.
+   * empty contract stays behind, which anyone's FinishClose removes later.
    * @returns the empty contract's state, or undefined when the contract is gone
    */
   async coopClose(wallet: Wallet, amount: bigint, release: Uint8Array): Promise<ChannelState | undefined> {

@@ -85,6 +85,7 @@ describe.each([
     const payer = await test.payer.balance(test.chain)
     near(await gain(test, stranger, () => test.from(stranger, test.channel.finishClose())), 0n)
     near((await test.payer.balance(test.chain)) - payer, 10n * TON + RENT_RESERVE)
+    expect((await test.chain.account(test.channel.address)).state).toBe('none')
   })
 
   it('closes at once when both agree, and destroys the contract after openUntil', async () => {
@@ -201,7 +202,7 @@ describe('rent', () => {
     test.chain.time += 5 * YEAR
     const settle = test.channel.settle(TON, TON, test.voucher(TON))
     expect((await test.from(test.payee, settle)).success).toBe(true)
-    expect((await test.chain.account(test.channel.address)).balance).toBe(9n * TON + RENT_RESERVE)
+    expect((await test.chain.account(test.channel.address)).balance).toBe(9n * TON)
   })
 
   it('RENT_DUE: a claim smaller than the rent due waits, and a top-up cures it', async () => {

@@ -1,5 +1,6 @@
 import { type KeyObject, randomBytes, sign } from 'node:crypto'
-import { open, readFile } from 'node:fs/promises'
+import { link, open, readFile, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import {
   type Address,
   beginCell,
@@ -12,6 +13,7 @@ import {
 import { WalletContractV5R1 } from '@ton/ton'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
+import { syncFolder } from '../files.ts'
 import { privateKeyFromSeed, rawPublicKey } from '../voucher/keys.ts'
 
 /** How long a signed wallet message may wait for inclusion, in seconds. */
@@ -35,17 +37,28 @@ async function readSeed(file: string): Promise<Buffer> {
   return Buffer.from(text, 'hex')
 }
 
+/**
+ * Makes a key file that is there as a whole or not at all, and never replaces one: money may lie on its address.
+ */
 async function createSeed(file: string): Promise<Buffer> {
-  const seed = randomBytes(32)
-  // wx: two processes that start at once must not each make a key and lose one.
-  const handle = await open(file, 'wx', 0o600)
+  const temporary = `${file}.${randomBytes(8).toString('hex')}.new`
+  const handle = await open(temporary, 'w', 0o600)
   try {
-    await handle.writeFile(`${seed.toString('hex')}\n`)
+    await handle.writeFile(`${randomBytes(32).toString('hex')}\n`)
     await handle.sync()
   } finally {
     await handle.close()
   }
-  return seed
+  try {
+    await link(temporary, file)
+  } catch (error) {
+    // Another process was first: its key counts.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    await rm(temporary, { force: true })
+  }
+  await syncFolder(dirname(file))
+  return readSeed(file)
 }
 
 /**

@@ -8,6 +8,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ContractsError } from '../../errors.ts'
+import { syncFolder } from '../../files.ts'
 import type { TvmState } from './tvm.ts'
 
 /** State of the chain and of its clock. `offset` is seconds added to the machine's clock by advanceTime. */
@@ -108,17 +109,6 @@ export class StateFile {
       await file.close()
     }
     await rename(temporary, join(this.dir, FILE))
-    await this.syncFolder()
-  }
-
-  /** Makes the rename durable. Windows has no such call, and there opening a folder fails. */
-  private async syncFolder(): Promise<void> {
-    if (process.platform === 'win32') return
-    const folder = await open(this.dir, 'r')
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
+    await syncFolder(this.dir)
   }
 }

@@ -48,6 +48,9 @@ export const GENESIS_SUPPLY = 1_000_000_000n * 1_000_000_000n
 /** Where gifts of the faucet come from: an address without key or code. */
 export const FAUCET_ADDRESS = new Address(0, Buffer.alloc(32, 0xfa))
 
+/** One for the process: it holds no state of a chain, and making one takes a while. */
+let executor: Promise<Executor> | undefined
+
 const MAX_TRANSACTIONS_PER_BATCH = 2000
 const LT_STEP = 1_000_000n
 
@@ -84,7 +87,8 @@ export class LocalTvm {
       options.prices ?? PRICES_2026_06,
       options.globalId ?? LOCAL_GLOBAL_ID,
     )
-    return new LocalTvm(await Executor.create(), config, state)
+    executor ??= Executor.create()
+    return new LocalTvm(await executor, config, state)
   }
 
   /** The present state; a batch replaces it, it is never changed in place. */
