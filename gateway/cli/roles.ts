@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { type DataFolder, ensurePrivateDir, openSecret } from '../data/index.ts'
 import { type ReadyLine, Role } from './supervisor.ts'
 
@@ -72,7 +73,7 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     main: main('gateway/main'),
     args: (before) => [
       ...['--host', config.host, '--port', portOf(before, config.port)],
-      ...['--data', folder.path('gateway'), ...common()],
+      ...['--data', folder.path('gateway'), ...common(), ...modelPin(config)],
     ],
   })
   const worker = new Role({
@@ -86,6 +87,14 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     ],
   })
   return { chain, gateway, worker }
+}
+
+/** The embedded model is pinned by its digest. A model that the user names is the user's to trust. */
+function modelPin({ model }: RolesConfig): string[] {
+  if (model !== undefined) return []
+  const card = new URL('../../worker/model/model.json', import.meta.url)
+  const { sha256 } = JSON.parse(readFileSync(card, 'utf8')) as { sha256: string }
+  return ['--pin-models', `chrysalis/tiny=${sha256}`]
 }
 
 /** The worker link of a gateway. */

@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { createAdaptorServer } from '@hono/node-server'
+import { Address } from '@ton/core'
+import type { Logger } from 'pino'
+import { ChrysalisError, SimulatedTee, simulated } from '../attest/index.ts'
+import { connectLocalChain } from '../contracts/index.ts'
+import { createApp } from './api/app.ts'
+import { Catalog } from './catalog.ts'
+import { type GatewayConfig, pinnedModels } from './config.ts'
+import { serveControl } from './control/index.ts'
+import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
+import { Dispatcher } from './dispatch/index.ts'
+import { createIdentity } from './identity.ts'
+import { Ledger, newKeySecret } from './ledger/index.ts'
+import { WorkerPool } from './link/index.ts'
+import { quotesFor } from './quotes.ts'
+import { Treasury, TreasuryKeys } from './treasury/index.ts'
+
+/** How often channels are compared with the chain, in ms: far below any challenge period. */
+const WATCH_MS = 5_000
+const SOFTWARE = { version: '0.1.0', commit: 'development' }
+
+/** A gateway could not start; the message says what to change. */
+export class GatewayStartError extends ChrysalisError {}
+
+export interface RunningGateway {
+  url: string
+  /** The quickstart's client channel, user-friendly form. */
+  channel: string
+  /** Drains: takes nothing new, finishes what runs, closes links, ledger and sockets. */
+  stop(): Promise<void>
+}
+
+/** Puts the gateway together from its parts and starts serving. */
+export async function startGateway(config: GatewayConfig, log: Logger): Promise<RunningGateway> {
+  const money = await openMoney(config, log)
+  const { ledger, treasury, chain } = money
+  const tee = await SimulatedTee.open(config.teeDir, {
+    now: Date.now,
+    software: `gateway ${SOFTWARE.version}`,
+  })
+  const gatewayId = money.keys.gateway.address.toRawString()
+  const identity = await createIdentity({
+    tee,
+    software: SOFTWARE,
+    registry: { globalId: chain.globalId, address: '' },
+    payoutAddress: gatewayId,
+    now: Date.now,
+    monotonic: () => performance.now(),
+  })
+  const { pricePrompt, priceCached, priceCompletion } = config
+  const prices = {
+    prompt: pricePrompt,
+    cached: priceCached,
+    completion: priceCompletion,
+    reasoning: priceCompletion,
+  }
+  const models = pinnedModels(config.pinModels)
+  const pool = new WorkerPool({
+    policy: { ...simulated(tee.rootSha256), roles: ['worker'], ...(models && { models }) },
+    gatewayId,
+    gatewayEvidence: (nonce) => identity.evidence(nonce),
+    quotesFor: (worker) => quotesFor(worker, prices),
+    paymentFor: (worker) => treasury.paymentFor(worker),
+    log,
+    limits: { heartbeatMs: config.heartbeatMs },
+  })
+  const dispatcher = new Dispatcher({ pool, ledger, signer: identity.signer, gatewayId, log })
+  const catalog = new Catalog(pool)
+  const app = createApp({
+    dispatcher,
+    keys: ledger,
+    receipts: ledger,
+    catalog: () => catalog.models(),
+    missing: () => (catalog.models().length === 0 ? ['worker'] : []),
+    tee: 'simulated',
+    limits: {
+      bodyBytes: config.maxBodyBytes,
+      requestsPerMinute: config.requestsPerMinute,
+      deadlineMs: config.deadlineSeconds * 1000,
+    },
+    now: Date.now,
+    monotonic: () => performance.now(),
+    log,
+  })
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  server.on('upgrade', (request, socket, head) => {
+    if (!pool.handleUpgrade(request, socket, head)) socket.destroy()
+  })
+  const url = await listen(server, config)
+  const control = await openControl(config, treasury)
+  const stopWatching = treasury.watch(WATCH_MS)
+  const stop = async () => {
+    server.close()
+    await dispatcher.drain(config.drainSeconds * 1000)
+    stopWatching()
+    await pool.close()
+    server.closeAllConnections()
+    await control.close()
+    identity.close()
+    await ledger.close()
+  }
+  return { url, channel: Address.parseRaw(money.channel).toString(), stop }
+}
+
+/** Ledger, keys, chain and treasury, with the client channel funded and the quickstart's API key on it. */
+async function openMoney(config: GatewayConfig, log: Logger) {
+  const dir = config.data
+  await ensurePrivateDir(dir)
+  const token = (await readFile(config.chainTokenFile, 'utf8')).trim()
+  const chain = await connectLocalChain({ url: config.chainUrl, token })
+  const keys = await TreasuryKeys.open(join(dir, 'keys'), chain.globalId)
+  const onWarning = (message: string, error: unknown) =>
+    log.warn({ code: error instanceof ChrysalisError ? error.code : 'ERR_UNEXPECTED' }, message)
+  const ledger = await Ledger.open({
+    file: join(dir, 'ledger.sqlite'),
+    now: Date.now,
+    signVoucher: (channel, ceiling) => keys.signVoucher(channel, ceiling),
+    onWarning,
+  })
+  const treasury = new Treasury({ chain, keys, ledger, onWarning })
+  const { id: channel } = await treasury.setup()
+  const secret = await openSecret(join(dir, 'api-key'), () => Buffer.from(newKeySecret()))
+  await ledger.createKey({ name: 'quickstart', channel, secret: Buffer.from(secret).toString().trim() })
+  return { chain, keys, ledger, treasury, channel }
+}
+
+async function openControl({ data }: GatewayConfig, treasury: Treasury) {
+  const channelOf = (input: Record<string, unknown>) =>
+    typeof input.channel === 'string' ? input.channel : undefined
+  const control = await serveControl({
+    'channel/status': () => treasury.status(),
+    'channel/settle': (input) => treasury.settle(channelOf(input)),
+    'channel/close': (input) => treasury.close(channelOf(input)),
+  })
+  await writeFileAtomic(
+    join(data, 'control.json'),
+    JSON.stringify({ url: control.url, token: control.token }),
+  )
+  return control
+}
+
+async function listen(server: Server, { host, port }: GatewayConfig): Promise<string> {
+  server.listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    throw new GatewayStartError(
+      'ERR_PORT_IN_USE',
+      `port ${port} on ${host} is in use by another program; choose another with --port (0 picks a free one)`,
+    )
+  }
+  const address = server.address() as AddressInfo
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${name}:${address.port}`
+}
