@@ -121,7 +121,9 @@ function toInfo(identity: ModelIdentity, sha256: string, contextLength: number):
 }
 
 function spawnChild(weights: Weights): ChildProcess {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)))
+  const passed = Object.entries(process.env).filter(([name]) => passedVariables.test(name))
+  // An abort in ggml would start a debugger to print where it was.
+  const env = { ...Object.fromEntries(passed), GGML_NO_BACKTRACE: '1' }
   const command = [process.execPath, fileURLToPath(entry)]
   // A core file would hold prompts. Node cannot set limits itself; the shell becomes Node (exec), so the
   // process id and the signals are the child's own.

@@ -69,6 +69,7 @@ function whole(header: GgufHeader, key: string): number | undefined {
 export function slug(name: string): string {
   const safe = name
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9._/-]+/g, '-')
     .replace(/^[-./]+|[-./]+$/g, '')

@@ -1,0 +1,35 @@
+import { EngineError, PromptTooLong } from '../engine/errors.ts'
+import {
+  ApiError,
+  contextLengthExceeded,
+  internalError,
+  invalidRequest,
+  unavailable,
+} from '../protocol/errors.ts'
+
+/** 400: what the request may cost at most does not pay for one token of an answer. */
+export function maxChargeTooLow(): ApiError {
+  return invalidRequest(
+    null,
+    'The maximum charge of this request does not cover its prompt and one token of output. Raise the bound or shorten the prompt.',
+    'max_charge_too_low',
+  )
+}
+
+/**
+ * What a client is told about an engine's error; `param` is the field that holds the prompt. A cancellation is
+ * nobody's to be told and comes back as it is.
+ */
+export function toTaskError(cause: unknown, param: string): unknown {
+  if (cause instanceof ApiError) return cause
+  if (cause instanceof PromptTooLong) return contextLengthExceeded(cause.limit, cause.promptTokens, param)
+  if (!(cause instanceof EngineError)) return internalError(cause)
+  if (cause.code === 'ERR_CANCELLED') return cause
+  if (cause.code === 'ERR_NO_OUTPUT_ROOM') return maxChargeTooLow()
+  if (cause.code === 'ERR_UNSUPPORTED_PROMPT')
+    return invalidRequest(param, `Invalid '${param}': ${cause.message}.`)
+  if (cause.code === 'ERR_ENGINE_LOST' || cause.code === 'ERR_ENGINE_CLOSED') {
+    return unavailable('The engine stopped while it worked on this request. Try again.', 'engine_lost')
+  }
+  return internalError(cause)
+}

@@ -1,0 +1,197 @@
+/** @module POST /v1/translations. */
+
+import { utf8 } from '../../attest/bytes.ts'
+import { PromptTooLong } from '../engine/errors.ts'
+import type { Engine, GenerateRequest } from '../engine/types.ts'
+import { invalidRequest } from '../protocol/errors.ts'
+import { parseTranslationRequest, type TranslationRequest } from '../protocol/translation.ts'
+import { checkAgreement } from './agreement.ts'
+import { OutputBudget } from './budget.ts'
+import { toTaskError } from './errors.ts'
+import { detectLanguage, hasLetters } from './language.ts'
+import { sideBySide } from './merge.ts'
+import { padEvent } from './padding.ts'
+import { type TaskContext, type TaskEvent, type TaskResult, usageOf } from './types.ts'
+
+interface Item {
+  readonly index: number
+  readonly text: string
+  /** `und` for a text without a letter. */
+  readonly source: string
+}
+
+/** What one item's generation tells: counts first, then the text that they are for. */
+interface Step {
+  readonly item: Item
+  readonly promptTokens: number
+  readonly cachedTokens: number
+  readonly completionTokens: number
+  readonly delta: string
+  readonly end?: TaskResult['finishReason']
+}
+
+/** Translates one text or many, side by side; yields documents with a `type` when streaming, else one body. */
+export async function* translation(
+  json: Record<string, unknown>,
+  context: TaskContext,
+  engine: Engine,
+): AsyncGenerator<TaskEvent, TaskResult> {
+  const request = parseTranslationRequest(json)
+  checkAgreement(request, context)
+  const target = resolveLanguage(request.targetLanguage, engine.info.languages, 'target_language')
+  const items = request.input.map((text, index) => ({
+    index,
+    text,
+    source: sourceOf(request, engine, index),
+  }))
+  const { meter } = context
+  const texts = items.map(() => '')
+  const documents = new TranslationDocuments(context)
+  let finishReason: TaskResult['finishReason'] = 'stop'
+  try {
+    for await (const step of translateAll(items, target, context, engine)) {
+      const { index, source } = step.item
+      meter.promptTokens += step.promptTokens
+      meter.cachedTokens += step.cachedTokens
+      meter.completionTokens += step.completionTokens
+      texts[index] += step.delta
+      if (step.end === 'length') finishReason = 'length'
+      if (!request.stream) continue
+      if (step.delta !== '') yield documents.delta(index, step.delta)
+      if (step.end) yield documents.itemDone(index, texts[index] ?? '', source)
+    }
+  } catch (cause) {
+    throw toTaskError(cause, 'input')
+  }
+  const usage = usageOf(meter)
+  yield request.stream ? documents.done(usage) : documents.body(items, texts, usage)
+  return { finishReason, usage }
+}
+
+async function* translateAll(
+  items: readonly Item[],
+  target: string,
+  context: TaskContext,
+  engine: Engine,
+): AsyncGenerator<Step> {
+  const idle = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 }
+  const work: Item[] = []
+  for (const item of items) {
+    // Nothing to translate, or already in that language: it is its own translation, and free.
+    const asIs = item.source === 'und' || item.source === target
+    if (asIs) yield { item, ...idle, delta: item.text, end: 'stop' }
+    else work.push(item)
+  }
+  const budget = new OutputBudget(context, work.length)
+  yield* sideBySide(work, engine.sequences, context.signal, (item, signal) =>
+    translateItem(item, target, budget, engine, signal),
+  )
+}
+
+async function* translateItem(
+  item: Item,
+  target: string,
+  budget: OutputBudget,
+  engine: Engine,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
+  const counts = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 }
+  const request: GenerateRequest = {
+    prompt: { kind: 'translation', text: item.text, source: item.source, target },
+    maxPromptTokens: engine.info.contextLength,
+    maxTokens: engine.info.contextLength,
+    sampling: { temperature: 0, topP: 1, presencePenalty: 0, frequencyPenalty: 0 },
+    stop: [],
+    limit: (promptTokens, cachedTokens) => {
+      const excess = budget.addPrompt(promptTokens, cachedTokens)
+      if (excess > 0) throw new PromptTooLong(budget.promptTokens, budget.promptTokens - excess)
+      return budget.take()
+    },
+  }
+  let told = 0
+  for await (const event of engine.generate(request, signal)) {
+    if (event.type === 'prompt') yield { item, ...counts, ...tokensOf(event), delta: '' }
+    if (event.type === 'text') {
+      told += event.tokens
+      yield { item, ...counts, completionTokens: event.tokens, delta: event.text }
+    }
+    if (event.type === 'end') {
+      const completionTokens = event.completionTokens - told
+      yield { item, ...counts, completionTokens, delta: '', end: event.finishReason }
+    }
+  }
+}
+
+function tokensOf({ promptTokens, cachedTokens }: { promptTokens: number; cachedTokens: number }) {
+  return { promptTokens, cachedTokens }
+}
+
+/** The model's own name of a language: the tag itself, else its base (`de-AT` is served as `de`). */
+function resolveLanguage(tag: string, known: readonly string[] | undefined, param: string): string {
+  const { language } = new Intl.Locale(tag)
+  if (!known) {
+    const name = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'none' }).of(language)
+    if (name !== undefined) return tag
+    throw invalidRequest(param, `Invalid '${param}': no language has this tag.`, 'unsupported_language')
+  }
+  const found = known.find((each) => each === tag) ?? known.find((each) => each === language)
+  if (found) return found
+  throw invalidRequest(
+    param,
+    `Invalid '${param}': this model translates between ${known.join(', ')}.`,
+    'unsupported_language',
+  )
+}
+
+function sourceOf(request: TranslationRequest, engine: Engine, index: number): string {
+  const { languages } = engine.info
+  const text = request.input[index] ?? ''
+  if (!hasLetters(text)) return 'und'
+  if (request.sourceLanguage !== 'auto') {
+    return resolveLanguage(request.sourceLanguage, languages, 'source_language')
+  }
+  const found = detectLanguage(text, languages)
+  if (found) return found
+  throw invalidRequest(
+    'source_language',
+    `The language of input ${index} is not clear; name it in 'source_language'.`,
+    'language_not_detected',
+  )
+}
+
+class TranslationDocuments {
+  readonly #id: { id: string; created: number; model: string }
+
+  constructor({ requestId, created, model }: TaskContext) {
+    this.#id = { id: `trans-${requestId}`, created, model }
+  }
+
+  delta(index: number, delta: string): TaskEvent {
+    return this.#event('translation.delta', { index, delta })
+  }
+
+  itemDone(index: number, text: string, source: string): TaskEvent {
+    return this.#event('translation.item.done', { index, text, detected_source_language: source, done: true })
+  }
+
+  done(usage: TaskResult['usage']): TaskEvent {
+    return this.#event('translation.done', { usage })
+  }
+
+  body(items: readonly Item[], texts: readonly string[], usage: TaskResult['usage']): TaskEvent {
+    const data = items.map(({ index, source }) => ({
+      index,
+      text: texts[index] ?? '',
+      detected_source_language: source,
+    }))
+    const document = { object: 'translation', ...this.#id, data, usage }
+    return { type: 'body', bytes: utf8(JSON.stringify(document)) }
+  }
+
+  #event(type: string, content: object): TaskEvent {
+    return {
+      type: 'event',
+      json: padEvent({ type, object: 'translation.chunk', ...this.#id, ...content }),
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** @module What a task is to the link: bytes in, OpenAI documents out, tokens counted on the way. */
+
+import type { Engine } from '../engine/types.ts'
+
+/** Token counts so far; changed before the event that holds the tokens is handed out. */
+export interface Meter {
+  promptTokens: number
+  cachedTokens: number
+  completionTokens: number
+  reasoningTokens: number
+}
+
+export interface TaskContext {
+  readonly requestId: string
+  /** Unix time in seconds, for the documents. */
+  readonly created: number
+  /** The model of the sealed context; the body must name the same. */
+  readonly model: string
+  readonly maxPromptTokens: number
+  readonly maxOutputTokens: number
+  /** Of the sealed context; the body must say the same. */
+  readonly stream: boolean
+  /** How many output tokens the request's maximum charge pays for after this prompt. */
+  readonly affordable: (promptTokens: number, cachedTokens: number) => number
+  /**
+   * A secret of this boot and this payer. Requests with the same `prompt_cache_key` and the same secret share
+   * prompt prefixes; absent, nothing is ever shared.
+   */
+  readonly cacheKey?: string
+  readonly signal: AbortSignal
+  readonly meter: Meter
+}
+
+export type TaskEvent =
+  /** One JSON document: one server-sent event. */
+  | { readonly type: 'event'; readonly json: string }
+  /** The whole body of an answer that is not streamed. */
+  | { readonly type: 'body'; readonly bytes: Uint8Array }
+
+export interface Usage {
+  readonly prompt_tokens: number
+  readonly completion_tokens: number
+  readonly total_tokens: number
+  readonly prompt_tokens_details: { readonly cached_tokens: number }
+  readonly completion_tokens_details: { readonly reasoning_tokens: number }
+}
+
+export interface TaskResult {
+  readonly finishReason: 'stop' | 'length'
+  readonly usage: Usage
+}
+
+export type Task = (
+  json: Record<string, unknown>,
+  context: TaskContext,
+  engine: Engine,
+) => AsyncGenerator<TaskEvent, TaskResult>
+
+export function usageOf(meter: Meter): Usage {
+  const { promptTokens, cachedTokens, completionTokens, reasoningTokens } = meter
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens },
+  }
+}
