@@ -122,4 +122,20 @@ describe.skipIf(!there)('real quotes', () => {
     })
     expect(failures(verdict)).toEqual(['pck.chain', 'collateral.signature'])
   })
+
+  it.runIf(process.env.CHRYSALIS_FLIPS === 'all')(
+    'no changed byte goes unnoticed',
+    { timeout: 600_000 },
+    async () => {
+      for (const test of index.cases.filter(({ expected }) => expected === 'accept').slice(0, 5)) {
+        const collateral = vectorJson(test.collateral)
+        const quote = vectorBytes(test.quote)
+        for (let at = 0; at < quote.length; at++) {
+          const changed = quote.with(at, (quote[at] ?? 0) ^ (at % 2 === 0 ? 0x01 : 0x20))
+          const { factors } = await verifyQuote(changed, collateral, { policy, now: test.unix * 1000 })
+          if (accepted(factors, policy.skip)) throw new Error(`${test.quote}: byte ${at} changed unnoticed`)
+        }
+      }
+    },
+  )
 })

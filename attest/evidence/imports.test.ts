@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+
+/** Every module that `from` reaches through relative imports, and the packages that they name. */
+function reach(from: URL, seen = new Set<string>(), packages = new Set<string>()): Set<string> {
+  if (seen.has(from.href)) return packages
+  seen.add(from.href)
+  for (const [, name = ''] of readFileSync(from, 'utf8').matchAll(
+    /^(?:import|export)[^']*?from '([^']+)'/gm,
+  )) {
+    if (name.startsWith('.')) reach(new URL(name, from), seen, packages)
+    else packages.add(name)
+  }
+  return packages
+}
+
+it('verification needs nothing of Node, so that a browser can do it', () => {
+  const packages = [...reach(new URL('./index.ts', import.meta.url))].sort()
+  expect(packages).toEqual(['@noble/hashes/sha2.js', '@scure/base', 'canonicalize', 'zod'])
+})
