@@ -54,6 +54,12 @@ describe('the replay set', () => {
     expect([entry.running, entry.response]).toEqual([false, undefined])
   })
 
+  it('takes a key once', () => {
+    const set = new ReplaySet(limits)
+    set.insert(key(1), key(1))
+    expect(() => set.insert(key(1), key(1))).toThrow(/already/)
+  })
+
   it('accepts nothing once full or erased', () => {
     const set = new ReplaySet({ ...limits, capacity: 1 })
     const running = set.insert(key(1), key(1))

@@ -135,8 +135,10 @@ export class ReplaySet {
   /** Adds an entry that is not there yet; the caller has looked and knows that there is room. */
   insert(key: Uint8Array, requestHash: Uint8Array): ReplayEntry {
     if (this.full) throw new RangeError('the replay set is full')
+    const name = toHex(key)
+    if (this.#entries.has(name)) throw new RangeError('the replay key is already there')
     const entry = new ReplayEntry(requestHash, this.#store)
-    this.#entries.set(toHex(key), entry)
+    this.#entries.set(name, entry)
     return entry
   }
 

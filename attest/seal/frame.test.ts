@@ -107,4 +107,18 @@ describe('frames', () => {
     expect(codeOf(() => reader.push(raw(new Uint8Array([1, 0, 0, 0, 0]))))).toBe('ERR_FRAME')
     expect(opening.key).toEqual(new Uint8Array(32))
   })
+
+  it('throw the first error again at every later call', () => {
+    const reader = opener()
+    const errors: unknown[] = []
+    for (const call of [() => reader.push(u32be(0)), () => reader.push(u32be(21)), () => reader.end()]) {
+      try {
+        call()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    expect(errors).toHaveLength(3)
+    expect(new Set(errors).size).toBe(1)
+  })
 })

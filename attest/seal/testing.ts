@@ -6,6 +6,7 @@ import { ed25519Pkcs8, sha256 } from '../crypto.ts'
 import { EpochKeys, type EpochKeysOptions } from '../epoch/index.ts'
 import type { Cipher } from './cipher.ts'
 import { secretbox } from './cipher.ts'
+import { SealError } from './errors.ts'
 import { type OpenedRequest, type OpenInternals, openSealed } from './open.ts'
 import { ResponseOpener } from './response-opener.ts'
 import { ResponseSealer } from './response-sealer.ts'
@@ -40,6 +41,16 @@ export class Clock {
     this.wall += ms
     this.steady += ms
   }
+}
+
+/** The code of the SealError that `action` ends with, or what else happened. */
+export async function codeOf(action: () => Promise<unknown>): Promise<string> {
+  try {
+    await action()
+  } catch (error) {
+    return error instanceof SealError ? error.code : String(error)
+  }
+  return 'no error'
 }
 
 /** Everything that one sender and one receiver need. */
