@@ -25,6 +25,7 @@ export class Book {
   readonly #open = new Map<string, BookReservation>()
   /** By key: charged and held for requests that began on `#day`. */
   readonly #spent = new Map<string, bigint>()
+  readonly #waiting = new Set<{ channel: string; tell: () => void }>()
   #day: number
 
   constructor(opening: Opening, dayStart: number) {
@@ -133,6 +134,14 @@ export class Book {
     this.#end(reservation, 0n)
   }
 
+  /** Calls `tell` once, as soon as a channel has no open reservation. @returns takes the call back */
+  onIdle(channel: string, tell: () => void): () => void {
+    const waiting = { channel, tell }
+    this.#waiting.add(waiting)
+    this.#tellIdle()
+    return () => this.#waiting.delete(waiting)
+  }
+
   /** The sums that the file must come to when every batch so far is written. */
   expect(channels: Iterable<string>): ExpectedTotals[] {
     return [...new Set(channels)].map((id) => {
@@ -170,6 +179,17 @@ export class Book {
     this.#open.delete(reservation.requestId)
     this.channel(reservation.channel).reserved -= reservation.maxCharge
     this.#spend(reservation, charged - reservation.maxCharge)
+    this.#tellIdle()
+  }
+
+  #tellIdle(): void {
+    if (this.#waiting.size === 0) return
+    const busy = new Set([...this.#open.values()].map(({ channel }) => channel))
+    for (const waiting of [...this.#waiting]) {
+      if (busy.has(waiting.channel)) continue
+      this.#waiting.delete(waiting)
+      waiting.tell()
+    }
   }
 
   #spend(reservation: BookReservation, amount: bigint): void {

@@ -23,6 +23,8 @@ export async function runCommand(tx: Tx, command: Command, at: number): Promise<
       return await createKey(tx, command, at)
     case 'revokeKey':
       return await revokeKey(tx, command.id, at)
+    case 'moveKeys':
+      return await moveKeys(tx, command.from, command.to)
   }
 }
 
@@ -150,4 +152,13 @@ async function revokeKey(tx: Tx, id: string, at: number): Promise<ApiKey | Refus
     .execute()
   const row = await tx.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst()
   return row ? toKey(row) : refuse('ERR_UNKNOWN_KEY', `API key ${id} is not in the ledger`)
+}
+
+async function moveKeys(tx: Tx, from: string, to: string): Promise<ChannelRecord | Refused> {
+  const channel = await channelById(tx, to)
+  if (channel?.role !== 'client') {
+    return refuse('ERR_UNKNOWN_CHANNEL', `channel ${to} is not a client channel of this ledger`)
+  }
+  await tx.updateTable('api_keys').set({ channel: to }).where('channel', '=', from).execute()
+  return channel
 }

@@ -52,6 +52,11 @@ export class KeyCache {
     for (const [hash, key] of this.#byHash) if (key.id === id) this.#byHash.delete(hash)
   }
 
+  clear(): void {
+    this.#byHash.clear()
+    this.#byId.clear()
+  }
+
   isRevoked(id: string): boolean {
     return this.#revoked.has(id)
   }

@@ -194,6 +194,25 @@ export class Ledger {
     return record
   }
 
+  /**
+   * Resolves when a channel has no open reservation; meant for one that takes no new ones.
+   *
+   * @throws the signal's reason when it is aborted before
+   */
+  async idle(channel: string, signal?: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    signal?.throwIfAborted()
+    const stop = this.#book.onIdle(channel, resolve)
+    const abort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      await promise
+    } finally {
+      stop()
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
   /** A channel with its newest voucher, as the file has it. */
   async channelState(id: string): Promise<ChannelRecord | undefined> {
     return (await this.#committer.query({ ask: 'channel', id })) as ChannelRecord | undefined
@@ -247,6 +266,12 @@ export class Ledger {
   async revokeKey(id: string): Promise<ApiKey> {
     this.#keys.revoke(id)
     return (await this.#committer.command({ do: 'revokeKey', id })) as ApiKey
+  }
+
+  /** From now on the keys of one client channel draw on another, as when a closed one was replaced. */
+  async moveKeys(from: string, to: string): Promise<void> {
+    await this.#committer.command({ do: 'moveKeys', from, to })
+    this.#keys.clear()
   }
 
   /** All keys, revoked ones too, oldest first. */

@@ -75,6 +75,7 @@ export type Command =
   | { do: 'state'; channel: string; state: ChannelState }
   | { do: 'createKey'; id: string; hash: string; name: string; channel: string; limits: KeyLimits }
   | { do: 'revokeKey'; id: string }
+  | { do: 'moveKeys'; from: string; to: string }
 
 /** Reads, answered after the batch's writes are durable. */
 export type Query =

@@ -1,0 +1,131 @@
+/** What the treasury's tests share: a local chain and a ledger in a temporary folder, and a crash at any step. */
+
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LocalNode } from '../../../contracts/chain/local/node.ts'
+import { Wallet } from '../../../contracts/index.ts'
+import { Ledger } from '../../ledger/index.ts'
+import type { TreasuryChain } from '../desk.ts'
+import { TreasuryKeys } from '../keys.ts'
+import { Treasury, type TreasuryOptions } from '../treasury.ts'
+
+export interface Stand {
+  node: LocalNode
+  chain: TreasuryChain & Required<Pick<TreasuryChain, 'fund' | 'audit'>>
+  keys: TreasuryKeys
+  ledger: Ledger
+  treasury: Treasury
+  warnings: string[]
+  /** A wallet that nobody else here knows, as a worker's owner has. */
+  worker: Wallet
+  /** Another process's treasury on the same folder. */
+  again(options?: Partial<TreasuryOptions>): Treasury
+  reserve(requestId: string, maxCharge: bigint): Promise<void>
+  charge(requestId: string, clientCharge: bigint, workerCharge: bigint, workerChannel: string): Promise<void>
+  end(): Promise<void>
+}
+
+/**
+ * An installation of its own on a chain that many may share: keys, ledger and treasury. What others on the chain own
+ * is left out of its `audit`, so that the sum has to come out for this one alone.
+ */
+export async function setUp(node: LocalNode, options: Partial<TreasuryOptions> = {}): Promise<Stand> {
+  const dir = mkdtempSync(join(tmpdir(), 'chrysalis-treasury-'))
+  const chain = chainOf(node)
+  const keys = await TreasuryKeys.open(join(dir, 'keys'), node.globalId)
+  const warnings: string[] = []
+  const ledger = await Ledger.open({
+    file: join(dir, 'ledger.sqlite'),
+    now: Date.now,
+    signVoucher: (channel, ceiling) => keys.signVoucher(channel, ceiling),
+    onWarning: (message) => warnings.push(message),
+  })
+  const again = (more: Partial<TreasuryOptions> = {}) =>
+    new Treasury({ chain, keys, ledger, onWarning: (message) => warnings.push(message), ...options, ...more })
+  let key: string | undefined
+  return {
+    node,
+    chain,
+    keys,
+    ledger,
+    treasury: again(),
+    warnings,
+    worker: Wallet.fromSeed(randomBytes(32), node.globalId),
+    again,
+    reserve: async (requestId, maxCharge) => {
+      const channel = (await ledger.channels()).findLast(({ role }) => role === 'client')?.id ?? ''
+      key ??= (await ledger.createKey({ name: 'test', channel })).key.id
+      await ledger.reserve({ requestId, channel, key, worker: { id: 'w', bootId: 'b' }, maxCharge })
+    },
+    charge: async (requestId, clientCharge, workerCharge, workerChannel) => {
+      const receipt = { payload: 'p', signature: 's' }
+      await ledger.charge({
+        ...{ requestId, clientCharge, workerCharge, workerChannel },
+        ...{ receipt, receiptDigest: requestId },
+      })
+    },
+    end: async () => {
+      await ledger.close()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+function chainOf(node: LocalNode): Stand['chain'] {
+  const start = node.audit()
+  const genesis = start.faucet + start.burned
+  return {
+    globalId: node.globalId,
+    instant: true,
+    now: async () => node.now(),
+    account: async (address) => node.account(address),
+    get: (address, method, args = []) => node.get(address, method, args),
+    send: async (boc) => {
+      await node.send(Buffer.from(boc))
+    },
+    fund: async (address, amount) => {
+      await node.fund(address, amount)
+    },
+    audit: async () => ({ ...node.audit(), genesis, total: genesis }),
+  }
+}
+
+export class Crash extends Error {}
+
+/** Ends the "process" before or after the n-th thing that leaves a trace: everything from then on fails. */
+export class CrashPoint {
+  readonly #at: number
+  readonly #when: 'before' | 'after'
+  #count = 0
+
+  constructor(at: number, when: 'before' | 'after') {
+    this.#at = at
+    this.#when = when
+  }
+
+  /** True when the point was reached. */
+  get reached(): boolean {
+    return this.#count >= this.#at
+  }
+
+  wrap<T extends object>(target: T, names: readonly (keyof T)[]): T {
+    return new Proxy(target, {
+      get: (object, name) => {
+        const value: unknown = Reflect.get(object, name, object)
+        if (typeof value !== 'function') return value
+        const call = (...args: unknown[]) => Reflect.apply(value, object, args)
+        if (!names.includes(name as keyof T)) return call
+        return async (...args: unknown[]) => {
+          if (this.reached) throw new Crash()
+          this.#count++
+          if (this.reached && this.#when === 'before') throw new Crash()
+          const result = await call(...args)
+          if (this.reached) throw new Crash()
+          return result
+        }
+      },
+    })
+  }
+}

@@ -1,0 +1,287 @@
+import { Address } from '@ton/core'
+import type { Wallet } from '../../contracts/index.ts'
+import type { PaymentTerms } from '../../worker/protocol/link.ts'
+import type { ChannelRecord, Ledger } from '../ledger/index.ts'
+import { type Balances, readBalances } from './balances.ts'
+import { ChannelDesk, type ChannelStatus, type TreasuryChain } from './desk.ts'
+import { TreasuryError } from './errors.ts'
+import type { TreasuryKeys } from './keys.ts'
+import {
+  DEFAULT_TERMS,
+  newChannel,
+  paramsOf,
+  parsePayout,
+  paymentTerms,
+  planParams,
+  type TreasuryTerms,
+} from './terms.ts'
+
+export interface TreasuryOptions {
+  chain: TreasuryChain
+  keys: TreasuryKeys
+  ledger: Ledger
+  terms?: Partial<TreasuryTerms>
+  /** Told of what went wrong with one channel while others went on. */
+  onWarning?: (message: string, error: unknown) => void
+}
+
+export interface TreasuryStatus {
+  channels: ChannelStatus[]
+  balances: Balances
+}
+
+/** How the link pays a worker: the ledger's name of the channel, and what the worker is told of it. */
+export interface Payment {
+  ledgerChannel: string
+  terms: PaymentTerms
+}
+
+/**
+ * The gateway's money on the chain. The ledger is the plan book: a channel goes into it, with parameters and deposit
+ * 0, before anything is sent, and its deposit is credited only as it was read back. So every step can be repeated:
+ * after a crash the next start looks at chain and ledger and goes on from there.
+ */
+export class Treasury {
+  readonly keys: TreasuryKeys
+  readonly #chain: TreasuryOptions['chain']
+  readonly #ledger: Ledger
+  readonly #terms: TreasuryTerms
+  readonly #desk: ChannelDesk
+  readonly #warn: (message: string, error: unknown) => void
+  #tail: Promise<unknown> = Promise.resolve()
+
+  constructor({ chain, keys, ledger, terms, onWarning }: TreasuryOptions) {
+    if (chain.globalId !== keys.globalId) {
+      throw new TreasuryError('ERR_TREASURY_KEY', `keys of network ${keys.globalId}, chain ${chain.globalId}`)
+    }
+    this.keys = keys
+    this.#chain = chain
+    this.#ledger = ledger
+    this.#terms = { ...DEFAULT_TERMS, ...terms }
+    this.#desk = new ChannelDesk(chain, keys, ledger, this.#terms)
+    this.#warn = onWarning ?? (() => {})
+  }
+
+  /**
+   * Makes everything ready to serve: brings the ledger up to the chain, and opens and funds the demonstration's client
+   * channel when there is none open. May be repeated, and goes on after a crash where it stopped.
+   *
+   * @returns the client channel, open and funded
+   */
+  setup(): Promise<ChannelRecord> {
+    return this.#alone(async () => {
+      for (const { id, role } of await this.#ledger.channels()) this.keys.admit(id, role)
+      await this.#syncAll()
+      for (const record of await this.#ledger.channels()) {
+        await this.#ledger.renewVoucher(record.id)
+        await this.#endClosing(record)
+      }
+      const record = await this.#openChannel('client', this.keys.payer, this.#terms.clientDeposit, {
+        payee: this.keys.gateway.address,
+        payeeKey: this.keys.releaseKey(),
+      })
+      await this.#moveKeys(record.id)
+      return record
+    })
+  }
+
+  /**
+   * The channel that pays a worker, opened if there is none for its payout address.
+   *
+   * @param worker.payoutKey hex of the Ed25519 key with which the worker would agree to an early close; without one
+   *   nobody can, and the channel ends by the challenge period only
+   * @throws TreasuryError `ERR_TREASURY_PAYOUT`, `ERR_TREASURY_FUNDS`
+   */
+  async paymentFor(worker: {
+    payoutAddress: string
+    workerId: string
+    payoutKey?: string
+  }): Promise<Payment> {
+    const payee = parsePayout(worker.payoutAddress)
+    const payeeKey = Buffer.from(worker.payoutKey ?? worker.workerId, 'hex')
+    return await this.#alone(async () => {
+      const wanted = { payee, payeeKey }
+      const anyKey = worker.payoutKey === undefined
+      const record = await this.#openChannel(
+        'worker',
+        this.keys.gateway,
+        this.#terms.workerDeposit,
+        wanted,
+        anyKey,
+      )
+      return {
+        ledgerChannel: record.id,
+        terms: paymentTerms(await this.#desk.refill(record), this.keys.globalId),
+      }
+    })
+  }
+
+  /** The newest voucher of a channel; undefined while nothing was charged on it. */
+  async voucherFor(channel: string): Promise<{ ceiling: bigint; signature: Uint8Array } | undefined> {
+    const { ceiling, voucher } = await this.#record(channel)
+    return voucher ? { ceiling, signature: voucher } : undefined
+  }
+
+  /** Every channel with what chain and ledger say, and where all the money is. */
+  status(): Promise<TreasuryStatus> {
+    return this.#alone(async () => {
+      const records = await this.#ledger.channels()
+      const channels = []
+      for (const record of records) channels.push(await this.#desk.status(record))
+      return { channels, balances: await readBalances(this.#chain, this.keys, records) }
+    })
+  }
+
+  /**
+   * Takes what was charged so far on client channels into the gateway's wallet, and reads it back.
+   *
+   * @param channel only this one
+   * @throws TreasuryError `ERR_TREASURY_NOT_OURS` for a worker's channel: its payee settles it
+   */
+  async settle(channel?: string): Promise<TreasuryStatus> {
+    await this.#alone(async () => {
+      for (const record of await this.#clientChannels(channel)) await this.#desk.settle(record)
+    })
+    return await this.status()
+  }
+
+  /**
+   * Closes client channels: no new reservations from the call on; when the running requests are charged, the rest is
+   * settled and payer and payee close together.
+   *
+   * @param channel only this one
+   * @param signal gives up waiting for running requests
+   * @throws TreasuryError `ERR_TREASURY_BUSY` when given up; the channel stays closing, and this may be called again
+   */
+  async close(channel?: string, signal?: AbortSignal): Promise<TreasuryStatus> {
+    const records = await this.#clientChannels(channel)
+    for (const { id } of records) await this.#ledger.setChannelState(id, 'closing')
+    for (const { id } of records) await this.#idle(id, signal)
+    await this.#alone(async () => {
+      for (const { id } of records) await this.#desk.close(await this.#record(id))
+    })
+    return await this.status()
+  }
+
+  /**
+   * Brings the ledger up to the chain: credits deposits, notes settlements, tops up workers' channels that run low,
+   * and answers a StartClose by settling at once.
+   */
+  sync(): Promise<void> {
+    return this.#alone(() => this.#syncAll())
+  }
+
+  /** Runs `sync` every `intervalMs` until the returned function is called. A failure is a warning, not an end. */
+  watch(intervalMs: number): () => void {
+    let running = false
+    const timer = setInterval(async () => {
+      if (running) return
+      running = true
+      await this.sync().catch((error: unknown) => this.#warn('the channels could not be watched', error))
+      running = false
+    }, intervalMs)
+    timer.unref()
+    return () => clearInterval(timer)
+  }
+
+  /** One thing at a time: decisions are taken from balances that another step would change. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(work, work)
+    this.#tail = result.catch(() => undefined)
+    return result
+  }
+
+  async #openChannel(
+    role: ChannelRecord['role'],
+    wallet: Wallet,
+    deposit: bigint,
+    wanted: { payee: Address; payeeKey: Uint8Array },
+    anyKey = false,
+  ): Promise<ChannelRecord> {
+    const fits = (record: ChannelRecord) => {
+      if (record.role !== role || record.state !== 'open') return false
+      const { payee, payeeKey } = paramsOf(record)
+      return payee.equals(wanted.payee) && (anyKey || Buffer.from(payeeKey).equals(wanted.payeeKey))
+    }
+    for (const record of (await this.#ledger.channels()).filter(fits)) {
+      const open = record.deposited > 0n ? record : await this.#desk.deposit(record, wallet, deposit)
+      if (open) return open
+    }
+    const parties = { payer: wallet.address, voucherKey: this.keys.voucherKey(role), ...wanted }
+    const params = planParams(parties, this.#terms, await this.#chain.now())
+    const planned = await this.#ledger.putChannel(newChannel(role, params))
+    this.keys.admit(planned.id, role)
+    const open = await this.#desk.deposit(planned, wallet, deposit)
+    if (open) return open
+    throw new TreasuryError(
+      'ERR_TREASURY_CHANNEL',
+      `channel ${planned.id} was closed while it was being opened`,
+    )
+  }
+
+  async #syncAll(): Promise<void> {
+    for (const record of await this.#ledger.channels()) {
+      if (record.state === 'closed') continue
+      try {
+        await this.#desk.sync(record)
+      } catch (error) {
+        this.#warn(`channel ${record.id} could not be brought up to the chain`, error)
+      }
+    }
+  }
+
+  /** A close of ours that a crash interrupted is ended, unless requests of the former process are still open. */
+  async #endClosing(record: ChannelRecord): Promise<void> {
+    if (record.role !== 'client' || record.state !== 'closing' || record.reserved > 0n) return
+    if (paramsOf(record).payer.equals(this.keys.payer.address)) await this.#desk.close(record)
+  }
+
+  /** API keys of client channels that end draw on the open one from now on. */
+  async #moveKeys(to: string): Promise<void> {
+    for (const record of await this.#ledger.channels()) {
+      if (record.role === 'client' && record.state !== 'open') await this.#ledger.moveKeys(record.id, to)
+    }
+  }
+
+  async #idle(channel: string, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#ledger.idle(channel, signal)
+    } catch (cause) {
+      const { reserved } = await this.#record(channel)
+      throw new TreasuryError(
+        'ERR_TREASURY_BUSY',
+        `channel ${channel} has requests running that hold ${reserved} nanotons: it takes no new ones; close it again`,
+        { cause },
+      )
+    }
+  }
+
+  async #clientChannels(channel?: string): Promise<ChannelRecord[]> {
+    if (channel === undefined) {
+      return (await this.#ledger.channels()).filter(
+        ({ role, state }) => role === 'client' && state !== 'closed',
+      )
+    }
+    const record = await this.#record(parseChannel(channel))
+    if (record.role === 'client') return [record]
+    throw new TreasuryError(
+      'ERR_TREASURY_NOT_OURS',
+      `channel ${record.id} pays a worker: its payee settles it`,
+    )
+  }
+
+  async #record(channel: string): Promise<ChannelRecord> {
+    const record = await this.#ledger.channelState(channel)
+    if (record) return record
+    throw new TreasuryError('ERR_TREASURY_CHANNEL', `channel ${channel} is not one of this gateway`)
+  }
+}
+
+/** A channel's id from its address in any of TON's notations. */
+function parseChannel(text: string): string {
+  try {
+    return Address.parse(text).toRawString()
+  } catch {
+    throw new TreasuryError('ERR_TREASURY_CHANNEL', 'channel: not an address of TON')
+  }
+}
