@@ -2,8 +2,8 @@
 import OpenAI from 'openai'
 
 const client = new OpenAI({
-  baseURL: process.env['CHRYSALIS_URL'] ?? 'http://127.0.0.1:8787/v1',
-  apiKey: process.env['CHRYSALIS_API_KEY'],
+  baseURL: process.env.CHRYSALIS_URL ?? 'http://127.0.0.1:8787/v1',
+  apiKey: process.env.CHRYSALIS_API_KEY,
 })
 
 const [model] = (await client.models.list()).data

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ChannelReport, channelStatus } from './money.ts'
 import { coreLimit, descendantsOf } from './processes.ts'
 import {
   bodyOf,
@@ -130,19 +131,13 @@ describe('a new user', () => {
   })
 
   it('settles, and the balances add up to the nanoton', async () => {
-    const run = async (verb: string) => {
-      const args = ['gateway/cli/launch.mjs', 'channel', verb, '--data', stack.dir, '--json']
-      const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT })
-      return JSON.parse(stdout)
-    }
-    const before = await run('status')
-    const client = before.channels.find(({ role }: { role: string }) => role === 'client')
-    expect(BigInt(client.charged)).toBeGreaterThan(0n)
-    expect(client.reserved).toBe('0')
-    const after = await run('settle')
-    const settled = after.channels.find(({ role }: { role: string }) => role === 'client')
-    expect(settled.settled).toBe(client.charged)
-    expect(after.balances.difference).toBe('0')
+    const client = ({ channels }: ChannelReport) => channels.find(({ role }) => role === 'client')
+    const before = client(await channelStatus(stack))
+    expect(BigInt(before?.charged ?? 0)).toBeGreaterThan(0n)
+    expect(before?.reserved).toBe('0')
+    const report = await channelStatus(stack, 'settle')
+    expect(client(report)?.settled).toBe(before?.charged)
+    expect(report.balances.difference).toBe('0')
   })
 
   it('is told plainly that a second server may not use the folder', async () => {

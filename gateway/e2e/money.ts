@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { bodyOf, type ReceiptBody, ROOT, type Stack } from './stack.ts'
+
+/** What `chrysalis channel … --json` prints; amounts are nanotons in decimal. */
+export interface ChannelReport {
+  channels: {
+    role: string
+    address: string
+    state: string
+    deposited: string
+    settled: string
+    charged: string
+    reserved: string
+    ceiling: string
+  }[]
+  balances: Record<string, string>
+}
+
+/** Runs `chrysalis channel VERB` on the stack's data folder. */
+export async function channelStatus(stack: Stack, verb = 'status'): Promise<ChannelReport> {
+  const args = ['gateway/cli/launch.mjs', 'channel', verb, '--data', stack.dir, '--json']
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT })
+  return JSON.parse(stdout)
+}
+
+/** Asks one question and returns what its receipt charged. */
+export async function payFor(stack: Stack, content: string): Promise<bigint> {
+  const response = await stack.post('/v1/chat/completions', {
+    model: stack.ready.models[0],
+    messages: [{ role: 'user', content }],
+  })
+  await response.text()
+  const id = response.headers.get('chrysalis-receipt')
+  const headers = { authorization: `Bearer ${stack.ready.apiKey}` }
+  const receipt = await bodyOf<ReceiptBody>(await fetch(`${stack.ready.url}/receipts/${id}`, { headers }))
+  return BigInt(receipt.charged)
+}
