@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -92,6 +94,16 @@ function promptOf(events: readonly EngineEvent[]): EngineEvent & { type: 'prompt
 /** Asks the child until it says so; each question is a round trip, so this waits for events, not for time. */
 async function until(holds: (stats: Awaited<ReturnType<ChildEngine['stats']>>) => boolean): Promise<void> {
   while (!holds(await engine.stats()));
+}
+
+/** Not gone, and not merely waiting for someone to read its exit status. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return process.platform !== 'linux' || !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 describe('what an engine says about its model', () => {
@@ -362,6 +374,23 @@ describe('the process', () => {
     await again.close()
     await expect(again.closed).resolves.toMatchObject({ expected: true })
     await expect(collect('S', {}, again)).rejects.toMatchObject({ code: 'ERR_ENGINE_CLOSED' })
+  })
+
+  it.skipIf(process.platform === 'win32')('ends when its parent is killed', async () => {
+    const index = new URL('./index.ts', import.meta.url).href
+    const options = JSON.stringify({ modelPath, gpu: 'off', threads: 1, sequences: 1 })
+    const script = `
+      import { startEngine } from ${JSON.stringify(index)}
+      console.log((await startEngine(${options})).pid)
+      setInterval(() => {}, 1000)`
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = await once(parent.stdout, 'data')
+    const pid = Number(String(line))
+    expect(isAlive(pid)).toBe(true)
+    parent.kill('SIGKILL')
+    while (isAlive(pid)) await new Promise((resolve) => setImmediate(resolve))
   })
 
   it('answers in full after all of this', async () => {

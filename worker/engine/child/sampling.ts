@@ -8,6 +8,12 @@ export function seed32(seed: number): number {
   return createHash('sha256').update(String(seed)).digest().readUInt32BE() % 0xffff_ffff
 }
 
+/**
+ * Absent would be 40, and 0 sorts the whole vocabulary for each token: milliseconds with a large one. Null is
+ * neither: the library then builds no top-k sampler.
+ */
+const noTopK = null as unknown as number
+
 /** OpenAI's sampling in llama.cpp's terms: no hidden top-k or min-p, penalties over the generated text only. */
 export function samplingOptions(
   sampling: Sampling,
@@ -19,7 +25,7 @@ export function samplingOptions(
   return {
     temperature,
     topP,
-    topK: 0,
+    topK: noTopK,
     minP: 0,
     seed: sampling.seed === undefined ? randomInt(0xffff_ffff) : seed32(sampling.seed),
     evaluationPriority,
