@@ -47,7 +47,7 @@ export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
 }
 
 // y coordinates of the points of small order, canonical and not (sign bit cleared). Such a "key" would accept
-// signatures that nobody made, so no message would be bound to it.
+// signatures that nobody made, so no message would be bound to it. Node's OpenSSL refuses them too; browsers differ.
 const SMALL_ORDER = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',

@@ -2,6 +2,7 @@ import { sign } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, u32be, utf8 } from '../bytes.ts'
+import { SealError } from './errors.ts'
 import { openSealed } from './open.ts'
 import { seal } from './seal.ts'
 import { CLAIMS_DIGEST, codeOf, type Fixture, fixedKey, fixture, plaintextCipher } from './testing.ts'
@@ -173,6 +174,24 @@ describe('a sealed request', () => {
     )
     expect(asked).toBe(false)
     expect(await codeOf(() => f.seal(new Uint8Array(4_194_000)))).toBe('ERR_SEAL_TOO_LARGE')
+  })
+
+  it('fails as SealError on any bytes whatsoever', async () => {
+    const f = await fixture()
+    const { request } = await f.seal(utf8('x'))
+    const start = 4 + contextLength(request)
+    const any = fc.oneof(
+      fc.uint8Array({ maxLength: 3000 }),
+      fc.uint8Array({ maxLength: 3000 }).map((bytes) => concat(u32be(Math.min(bytes.length, 50)), bytes)),
+      fc.uint8Array({ maxLength: 3000 }).map((bytes) => concat(request.subarray(0, start), bytes)),
+      fc.uint8Array({ maxLength: 3000 }).map((bytes) => concat(request.subarray(0, start + 1216), bytes)),
+    )
+    await fc.assert(
+      fc.asyncProperty(any, async (bytes) => {
+        await expect(f.open(bytes)).rejects.toThrow(SealError)
+      }),
+      { numRuns: 120 },
+    )
   })
 
   it('opens at an unaligned offset of a larger buffer', async () => {

@@ -133,6 +133,17 @@ describe('response streams', () => {
     )
   })
 
+  it('refuse any bytes that a worker may send, as SealError', () => {
+    const { units, opener } = sealStream({ parts: [], last: utf8('{}'), padded: true })
+    const head = units[0] ?? new Uint8Array(0)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 600 }), fc.boolean(), chunking, (bytes, valid, sizes) => {
+        refusal(opener(), cut(valid ? concat(head, bytes) : bytes, sizes))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
   it('refuse bytes after the final frame, in the same chunk and in a later one', () => {
     const { units, opener } = sealStream({ parts: [], last: utf8('{}'), padded: true })
     expect(refusal(opener(), [concat(...units, new Uint8Array(1))]).code).toBe('ERR_STREAM_TRAILING')
