@@ -57,7 +57,7 @@ export const gatewaySchema = z.strictObject({
     .default(15_000)
     .describe('interval of link heartbeats'),
   logLevel: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
     .describe('least severe log line to print'),
 })

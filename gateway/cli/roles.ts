@@ -36,6 +36,8 @@ export async function startRoles({ chain, gateway, worker }: Roles, folder: Data
 
 /** Stops them so that the gateway drains while worker and chain still serve it. */
 export async function stopRoles({ chain, gateway, worker }: Roles): Promise<void> {
+  // A signal to the whole process group reaches them at once: none of them may be started again.
+  for (const role of [gateway, worker, chain]) role.retire()
   for (const role of [gateway, worker, chain]) await role.stop()
 }
 
@@ -57,7 +59,6 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     '--chain-token-file',
     chainTokenFile(folder),
   ]
-  const common = () => [...chainArgs(), '--tee-dir', folder.path('tee'), '--log-level', config.logLevel]
   const chain = new Role({
     name: 'chain',
     ...(config.onLog && { onLog: config.onLog }),
@@ -73,7 +74,8 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     main: main('gateway/main'),
     args: (before) => [
       ...['--host', config.host, '--port', portOf(before, config.port)],
-      ...['--data', folder.path('gateway'), ...common(), ...modelPin(config)],
+      ...['--data', folder.path('gateway'), '--tee-dir', folder.path('tee')],
+      ...['--log-level', config.logLevel, ...chainArgs(), ...modelPin(config)],
     ],
   })
   const worker = new Role({
@@ -81,8 +83,8 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     ...(config.onLog && { onLog: config.onLog }),
     main: main('worker/main'),
     args: async () => [
-      ...['--gateway', await link(String(gateway.ready?.url)), '--data', folder.path('worker')],
-      ...['--gpu', config.gpu, ...common()],
+      ...['--gateway-url', await link(String(gateway.ready?.url)), '--data', folder.dir],
+      ...['--gpu', config.gpu, '--log-level', config.logLevel, ...chainArgs()],
       ...(config.model === undefined ? [] : ['--model', config.model]),
     ],
   })

@@ -85,9 +85,14 @@ export class Role extends EventEmitter<{ ready: [ReadyLine]; died: [string]; fai
     return first
   }
 
+  /** From now on its end is expected: it is not started again. */
+  retire(): void {
+    this.#stopping = true
+  }
+
   /** Asks the role to drain and exit (SIGTERM); after 40 s it is killed. Resolves when it is gone. */
   async stop(): Promise<void> {
-    this.#stopping = true
+    this.retire()
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')

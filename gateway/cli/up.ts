@@ -24,7 +24,7 @@ export const upSchema = z.strictObject({
   model: z.string().min(1).optional().describe('a GGUF file to serve instead of the embedded model'),
   gpu: z.enum(['auto', 'cuda', 'off']).default('auto').describe('where the engine computes'),
   logLevel: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('warn')
     .describe('least severe log line to print'),
 })

@@ -23,7 +23,7 @@ let tokens: string[]
 
 beforeAll(async () => {
   tokens = await canaryTokens()
-  net = await startProxied('trace')
+  net = await startProxied('debug')
   const chat = await net.sdk.chat.completions.create({
     model: net.model,
     messages: [{ role: 'user', content: `Translate to German: My name is ${CANARY}.` }],

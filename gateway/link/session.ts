@@ -64,7 +64,7 @@ export class WorkerSession implements StreamPort {
   constructor(id: string, host: SessionHost, connect: (session: WorkerSession) => LinkSocket) {
     this.id = id
     this.#host = host
-    this.#epochs = new EpochBook(host.clock.now, host.limits.epochMarginMs)
+    this.#epochs = new EpochBook(() => host.clock.now(), host.limits.epochMarginMs)
     this.#socket = connect(this)
     this.#stopHandshake = host.clock.after(host.limits.handshakeMs, () => {
       if (this.#state === 'joining' || this.#state === 'judging') this.close('heartbeat_lost')
@@ -262,14 +262,17 @@ export class WorkerSession implements StreamPort {
 
   async #join(join: WorkerMessageOf<'join'>): Promise<void> {
     const host = this.#host
-    const judged = await host.judging.run(() => judgeJoin(join, this.#nonce, host.policy, host.clock.now))
+    const judged = await host.judging.run(() =>
+      judgeJoin(join, this.#nonce, host.policy, () => host.clock.now()),
+    )
     if (this.#socket.gone) return
     if (judged.refused) {
       this.#refuse(judged)
       return
     }
     const { identity, epoch } = judged
-    const request = { ...identity, prices: join.prices }
+    const { prices, payoutKey } = join
+    const request = { ...identity, prices, ...(payoutKey !== undefined && { payoutKey }) }
     const quotes = host.quotesFor(request)
     if (quotes.length === 0) {
       this.#refuse(refusal('terms', 'no model of this worker is wanted at its prices'))
@@ -369,7 +372,7 @@ export class WorkerSession implements StreamPort {
     this.#attestNonce = undefined
     const { judging, policy, clock } = this.#host
     void judging
-      .run(() => judgeReattest(message, nonce, policy, clock.now))
+      .run(() => judgeReattest(message, nonce, policy, () => clock.now()))
       .then((judged) => this.#onJudged(judged))
       .catch((error) => this.#fault(error))
   }

@@ -48,6 +48,8 @@ export interface WorkerIdentity {
 export interface JoinRequest extends WorkerIdentity {
   /** What the worker asks, by model. */
   prices: readonly { model: string; prices: Prices }[]
+  /** Hex of the Ed25519 key with which it would agree to an early close of its channel. */
+  payoutKey?: string
 }
 
 /** The channel that pays a worker. */
