@@ -100,9 +100,11 @@ export class Dispatcher implements DispatcherFace {
     this.#draining = true
     this.#recovery.close()
     this.#queue.close()
-    const stopTimer = this.#clock.after(deadlineMs, () => {
+    const stopAll = () => {
       for (const { run } of this.#runs.values()) run.stop('draining')
-    })
+    }
+    if (deadlineMs <= 0) stopAll()
+    const stopTimer = this.#clock.after(deadlineMs, stopAll)
     await Promise.all([...this.#runs.values()].map(({ settled }) => settled))
     stopTimer()
   }

@@ -242,7 +242,7 @@ export class Run {
       },
       body,
       sign: (message: Uint8Array) => signer.sign(message),
-      now: clock.now,
+      now: () => clock.now(),
     }
     return seal(options, this.#parts.sealInternals)
   }
@@ -295,14 +295,15 @@ export class Run {
   }
 
   #errorOf(outcome: Outcome): ApiError | undefined {
+    // Once stopped, frames were dropped: whatever the worker says, the answer is not whole.
+    if (this.#stopped) return stoppedError(this.#stopped)
     switch (outcome.kind) {
       case 'final': {
         const { status, error, headers } = outcome.final
-        if (!error) return this.#stopped && stoppedError(this.#stopped)
-        return new ApiError({ ...error, status, apiCode: error.code, headers: { ...headers } })
+        return error && new ApiError({ ...error, status, apiCode: error.code, headers: { ...headers } })
       }
       case 'unstarted':
-        return this.#stopped ? stoppedError(this.#stopped) : noWorker()
+        return noWorker()
       case 'lost':
         return outcome.code === 'worker_silent' ? upstreamSilent() : upstreamLost()
       case 'tampered':

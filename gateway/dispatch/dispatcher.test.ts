@@ -1,0 +1,278 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { utf8 } from '../../attest/bytes.ts'
+import { ApiError } from '../../worker/protocol/errors.ts'
+import type { Job } from '../link/testing/job.ts'
+import {
+  type Books,
+  CANARY,
+  collect,
+  Harness,
+  openBooks,
+  textOf,
+  voucherFor,
+  WORKER_CHANNEL,
+} from './testing/harness.ts'
+
+let books: Books
+let harness: Harness
+beforeAll(async () => {
+  books = await openBooks()
+})
+beforeEach(async () => {
+  harness = await Harness.open(books)
+})
+afterEach(async () => {
+  expect(JSON.stringify(harness.gateway.log)).not.toContain(CANARY)
+  await harness.close()
+})
+afterAll(async () => {
+  await books.ledger.audit()
+  await books.close()
+})
+
+/** The ApiError that a promise rejects with. */
+async function failure(promise: Promise<unknown>): Promise<ApiError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason) => reason,
+  )
+  expect(error).toBeInstanceOf(ApiError)
+  return error as ApiError
+}
+
+describe('a request that goes well', () => {
+  it('streams every event, charges exactly the counts, and pays the worker', async () => {
+    const worker = await harness.gateway.join({ serve: (job) => job.answer(['a', 'b', 'c']) })
+    const response = await harness.dispatch()
+    expect(await collect(response)).toEqual(['a', 'b', 'c'])
+    const final = await response.done
+    expect(final).toMatchObject({ status: 200, charged: 14n, finishReason: 'stop' })
+    expect(final.usage).toEqual({ prompt_tokens: 5, completion_tokens: 3 })
+    expect(await harness.account()).toEqual({ charged: 14n, reserved: 0n, earned: 11n })
+    expect(await books.ledger.receipt(response.requestId)).toBeDefined()
+    expect(await worker.hear('ack')).toEqual({ type: 'ack', requestIds: [response.requestId] })
+    const ceiling = harness.ceiling(11n)
+    expect(await worker.hear('voucher')).toEqual({
+      type: 'voucher',
+      channel: WORKER_CHANNEL,
+      ceiling: String(ceiling),
+      signature: voucherFor(ceiling),
+    })
+    expect(response.worker).toMatchObject({ bootId: worker.boot.bootId, tee: 'simulated-tdx' })
+  })
+
+  it('binds the context to worker, model, price and payer', async () => {
+    const worker = await harness.gateway.join()
+    const request = harness.request({ stream: false })
+    await collect(await harness.dispatcher.dispatch(request))
+    const { ctx, body } = (await worker.job()).opened
+    expect(body).toEqual(request.body)
+    expect(ctx).toMatchObject({
+      requestId: request.requestId,
+      gateway: 'gateway-under-test',
+      maxCharge: '3050',
+      maxPromptTokens: 50,
+      maxOutputTokens: 1000,
+      n: 1,
+      deadline: request.deadline,
+      responseMode: { stream: false, padding: 'bucket', cadence: 0 },
+      payer: { kind: 'gateway', channel: 'client', account: books.key.id },
+    })
+  })
+
+  it('passes body frames on as bytes and leaves pad frames out', async () => {
+    await harness.gateway.join({
+      serve: async (job) => {
+        await job.start()
+        await job.send(job.sealer.pad())
+        for (const unit of job.sealer.body(utf8('{"whole":1}'))) await job.send(unit)
+        await job.finish()
+      },
+    })
+    const events = []
+    for await (const event of (await harness.dispatch()).events) events.push(event)
+    expect(events).toEqual([{ type: 'body', bytes: utf8('{"whole":1}') }])
+  })
+
+  it('resolves without any frame when there is none', async () => {
+    await harness.gateway.join({ serve: (job) => job.answer([]) })
+    const response = await harness.dispatch()
+    expect(await collect(response)).toEqual([])
+    expect((await response.done).charged).toBe(5n)
+  })
+
+  it('ends the events only after the charge is committed', async () => {
+    const gate = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    await harness.close()
+    harness = await Harness.open(books, {
+      bendLedger: (ledger) =>
+        Object.assign(Object.create(ledger), {
+          reserve: ledger.reserve.bind(ledger),
+          openReservations: ledger.openReservations.bind(ledger),
+          charge: async (request: Parameters<typeof ledger.charge>[0]) => {
+            asked.resolve()
+            await gate.promise
+            return ledger.charge(request)
+          },
+        }),
+    })
+    const worker = await harness.gateway.join()
+    const response = await harness.dispatch()
+    let ended = false
+    const reading = collect(response).then(() => {
+      ended = true
+    })
+    await asked.promise
+    expect(ended).toBe(false)
+    expect(worker.heard.some(({ type }) => type === 'ack')).toBe(false)
+    gate.resolve()
+    await reading
+    expect((await harness.account()).charged).toBe(8n)
+  })
+
+  it('serves many requests side by side, each charged once', async () => {
+    await harness.gateway.join({ slots: 3, serve: (job) => job.answer(['x', 'y']) })
+    const all = Array.from({ length: 12 }, async () => collect(await harness.dispatch()))
+    for (const texts of await Promise.all(all)) expect(texts).toEqual(['x', 'y'])
+    expect(await harness.account()).toEqual({ charged: 12n * 11n, reserved: 0n, earned: 12n * 9n })
+    expect(harness.dispatcher.stats()).toEqual({ queued: 0, active: 0 })
+  })
+})
+
+describe('back-pressure', () => {
+  it('a consumer that stops makes the worker stop, and nothing is lost when it goes on', async () => {
+    const texts = Array.from({ length: 400 }, (_, i) => String(i))
+    const worker = await harness.gateway.join({ serve: (job) => job.answer(texts) })
+    const response = await harness.dispatch({ deadline: books.clock.now() + 1e9 })
+    const iterator = response.events[Symbol.asyncIterator]()
+    const first = await iterator.next()
+    const job = await worker.job()
+    // The worker runs into the end of its credit: the window, and what was granted for two chunks taken.
+    await harness.gateway.until(() => worker.credit(job.stream) === 0)
+    expect(job.sent).toBe(64)
+    const seen = first.done ? [] : [textOf(first.value)]
+    for (;;) {
+      const next = await iterator.next()
+      if (next.done) break
+      seen.push(textOf(next.value))
+      expect(job.sent - seen.length).toBeLessThanOrEqual(64 + 32)
+    }
+    expect(seen).toEqual(texts)
+  })
+})
+
+describe('refusals by the worker', () => {
+  it('are told in its words, and cost nothing', async () => {
+    const error = {
+      message: 'no such pair',
+      type: 'invalid_request_error',
+      param: 'target_language',
+      code: 'pair',
+    }
+    await harness.gateway.join({
+      serve: async (job) => {
+        await job.start()
+        await job.finish({
+          status: 400,
+          error,
+          frame: { headers: { 'retry-after': '3', 'set-cookie': 'x' } },
+        })
+      },
+    })
+    const request = harness.request()
+    const refused = await failure(harness.dispatcher.dispatch(request))
+    expect(refused).toMatchObject({ status: 400, param: 'target_language', apiCode: 'pair' })
+    expect(refused.headers).toEqual({ 'retry-after': '3' })
+    expect(await harness.account()).toEqual({ charged: 0n, reserved: 0n, earned: 0n })
+    expect(await books.ledger.receipt(request.requestId)).toBeDefined()
+  })
+
+  it('after the first frame become an error of the stream, after the charge', async () => {
+    await harness.gateway.join({
+      serve: async (job) => {
+        await job.start()
+        await job.send(job.event('a'))
+        const error = { message: 'engine lost', type: 'server_error', param: null, code: 'engine_lost' }
+        await job.finish({
+          status: 500,
+          error,
+          statement: { status: 'partial', clientCharge: '8', workerCharge: '7' },
+        })
+      },
+    })
+    const response = await harness.dispatch()
+    expect(await failure(collect(response))).toMatchObject({ status: 500, apiCode: 'engine_lost' })
+    expect(await harness.account()).toEqual({ charged: 8n, reserved: 0n, earned: 7n })
+  })
+})
+
+describe('before any worker', () => {
+  it('402 without funds, 409 for a used id, 503 without a worker', async () => {
+    expect(await failure(harness.dispatch())).toMatchObject({ status: 503, apiCode: 'no_worker' })
+    await harness.gateway.join({ serve: (job) => job.answer(['a']) })
+    expect(await failure(harness.dispatch({ key: books.poorKey }))).toMatchObject({ status: 402 })
+    const requestId = 'used-before'
+    await collect(await harness.dispatch({ requestId }))
+    expect(await failure(harness.dispatch({ requestId }))).toMatchObject({ status: 409 })
+    expect(harness.gateway.pool.workers()[0]?.active).toBe(0)
+  })
+
+  it('413 for a body that no seal takes, with nothing left reserved', async () => {
+    await harness.gateway.join()
+    const error = await failure(harness.dispatch({ body: new Uint8Array(5 * 1024 * 1024) }))
+    expect(error.status).toBe(413)
+    expect((await harness.account()).reserved).toBe(0n)
+  })
+
+  it('waits for a slot, in turn; 429 when the queue is full or the wait too long', async () => {
+    await harness.close()
+    harness = await Harness.open(books, { limits: { maxQueued: 2, queueMs: 20_000 } })
+    const gates: Job[] = []
+    const worker = await harness.gateway.join({
+      slots: 1,
+      serve: async (job) => {
+        gates.push(job)
+      },
+    })
+    const [first, second, third] = [harness.dispatch(), harness.dispatch(), harness.dispatch()]
+    await worker.job(0)
+    await harness.gateway.until(() => harness.dispatcher.stats().queued === 2)
+    const full = await failure(harness.dispatch())
+    expect(full).toMatchObject({ status: 429, apiCode: 'queue_full' })
+    expect(Number(full.headers['retry-after'])).toBeGreaterThan(0)
+
+    await gates[0]?.answer(['one'])
+    expect(await collect(await first)).toEqual(['one'])
+    await worker.job(1)
+    books.clock.advance(9_000)
+    await gates[1]?.start()
+    await gates[1]?.send(gates[1].event('two'))
+    await second
+    books.clock.advance(11_000)
+    expect(await failure(third)).toMatchObject({ status: 429, apiCode: 'queue_timeout' })
+  })
+
+  it('leaves the queue when the client does', async () => {
+    const worker = await harness.gateway.join({ slots: 1, serve: async () => {} })
+    void harness.dispatch().catch(() => {})
+    await worker.job(0)
+    const client = new AbortController()
+    const waiting = failure(harness.dispatch({ signal: client.signal }))
+    await harness.gateway.until(() => harness.dispatcher.stats().queued === 1)
+    client.abort()
+    expect(await waiting).toMatchObject({ status: 499 })
+    expect(harness.dispatcher.stats().queued).toBe(0)
+  })
+
+  it('takes nothing new once it drains, and waits for what runs', async () => {
+    const worker = await harness.gateway.join({ serve: async () => {} })
+    const running = harness.dispatch()
+    const job = await worker.job(0)
+    const drained = harness.dispatcher.drain(5_000)
+    expect(await failure(harness.dispatch())).toMatchObject({ status: 503, apiCode: 'server_draining' })
+    await job.answer(['last'])
+    expect(await collect(await running)).toEqual(['last'])
+    await drained
+  })
+})

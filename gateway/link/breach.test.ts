@@ -1,0 +1,264 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { CHUNK, CLOSE, type CloseName, encodeChunk, LINK_SUBPROTOCOL } from '../../worker/protocol/link.ts'
+import type { Lease, PoolListener } from './index.ts'
+import { type FakeWorker, MODEL } from './testing/fake-worker.ts'
+import { TestGateway } from './testing/gateway.ts'
+
+let gateway: TestGateway
+beforeEach(async () => {
+  gateway = await TestGateway.open()
+})
+afterEach(() => gateway.close())
+
+function leaseNow(): Lease {
+  const picked = gateway.pool.pick(MODEL.id)
+  if (picked.kind !== 'lease') throw new Error('no slot')
+  return picked.lease
+}
+
+const chunk = (stream: number, bytes = 10) => encodeChunk(CHUNK.response, stream, new Uint8Array(bytes))
+const receipt = { payload: 'AAAA', signature: Buffer.alloc(64).toString('base64url') }
+
+/** A worker acts; it must be cut off under this name, its streams lost under it, and the pool goes on. */
+const breaches: Record<string, { by: CloseName; act: (worker: FakeWorker, stream: number) => void }> = {
+  'text that is not JSON': { by: 'malformed_message', act: (worker) => worker.say('{') },
+  'JSON of no schema': { by: 'malformed_message', act: (worker) => worker.say('{"type":"heartbeat"}') },
+  'a field too many': {
+    by: 'malformed_message',
+    act: (worker) => worker.say('{"type":"heartbeat","active":0,"queued":0,"x":1}'),
+  },
+  'a message of the gateway': { by: 'malformed_message', act: (worker) => worker.say('{"type":"drain"}') },
+  'an empty binary message': { by: 'malformed_message', act: (worker) => worker.sendRaw(new Uint8Array()) },
+  'a binary message of no kind': {
+    by: 'malformed_message',
+    act: (worker) => worker.sendRaw(new Uint8Array(9)),
+  },
+  'a request chunk': {
+    by: 'unexpected_message',
+    act: (worker, stream) => worker.sendRaw(encodeChunk(CHUNK.request, stream, new Uint8Array(1))),
+  },
+  'a chunk for a stream that never was': {
+    by: 'unexpected_message',
+    act: (worker) => worker.sendRaw(chunk(999)),
+  },
+  'an end for a stream that never was': {
+    by: 'unexpected_message',
+    act: (worker) => worker.say({ type: 'end', stream: 999 }),
+  },
+  'a chunk after the end': {
+    by: 'unexpected_message',
+    act: (worker, stream) => {
+      worker.say({ type: 'end', stream })
+      worker.sendRaw(chunk(stream))
+    },
+  },
+  'a receipt for a stream that never was': {
+    by: 'unexpected_message',
+    act: (worker) =>
+      worker.say({ type: 'receipt', requestId: 'some-request', stream: 999, receipt, final: true }),
+  },
+  'held receipts a second time': {
+    by: 'unexpected_message',
+    act: (worker) => worker.say({ type: 'held', receipts: [], done: true }),
+  },
+  'evidence that nobody asked for': {
+    by: 'unexpected_message',
+    act: (worker) =>
+      worker.say({ type: 'evidence', evidence: {}, signature: Buffer.alloc(64).toString('base64') }),
+  },
+  'a chunk too large': {
+    by: 'limit_exceeded',
+    act: (worker, stream) => {
+      const bytes = new Uint8Array(300 * 1024)
+      bytes.set([CHUNK.response, 0, 0, 0, stream])
+      worker.sendRaw(bytes)
+    },
+  },
+  'a message too large': {
+    by: 'limit_exceeded',
+    act: (worker) => worker.sendRaw(new Uint8Array(1024 * 1024 + 1)),
+  },
+  'more chunks than it has credit for': {
+    by: 'limit_exceeded',
+    act: (worker, stream) => {
+      for (let i = 0; i < 65; i++) worker.sendRaw(chunk(stream))
+    },
+  },
+  'attest-requests in a flood': {
+    by: 'limit_exceeded',
+    act: (worker) => {
+      worker.say({ type: 'attest-request' })
+      worker.say({ type: 'attest-request' })
+    },
+  },
+}
+
+describe('a worker is cut off for', () => {
+  for (const [name, { by, act }] of Object.entries(breaches)) {
+    it(name, async () => {
+      const worker = await gateway.join({ serve: async () => {} })
+      const stream = leaseNow().open()
+      act(worker, stream.id)
+      await worker.closed
+      let item = await stream.next()
+      while (item.type === 'chunk') item = await stream.next()
+      if (name !== 'a chunk after the end') expect(item).toEqual({ type: 'lost', code: by })
+      const [closed] = gateway.logged('link closed')
+      expect(closed).toMatchObject({ code: by })
+      expect(gateway.pool.pick(MODEL.id)).toEqual({ kind: 'none' })
+      await gateway.join()
+      expect(gateway.pool.pick(MODEL.id).kind).toBe('lease')
+    })
+  }
+
+  it('any garbage, without harm to anybody else', async () => {
+    const honest = await gateway.join()
+    const garbage = fc.oneof(
+      fc.uint8Array({ maxLength: 64 }).map((bytes) => ({ bytes, text: undefined })),
+      fc.json({ maxDepth: 3 }).map((text) => ({ bytes: undefined, text })),
+    )
+    const property = fc.asyncProperty(garbage, async ({ bytes, text }) => {
+      const ws = new WebSocket(`ws://127.0.0.1:${gateway.port}/link`, [LINK_SUBPROTOCOL])
+      await once(ws, 'open')
+      if (bytes) ws.send(bytes, { binary: true })
+      else ws.send(text ?? '')
+      await once(ws, 'close')
+      expect(gateway.pool.workers().map(({ bootId }) => bootId)).toEqual([honest.boot.bootId])
+    })
+    await fc.assert(property, { numRuns: 40 })
+  })
+})
+
+describe('the door', () => {
+  async function knock(
+    path: string,
+    protocols: string[],
+    headers: Record<string, string> = {},
+  ): Promise<string> {
+    const ws = new WebSocket(`ws://127.0.0.1:${gateway.port}${path}`, protocols, { headers })
+    const [error] = (await once(ws, 'error')) as [Error]
+    return error.message
+  }
+
+  it('is shut for web pages, other protocols and a crowd', async () => {
+    expect(await knock('/link', [LINK_SUBPROTOCOL], { origin: 'https://example.org' })).toContain('403')
+    expect(await knock('/link', ['other'])).toContain('400')
+    const crowd = Array.from(
+      { length: 32 },
+      () => new WebSocket(`ws://127.0.0.1:${gateway.port}/link`, [LINK_SUBPROTOCOL]),
+    )
+    await Promise.all(crowd.map((ws) => once(ws, 'open')))
+    expect(await knock('/link', [LINK_SUBPROTOCOL])).toContain('503')
+    for (const ws of crowd) ws.terminate()
+  })
+
+  it('closes on whoever does not join in time', async () => {
+    const ws = new WebSocket(`ws://127.0.0.1:${gateway.port}/link`, [LINK_SUBPROTOCOL])
+    await once(ws, 'message')
+    gateway.clock.advance(30_000)
+    const [code] = await once(ws, 'close')
+    expect([CLOSE.heartbeat_lost, 1006]).toContain(code)
+    expect(gateway.logged('link closed')[0]).toMatchObject({ code: 'heartbeat_lost' })
+  })
+})
+
+describe('liveness', () => {
+  it('drops a worker after 2.5 silent intervals, and its streams are lost', async () => {
+    await gateway.join({ serve: async () => {} })
+    const stream = leaseNow().open()
+    gateway.clock.advance(37_500)
+    expect(gateway.pool.workers()).toHaveLength(1)
+    gateway.clock.advance(7_500)
+    expect(await stream.next()).toEqual({ type: 'lost', code: 'heartbeat_lost' })
+    expect(gateway.pool.workers()).toEqual([])
+  })
+
+  it('keeps a worker that only answers pings', async () => {
+    const worker = await gateway.join()
+    for (let beat = 0; beat < 6; beat++) {
+      const ping = once(worker.ws, 'ping')
+      gateway.clock.advance(15_000)
+      await ping
+      // The pong is on its way before this; so is heard before it.
+      worker.say({ type: 'heartbeat', active: 0, queued: beat + 1 })
+      await gateway.until(() => gateway.pool.workers()[0]?.queued === beat + 1)
+    }
+    expect(gateway.pool.workers()).toHaveLength(1)
+  })
+})
+
+describe('slots and streams', () => {
+  it('go to the least loaded worker, and not beyond what each offers', async () => {
+    const [a, b] = [
+      await gateway.join({ slots: 2, serve: async () => {} }),
+      await gateway.join({ slots: 2, serve: async () => {} }),
+    ]
+    const leases = Array.from({ length: 4 }, leaseNow)
+    const boots = leases.map(({ worker }) => worker.bootId)
+    expect(boots.slice(0, 2).sort()).toEqual([a.boot.bootId, b.boot.bootId].sort())
+    expect(gateway.pool.pick(MODEL.id)).toEqual({ kind: 'busy' })
+    leases[0]?.release()
+    leases[0]?.release()
+    expect(leaseNow().worker.bootId).toBe(boots[0])
+    const exclude = new Set(boots)
+    expect(gateway.pool.pick(MODEL.id, { exclude })).toEqual({ kind: 'none' })
+    expect(gateway.pool.pick(MODEL.id, { accepts: () => false })).toEqual({ kind: 'none' })
+  })
+
+  it('a worker that drains gets nothing new', async () => {
+    const worker = await gateway.join()
+    worker.say({ type: 'draining' })
+    await gateway.until(() => gateway.pool.workers()[0]?.state === 'draining')
+    expect(gateway.pool.pick(MODEL.id)).toEqual({ kind: 'none' })
+  })
+
+  it('close tells the workers, waits for what runs, and then hangs up', async () => {
+    const worker = await gateway.join({ serve: async () => {} })
+    const stream = leaseNow().open()
+    const closing = gateway.pool.close(60_000)
+    await worker.hear('drain')
+    worker.say({ type: 'end', stream: stream.id })
+    await closing
+    expect((await worker.closed).code).toBe(CLOSE.going_away)
+  })
+
+  it('a request is sent whole, in chunks', async () => {
+    const worker = await gateway.join({ serve: async () => {} })
+    const stream = leaseNow().open()
+    const seen: number[] = []
+    const all = Promise.withResolvers<void>()
+    worker.ws.on('message', (data: Buffer, binary) => {
+      if (!binary) return
+      seen.push(data[0] ?? 0, data.length - 5)
+      if (data[0] === CHUNK.lastRequest) all.resolve()
+    })
+    await stream.send(new Uint8Array(randomBytes(700)), 300)
+    await all.promise
+    expect(seen).toEqual([1, 300, 1, 300, 2, 100])
+  })
+
+  it('late final receipts reach the listener once', async () => {
+    const late: string[] = []
+    const listener: PoolListener = {
+      onCapacity: () => {},
+      onHeld: async () => {},
+      onLateReceipt: (_worker, { requestId }) => late.push(requestId),
+    }
+    gateway.pool.listen(listener)
+    const worker = await gateway.join({ serve: async () => {} })
+    const stream = leaseNow().open()
+    stream.release('abandoned')
+    await worker.hear('cancel')
+    const message = { type: 'receipt' as const, requestId: 'late-request', stream: stream.id, receipt }
+    worker.say({ ...message, final: false })
+    worker.say({ ...message, final: true })
+    worker.say({ ...message, final: true })
+    worker.say({ type: 'end', stream: stream.id })
+    await gateway.until(() => gateway.pool.workers()[0]?.active === 0)
+    expect(late).toEqual(['late-request'])
+  })
+})

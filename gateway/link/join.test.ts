@@ -1,0 +1,252 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fromBase64, toBase64, toHex } from '../../attest/bytes.ts'
+import { epochId } from '../../attest/epoch/index.ts'
+import { type EvidenceBundle, encodeClaims, parseClaims } from '../../attest/evidence/index.ts'
+import { SimulatedTee } from '../../attest/simulate/index.ts'
+import { CLOSE, type WorkerMessageOf } from '../../worker/protocol/link.ts'
+import { type FakeWorkerOptions, MODEL, makeBoot } from './testing/fake-worker.ts'
+import { TestGateway } from './testing/gateway.ts'
+
+let gateway: TestGateway
+beforeEach(async () => {
+  gateway = await TestGateway.open()
+})
+afterEach(() => gateway.close())
+
+/** Dials and expects a refusal; returns what the worker was told and what the log says. */
+async function refusedWith(options: Partial<FakeWorkerOptions>) {
+  const worker = await gateway.dial(options)
+  const { code, factors } = await worker.hear('refused')
+  const closed = await worker.closed
+  expect(gateway.pool.workers()).toEqual([])
+  expect(gateway.pool.pick(MODEL.id)).toEqual({ kind: 'none' })
+  const [entry] = gateway.logged('worker refused')
+  expect(entry).toMatchObject({ level: 'warn', code, factors })
+  return { code, factors, closed: closed.code }
+}
+
+function bendClaims(
+  bundle: EvidenceBundle,
+  bend: (claims: ReturnType<typeof parseClaims>) => void,
+): EvidenceBundle {
+  const claims = parseClaims(fromBase64(bundle.claims))
+  bend(claims)
+  return { ...bundle, claims: toBase64(encodeClaims(claims)) }
+}
+
+describe('a worker that joins', () => {
+  it('is welcomed, recovers, and then offers its slots', async () => {
+    const worker = await gateway.join({ slots: 3 })
+    const welcome = await worker.hear('welcome')
+    expect(welcome).toMatchObject({ version: 1, payment: null, heartbeatMs: 15_000 })
+    const [view] = gateway.pool.workers()
+    expect(view).toMatchObject({
+      bootId: worker.boot.bootId,
+      slots: 3,
+      active: 0,
+      state: 'ready',
+      attested: true,
+    })
+    expect(view?.workerId).toBe(toHex(worker.boot.publicKey))
+    expect(gateway.pool.pick(MODEL.id).kind).toBe('lease')
+    expect(gateway.pool.pick('another').kind).toBe('none')
+  })
+
+  it('gets no work before its held receipts are dealt with', async () => {
+    const gate = Promise.withResolvers<void>()
+    gateway.pool.listen({ onCapacity: () => {}, onHeld: () => gate.promise, onLateReceipt: () => {} })
+    const worker = await gateway.dial()
+    await worker.hear('welcome')
+    expect(gateway.pool.workers()[0]?.state).toBe('recovering')
+    expect(gateway.pool.pick(MODEL.id)).toEqual({ kind: 'none' })
+    gate.resolve()
+    await gateway.until(() => gateway.pool.pick(MODEL.id).kind === 'lease')
+  })
+})
+
+describe('no work, and the log names the failed factor, for', () => {
+  it('a wrong root', async () => {
+    const tee = SimulatedTee.ephemeral({ now: () => gateway.clock.now() })
+    const { code, factors, closed } = await refusedWith({ tee })
+    expect(code).toBe('evidence')
+    expect(factors.length).toBeGreaterThan(0)
+    expect(factors.join()).toMatch(/root|chain|pck|anchor/)
+    expect(closed).toBe(CLOSE.refused)
+  })
+
+  it('a stale epoch', async () => {
+    const boot = await makeBoot(gateway.clock)
+    const { id, publicKey, notBefore } = boot.epochs.current()
+    const epoch = {
+      id,
+      kem: 'X-Wing' as const,
+      publicKey: toBase64(publicKey),
+      notBefore: notBefore - 700_000,
+      notAfter: notBefore - 100_000,
+    }
+    const { factors } = await refusedWith({ boot, claims: { epoch } })
+    expect(factors).toEqual(['epoch.valid'])
+  })
+
+  it('a swapped epoch key', async () => {
+    const publicKey = new Uint8Array(1216).fill(9)
+    const { factors } = await refusedWith({
+      bendEvidence: (bundle) =>
+        bendClaims(bundle, (claims) => {
+          claims.epoch.publicKey = toBase64(publicKey)
+          claims.epoch.id = toHex(epochId(publicKey))
+        }),
+    })
+    expect(factors).toEqual(['reportdata.binding'])
+  })
+
+  it('a replayed join', async () => {
+    let heard: WorkerMessageOf<'join'> | undefined
+    const first = await gateway.join({
+      bendJoin: (join) => {
+        heard = join
+        return join
+      },
+    })
+    first.die()
+    await gateway.until(() => gateway.pool.workers().length === 0)
+    const { factors } = await refusedWith({ bendJoin: (join) => heard ?? join })
+    expect(factors).toEqual(['evidence.freshness'])
+  })
+
+  it('a bad model digest', async () => {
+    const [model] = (await gateway.dial()).claims().models
+    if (!model) throw new Error('no model')
+    await gateway.until(() => gateway.pool.workers().length === 1)
+    await gateway.close()
+    gateway = await TestGateway.open()
+    const { factors } = await refusedWith({ claims: { models: [{ ...model, sha256: '00'.repeat(32) }] } })
+    expect(factors).toEqual(['model.allowed'])
+  })
+
+  it('evidence of a gateway', async () => {
+    expect((await refusedWith({ claims: { role: 'gateway' } })).factors).toEqual(['role.expected'])
+  })
+
+  it('something that is no evidence at all', async () => {
+    const { code, factors } = await refusedWith({
+      bendJoin: (join) => ({ ...join, evidence: { format: 'x' } }),
+    })
+    expect(code).toBe('evidence')
+    expect(factors.length).toBeGreaterThan(0)
+  })
+
+  it('a signature over another connection', async () => {
+    const other = toBase64(new Uint8Array(32).fill(1))
+    const { code } = await refusedWith({ bendJoin: (join) => ({ ...join, nonce: other }) })
+    expect(code).toBe('signature')
+  })
+
+  it('a claimed key that another key signs for', async () => {
+    const stranger = await makeBoot(gateway.clock)
+    const { code } = await refusedWith({ claims: { signingKey: toBase64(stranger.publicKey) } })
+    expect(code).toBe('signature')
+    stranger.epochs.close()
+  })
+})
+
+describe('terms and versions', () => {
+  it('refuses a worker whose models nobody wants at its prices', async () => {
+    await gateway.close()
+    gateway = await TestGateway.open({ quotesFor: () => [] })
+    expect((await refusedWith({})).code).toBe('terms')
+  })
+
+  it('says so when the versions do not meet', async () => {
+    const { code, closed } = await refusedWith({
+      bendJoin: (join) => ({ ...join, version: 7, versions: { min: 7, max: 9 } }),
+    })
+    expect(code).toBe('version_unsupported')
+    expect(closed).toBe(CLOSE.version_unsupported)
+  })
+
+  it('a fault of ours closes the link without a word about it', async () => {
+    await gateway.close()
+    gateway = await TestGateway.open({ paymentFor: () => Promise.reject(new Error('secret detail')) })
+    const worker = await gateway.dial()
+    expect(await worker.closed).toEqual({ code: CLOSE.internal, reason: 'internal' })
+    expect(JSON.stringify(gateway.log)).not.toContain('secret detail')
+  })
+})
+
+describe('one connection for each boot', () => {
+  it('the same boot with the same key replaces its former connection', async () => {
+    const first = await gateway.join()
+    const second = await gateway.dial({ boot: first.boot })
+    await second.hear('welcome')
+    expect(await first.closed).toEqual({ code: CLOSE.replaced, reason: 'replaced' })
+    expect(gateway.pool.workers()).toHaveLength(1)
+  })
+
+  it('the same boot with another key is refused, and the first one stays', async () => {
+    const first = await gateway.join()
+    const thief = await makeBoot(gateway.clock)
+    const second = await gateway.dial({ boot: { ...thief, bootId: first.boot.bootId } })
+    expect((await second.hear('refused')).code).toBe('signature')
+    expect(gateway.pool.workers()[0]?.workerId).toBe(toHex(first.boot.publicKey))
+  })
+})
+
+describe('epochs', () => {
+  it('a worker attests its next epoch and goes on; without that it gets no work near the end', async () => {
+    const worker = await gateway.join()
+    const before = gateway.pool.workers()[0]
+    gateway.clock.advance(0)
+    const first = worker.boot.epochs.current().id
+    await beat(569_000)
+    // One second of margin left: still chosen.
+    const early = gateway.pool.pick(MODEL.id)
+    expect(early.kind).toBe('lease')
+    if (early.kind === 'lease') early.lease.release()
+    await beat(1_000)
+    expect(gateway.pool.pick(MODEL.id)).toEqual({ kind: 'busy' })
+    expect(gateway.pool.workers()[0]?.attested).toBe(false)
+
+    await gateway.until(() => worker.boot.epochs.current().id !== first)
+    worker.say({ type: 'attest-request' })
+    const { epochId: attested } = await worker.hear('attested')
+    expect(attested).toBe(worker.boot.epochs.current().id)
+    const picked = gateway.pool.pick(MODEL.id)
+    expect(picked.kind === 'lease' && picked.lease.epoch.id).toBe(attested)
+    expect(gateway.pool.workers()[0]?.epochEnds).toBeGreaterThan(before?.epochEnds ?? Number.NaN)
+
+    /** Moves time in steps that the heartbeat survives. */
+    async function beat(ms: number): Promise<void> {
+      for (let left = ms; left > 0; left -= 15_000) {
+        gateway.clock.advance(Math.min(15_000, left))
+        const mark = 1 + ((gateway.pool.workers()[0]?.queued ?? 0) % 1000)
+        worker.say({ type: 'heartbeat', active: 0, queued: mark })
+        await gateway.until(() => gateway.pool.workers()[0]?.queued === mark)
+      }
+    }
+  })
+
+  it('evidence that fails at re-attestation ends the link, and the log names the factor', async () => {
+    let joined = false
+    const worker = await gateway.join({
+      bendEvidence: (bundle) =>
+        joined ? bendClaims(bundle, (claims) => void (claims.embedding = 'gpu')) : bundle,
+    })
+    joined = true
+    worker.say({ type: 'attest-request' })
+    expect(await worker.hear('refused')).toMatchObject({ code: 'evidence', factors: ['reportdata.binding'] })
+    expect((await worker.closed).code).toBe(CLOSE.refused)
+    expect(gateway.logged('worker refused')[0]).toMatchObject({ factors: ['reportdata.binding'] })
+  })
+
+  it('another offer under a new epoch is refused', async () => {
+    const claims: FakeWorkerOptions['claims'] = {}
+    const worker = await gateway.join({ claims })
+    claims.payoutAddress = `0:${'22'.repeat(32)}`
+    // New claims need a new epoch.
+    await worker.boot.epochs.close()
+    Object.assign(worker.boot, { epochs: (await makeBoot(gateway.clock)).epochs })
+    worker.say({ type: 'attest-request' })
+    expect((await worker.hear('refused')).code).toBe('terms')
+  })
+})
