@@ -273,6 +273,7 @@ function terms(message: string): EarningsError {
 }
 
 function least(first: bigint, ...rest: bigint[]): bigint {
+  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
   return rest.reduce((a, b) => (b < a ? b : a), first)
 }
 

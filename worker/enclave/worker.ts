@@ -47,7 +47,8 @@ export interface WorkerOptions {
   /** Starts the engine; called again after a crash. */
   startEngine: () => Promise<Engine>
   runTask: TaskRunner
-  tee: Tee
+  /** The TEE, or how to open it once it is known what is loaded and has to be measured. */
+  tee: Tee | ((model: ModelInfo) => Promise<Tee>)
   clock: Clock
   log: Log
   software: Claims['software']
@@ -81,6 +82,7 @@ export class Worker {
   /** Ed25519, 32 bytes. */
   readonly signingKey: Uint8Array
   readonly #options: WorkerOptions
+  readonly #tee: Tee
   readonly #privateKey: KeyObject
   readonly #bootSecret = randomBytes(32)
   readonly #host: EngineHost
@@ -88,8 +90,9 @@ export class Worker {
   readonly #claims = new WeakMap<Epoch, Uint8Array>()
   #active = 0
 
-  private constructor(options: WorkerOptions, host: EngineHost, epochs: EpochKeys) {
+  private constructor(options: WorkerOptions, tee: Tee, host: EngineHost, epochs: EpochKeys) {
     this.#options = options
+    this.#tee = tee
     this.#host = host
     this.#epochs = epochs
     const { publicKey, privateKey } = generateKeyPairSync('ed25519')
@@ -107,6 +110,7 @@ export class Worker {
     const onFatal = options.onFatal ?? (() => {})
     const host = await EngineHost.open({ start: options.startEngine, clock, log, onFatal })
     try {
+      const tee = typeof options.tee === 'function' ? await options.tee(host.info) : options.tee
       const epochs = await EpochKeys.create({
         now: clock.now,
         monotonic: clock.monotonic,
@@ -114,7 +118,7 @@ export class Worker {
         onError: (error) => log.error({ code: codeOf(error) }, 'the next epoch could not be made'),
         ...options.epochs,
       })
-      return new Worker(options, host, epochs)
+      return new Worker(options, tee, host, epochs)
     } catch (error) {
       await host.close()
       throw error
@@ -128,6 +132,11 @@ export class Worker {
   /** Requests that the engine runs side by side. */
   get slots(): number {
     return this.#host.sequences
+  }
+
+  /** The kind of TEE. */
+  get tee(): Tee['kind'] {
+    return this.#tee.kind
   }
 
   get accelerator(): string {
@@ -145,7 +154,7 @@ export class Worker {
     const epoch = this.#epochs.current()
     const claims = this.#claims.get(epoch)
     if (claims === undefined) throw new ChrysalisError('ERR_CLAIMS', 'the epoch has no claims')
-    const bundle = await createEvidence({ tee: this.#options.tee, nonce, claims })
+    const bundle = await createEvidence({ tee: this.#tee, nonce, claims })
     return { bundle, claimsDigest: claimsDigest(claims), epochId: epoch.id }
   }
 
@@ -278,7 +287,7 @@ export class Worker {
     if (quote.model.id !== id || quote.model.sha256 !== sha256) {
       throw invalidRequest(null, 'The quote is for another model.', 'context_mismatch')
     }
-    if (ctx.tee !== this.#options.tee.kind) {
+    if (ctx.tee !== this.#tee.kind) {
       throw invalidRequest(null, 'The context names another kind of TEE.', 'context_mismatch')
     }
     if (ctx.method !== 'POST' || !PATHS.has(ctx.path)) throw notFound('This worker does not serve that path.')

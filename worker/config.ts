@@ -1,0 +1,83 @@
+/** The worker's settings: one table for the file, the environment, the flags and `--help`. */
+
+import { z } from 'zod'
+import { type ConfigSources, loadConfig } from '../attest/cli/config.ts'
+import { embeddedModel } from './engine/embedded.ts'
+import { amountSchema, rawAddressSchema } from './protocol/index.ts'
+
+const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+const price = (nanotons: string, what: string) =>
+  amountSchema.default(nanotons).describe(`price of ${what}, in nanotons per million tokens`)
+
+export const workerSettings = z.object({
+  gatewayUrl: z
+    .string()
+    .regex(/^ws:\/\/[^/?#]+\/link$/, 'expected ws://HOST:PORT/link')
+    .default('ws://127.0.0.1:8787/link')
+    .describe('the gateway to work for'),
+  gatewayRoot: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')
+    .optional()
+    .describe(
+      "SHA-256 of the root that the gateway's evidence has to end in; default: this installation's own",
+    ),
+  data: z
+    .string()
+    .min(1)
+    .default('.chrysalis')
+    .describe('folder of the state; the worker uses worker/ and tee/ in it'),
+  model: z.string().min(1).default(embeddedModel.path).describe('GGUF file of the model'),
+  modelId: z.string().min(1).max(256).optional().describe('name that clients call the model by'),
+  gpu: z
+    .enum(['auto', 'cuda', 'off'])
+    .default('auto')
+    .describe('where the model computes: auto, cuda or off (CPU)'),
+  sequences: wholeNumber(1, 256).default(4).describe('requests that the model answers side by side'),
+  threads: wholeNumber(1, 1024)
+    .optional()
+    .describe('CPU threads of the model; default: one less than there are cores'),
+  contextLength: wholeNumber(16, 1_048_576).optional().describe('tokens of prompt and answer together'),
+  pricePrompt: price('20000000', 'prompt tokens'),
+  priceCached: price('5000000', 'prompt tokens found in the cache'),
+  priceCompletion: price('60000000', 'answer tokens'),
+  priceReasoning: price('60000000', 'reasoning tokens'),
+  chainUrl: z.url().optional().describe('the local TON chain, to check the channel that pays'),
+  chainTokenFile: z.string().optional().describe('file that holds the token for the chain'),
+  payoutAddress: rawAddressSchema
+    .optional()
+    .describe('TON address (0:hex) to be paid at; default: a wallet made in the data folder'),
+  creditLimit: amountSchema
+    .default('100000000')
+    .describe('nanotons that the gateway may owe before work stops'),
+  unpaid: z.boolean().default(false).describe('work also for a gateway that pays nothing'),
+  drainSeconds: wholeNumber(0, 3600)
+    .default(30)
+    .describe('how long running requests may take to finish at the end'),
+  logLevel: z
+    .enum(['silent', 'error', 'warn', 'info', 'debug'])
+    .default('info')
+    .describe('what is logged to stderr'),
+})
+
+export type WorkerSettings = z.infer<typeof workerSettings>
+
+/** Reads the settings. @throws ConfigError */
+export function readSettings(sources: ConfigSources): WorkerSettings {
+  return loadConfig(
+    {
+      name: 'chrysalis worker',
+      summary:
+        'Lends a model to a gateway: dials it, proves what runs here, and answers sealed requests for pay.',
+      schema: workerSettings,
+      examples: [
+        'Example:',
+        '  chrysalis worker --gateway-url ws://127.0.0.1:8787/link --model ./model.gguf --unpaid',
+        '',
+        'Secrets are read from files only. Logs go to stderr as JSON lines and hold codes and ids, never content.',
+        'Without TDX hardware the enclave is simulated: its evidence proves nothing about this machine.',
+      ].join('\n'),
+    },
+    sources,
+  )
+}

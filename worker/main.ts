@@ -1,0 +1,64 @@
+/** The worker process: `node worker/main.ts --help`. */
+
+import pino from 'pino'
+import { ChrysalisError } from '../attest/errors.ts'
+import { ContractsError } from '../contracts/index.ts'
+import { readSettings } from './config.ts'
+import { codeOf } from './log.ts'
+import { onStop, withoutCoreDumps } from './process.ts'
+
+/** After this much longer than the drain the process ends by force. */
+const FORCE_MS = 5_000
+
+async function main(): Promise<void> {
+  const settings = readSettings({ argv: process.argv.slice(2), env: process.env })
+  withoutCoreDumps()
+  const log = pino(
+    { level: settings.logLevel, base: { role: 'worker', pid: process.pid } },
+    pino.destination({ fd: 2, sync: true }),
+  )
+  // The default handlers print messages, and a library's message may quote what it was working on.
+  process.on('uncaughtException', (error) => die(error, 'uncaught exception'))
+  process.on('unhandledRejection', (error) => die(error, 'unhandled rejection'))
+  const die = (error: unknown, what: string) => {
+    log.error({ code: codeOf(error), at: placeOf(error) }, what)
+    process.exit(1)
+  }
+  // Before anything that takes time, so that a stop during the start counts.
+  const stopped = Promise.withResolvers<boolean>()
+  onStop((orphaned) => {
+    log.info({ orphaned }, 'stopping')
+    // Nobody waits for an orphan; and a start that hangs must not keep a process alive.
+    if (orphaned) process.exit(0)
+    setTimeout(() => process.exit(1), settings.drainSeconds * 1000 + FORCE_MS).unref()
+    stopped.resolve(orphaned)
+  })
+  // Loaded late, so that --help and a wrong flag answer at once.
+  const { runWorker } = await import('./run.ts')
+  const worker = await Promise.race([
+    runWorker(settings, log, (error) => die(error, 'the worker cannot go on')),
+    stopped.promise.then(() => process.exit(0)),
+  ])
+  void worker.ready.then((line) => process.stdout.write(`${JSON.stringify(line)}\n`))
+  await stopped.promise
+  await worker.close(settings.drainSeconds * 1000)
+  process.exit(0)
+}
+
+/** Where an error was thrown: file and line of ours, no message. */
+function placeOf(error: unknown): string {
+  const frame =
+    error instanceof Error ? /\/((?:attest|contracts|worker)\/[\w./-]+:\d+)/.exec(error.stack ?? '') : null
+  return frame?.[1] ?? 'elsewhere'
+}
+
+try {
+  await main()
+} catch (error) {
+  // What we refuse ourselves is a sentence for a person (errors of contracts have their own base); of anything else
+  // only its code is told.
+  const known = error instanceof ChrysalisError || error instanceof ContractsError
+  const text = known ? error.message : `worker: failed to start (${codeOf(error)} at ${placeOf(error)})`
+  process.stderr.write(`${text}\n`)
+  process.exit(known && error.code === 'ERR_CONFIG' ? 2 : 1)
+}
