@@ -28,6 +28,7 @@ export function makeCertificate(spec: CertificateSpec): Uint8Array<ArrayBuffer> 
     ? der(TAG.sequence, der(TAG.boolean, Uint8Array.of(0xff)), derNumber(spec.caPathLength ?? 0))
     : der(TAG.sequence)
   const extensions = [
+    authorityKeyId(spec.issuerKey),
     extension(OID.subjectKeyId, false, der(TAG.octetString, keyId(spec.subjectKey))),
     extension(OID.keyUsage, true, der(TAG.bitString, ca ? CA_USAGE : SIGNER_USAGE)),
     extension(OID.basicConstraints, true, constraints),
@@ -45,6 +46,10 @@ export function makeCertificate(spec: CertificateSpec): Uint8Array<ArrayBuffer> 
     der(0xa3, der(TAG.sequence, ...extensions)),
   )
   return signed(tbs, spec.issuerKey)
+}
+
+function authorityKeyId(key: KeyObject): Uint8Array<ArrayBuffer> {
+  return extension(OID.authorityKeyId, false, der(TAG.sequence, der(0x80, keyId(key))))
 }
 
 export interface CrlSpec {
@@ -71,7 +76,10 @@ export function makeCrl(spec: CrlSpec): Uint8Array<ArrayBuffer> {
     derTime(spec.nextUpdate),
     // An empty list is written by leaving it out (RFC 5280, 5.1.2.6).
     entries.length === 0 ? new Uint8Array() : der(TAG.sequence, ...entries),
-    der(0xa0, der(TAG.sequence, extension(OID.crlNumber, false, derNumber(1)))),
+    der(
+      0xa0,
+      der(TAG.sequence, extension(OID.crlNumber, false, derNumber(1)), authorityKeyId(spec.issuerKey)),
+    ),
   )
   return signed(tbs, spec.issuerKey)
 }

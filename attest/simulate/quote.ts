@@ -56,7 +56,7 @@ export function makeQuote(
   { platform, attestationKey, qe = QE }: { platform: Platform; attestationKey: KeyObject; qe?: QeSpec },
 ): Uint8Array<ArrayBuffer> {
   if (reportData.length !== 64) throw new RangeError('report data is 64 bytes')
-  const signedPart = concat(header(), tdBody(report, reportData))
+  const signedPart = concat(header(platform), tdBody(report, reportData))
   const publicKey = rawPublicKey(attestationKey)
   const qeReport = makeQeReport(qe, publicKey)
   const { leaf, ca, root } = platform.certificates
@@ -80,8 +80,11 @@ export function makeQuote(
   return concat(signedPart, u32(signatureData.length), signatureData)
 }
 
-function header(): Uint8Array {
-  return concat(u16(4), u16(2), u32(TEE_TDX), new Uint8Array(4), fromHex(INTEL_QE_VENDOR), new Uint8Array(20))
+function header({ certificates }: Platform): Uint8Array {
+  // The user data starts with the quoting enclave's id, which stays the same on one platform.
+  const qeId = digest('sha256', certificates.leaf).subarray(0, 16)
+  const fixed = [u16(4), u16(2), u32(TEE_TDX), new Uint8Array(4), fromHex(INTEL_QE_VENDOR)]
+  return concat(...fixed, qeId, new Uint8Array(4))
 }
 
 function tdBody(report: TdReport, reportData: Uint8Array): Uint8Array {

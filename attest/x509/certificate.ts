@@ -208,10 +208,18 @@ function readCommonName(name: Uint8Array): string {
     const text = attribute.next()
     if (text.tag !== TAG.utf8String && text.tag !== TAG.printableString)
       throw new X509Error('name: not a text')
-    found = fromUtf8(text.value)
+    found = readText(text.value)
   }
   if (found === undefined) throw new X509Error('name: no common name')
   return found
+}
+
+function readText(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes)
+  } catch {
+    throw new X509Error('name: not UTF-8')
+  }
 }
 
 function readBasicConstraints(extensions: ReadonlyMap<string, Extension>): {

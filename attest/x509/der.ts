@@ -167,7 +167,7 @@ export function wholeBits(value: Uint8Array, what: string): Uint8Array {
 
 /** UTCTime or GeneralizedTime (RFC 5280 forms, seconds, Z) as milliseconds since 1970. */
 export function timeValue(element: Tlv, what: string): number {
-  const text = String.fromCharCode(...element.value)
+  const text = String.fromCharCode(...element.value.subarray(0, 16))
   const utc = element.tag === TAG.utcTime && /^\d{12}Z$/.test(text)
   const general = element.tag === TAG.generalizedTime && /^\d{14}Z$/.test(text)
   if (!utc && !general) throw new X509Error(`${what}: not a time of RFC 5280`)

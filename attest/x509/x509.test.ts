@@ -18,6 +18,7 @@ import {
   TAG,
   timeValue,
   unsignedInteger,
+  X509Error,
 } from './der.ts'
 import { Bounded } from './memory.ts'
 import { rawSignature, verifyP256 } from './p256.ts'
@@ -133,17 +134,17 @@ describe('certificates', () => {
   })
 
   it('never throw anything but ERR_X509, cut or changed anywhere', () => {
-    fc.assert(
-      fc.property(fc.nat({ max: leaf.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, mask) => {
-        for (const bytes of [leaf.slice(0, at), leaf.map((byte, i) => (i === at ? byte ^ mask : byte))]) {
-          try {
-            parseCertificate(bytes)
-          } catch (error) {
-            expect(error).toMatchObject({ code: 'ERR_X509' })
-          }
-        }
-      }),
-    )
+    const attempt = (bytes: Uint8Array, at: number): void => {
+      try {
+        parseCertificate(bytes)
+      } catch (error) {
+        if (!(error instanceof X509Error)) throw new Error(`byte ${at}`, { cause: error })
+      }
+    }
+    for (let at = 0; at < leaf.length; at++) {
+      attempt(leaf.slice(0, at), at)
+      for (const mask of [0x01, 0x02, 0x20, 0x80, 0xff]) attempt(leaf.with(at, (leaf[at] ?? 0) ^ mask), at)
+    }
   })
 })
 
