@@ -94,15 +94,16 @@ function chainOf(node: LocalNode): Stand['chain'] {
 
 export class Crash extends Error {}
 
-/** Ends the "process" before or after the n-th thing that leaves a trace: everything from then on fails. */
+/**
+ * Ends the "process" just before the n-th thing that leaves a trace (so just after the one before it): everything
+ * from then on fails.
+ */
 export class CrashPoint {
   readonly #at: number
-  readonly #when: 'before' | 'after'
   #count = 0
 
-  constructor(at: number, when: 'before' | 'after') {
+  constructor(at: number) {
     this.#at = at
-    this.#when = when
   }
 
   /** True when the point was reached. */
@@ -116,14 +117,13 @@ export class CrashPoint {
         const value: unknown = Reflect.get(object, name, object)
         if (typeof value !== 'function') return value
         const call = (...args: unknown[]) => Reflect.apply(value, object, args)
-        if (!names.includes(name as keyof T)) return call
         return async (...args: unknown[]) => {
+          // A dead process reads nothing either.
           if (this.reached) throw new Crash()
+          if (!names.includes(name as keyof T)) return call(...args)
           this.#count++
-          if (this.reached && this.#when === 'before') throw new Crash()
-          const result = await call(...args)
           if (this.reached) throw new Crash()
-          return result
+          return await call(...args)
         }
       },
     })
