@@ -1,0 +1,302 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Address } from '@ton/core'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { toBase64 } from '../../attest/bytes.ts'
+import { channelData } from '../../contracts/channel/params.ts'
+import {
+  CHANNEL_CODE_HASH,
+  type Chain,
+  type ChannelParams,
+  type ChannelState,
+  channelAddress,
+  channelCode,
+  channelParamsToJson,
+  generateKey,
+  rawPublicKey,
+  signVoucher,
+} from '../../contracts/index.ts'
+import type { KeptReceipt } from '../enclave/index.ts'
+import { silentLog } from '../log.ts'
+import type { PaymentTerms } from '../protocol/index.ts'
+import { ManualClock } from '../testing/manual-clock.ts'
+import { type Account, Earnings, type EarningsOptions } from './index.ts'
+
+const GLOBAL_ID = -217
+const GATEWAY = 'gateway.test'
+const payee = { address: `0:${'22'.repeat(32)}`, key: new Uint8Array(rawPublicKey(generateKey())) }
+const voucherKey = generateKey()
+const params: ChannelParams = {
+  payer: Address.parseRaw(`0:${'11'.repeat(32)}`),
+  payee: Address.parseRaw(payee.address),
+  voucherKey: rawPublicKey(voucherKey),
+  payeeKey: payee.key,
+  challengeSeconds: 7200,
+  openUntil: 2_000_000_000,
+  salt: Buffer.alloc(32, 5),
+}
+
+/** A chain that holds one channel in whatever state the test wishes. */
+class OneChannel implements Chain {
+  readonly globalId = GLOBAL_ID
+  state: ChannelState | undefined = { deposited: 1_000_000n, settled: 0n, closeAt: 0 }
+  reachable = true
+
+  async now() {
+    return 1_800_000_000
+  }
+
+  async account(address: Address) {
+    if (!this.reachable) throw Object.assign(new Error('unreachable'), { code: 'ERR_CHAIN_UNREACHABLE' })
+    const there = this.state && address.equals(channelAddress(params)) ? this.state : undefined
+    if (!there) return { state: 'none' as const, balance: 0n, code: null, data: null, lastLt: 0n }
+    const data = channelData(params, there)
+    return { state: 'active' as const, balance: 10n ** 10n, code: channelCode(), data, lastLt: 1n }
+  }
+
+  async send() {
+    throw new Error('nothing is sent')
+  }
+
+  async get(): Promise<never> {
+    throw new Error('nothing is asked')
+  }
+}
+
+function payment(change: Partial<PaymentTerms> = {}): PaymentTerms {
+  return {
+    channel: channelAddress(params).toRawString(),
+    globalId: GLOBAL_ID,
+    codeHash: CHANNEL_CODE_HASH,
+    params: channelParamsToJson(params),
+    ...change,
+  }
+}
+
+function voucher(ceiling: bigint, key = voucherKey) {
+  const channel = channelAddress(params)
+  const signature = toBase64(signVoucher(key, { globalId: GLOBAL_ID, channel, ceiling }))
+  return { type: 'voucher' as const, channel: channel.toRawString(), ceiling: String(ceiling), signature }
+}
+
+function kept(requestId: string, workerCharge: bigint, change: Partial<KeptReceipt> = {}): KeptReceipt {
+  const receipt = { payload: Buffer.from(requestId).toString('base64url'), signature: 'A'.repeat(86) }
+  return { requestId, receipt, final: true, workerCharge, interrupted: false, ...change }
+}
+
+let chain: OneChannel
+let clock: ManualClock
+let opened: { close(): void }[]
+
+beforeEach(() => {
+  chain = new OneChannel()
+  clock = new ManualClock()
+  opened = []
+})
+
+afterEach(() => {
+  for (const thing of opened.reverse()) thing.close()
+})
+
+function earnings(change: Partial<EarningsOptions> = {}): Earnings {
+  const made = new Earnings({
+    file: ':memory:',
+    creditLimit: 1000n,
+    chain,
+    payee,
+    unpaid: false,
+    clock,
+    log: silentLog,
+    ...change,
+  })
+  opened.push(made)
+  return made
+}
+
+async function account(from: Earnings = earnings(), terms = payment()): Promise<Account> {
+  const made = await from.account(GATEWAY, terms)
+  opened.push(made)
+  return made
+}
+
+describe('a channel is checked before any work', () => {
+  test.each<[string, string, () => PaymentTerms | null]>([
+    ['none at all', 'ERR_UNPAID', () => null],
+    ['another network', 'ERR_PAYMENT_TERMS', () => payment({ globalId: -239 })],
+    ['other code', 'ERR_PAYMENT_TERMS', () => payment({ codeHash: '00'.repeat(32) })],
+    [
+      'an address that does not follow',
+      'ERR_PAYMENT_TERMS',
+      () => payment({ channel: `0:${'33'.repeat(32)}` }),
+    ],
+    [
+      'another payee',
+      'ERR_CHANNEL_REFUSED',
+      () => other({ payee: Address.parseRaw(`0:${'44'.repeat(32)}`) }),
+    ],
+    ['another release key', 'ERR_CHANNEL_REFUSED', () => other({ payeeKey: params.voucherKey })],
+    ['a short challenge', 'ERR_CHANNEL_REFUSED', () => other({ challengeSeconds: 60 })],
+    ['a trap of a key', 'ERR_KEY_UNSAFE', () => other({ voucherKey: Buffer.alloc(32) })],
+    ['no contract', 'ERR_CHANNEL_ABSENT', () => other({ salt: Buffer.alloc(32, 6) })],
+    [
+      'a closing one',
+      'ERR_CHANNEL_CLOSING',
+      () => {
+        chain.state = { deposited: 5n, settled: 0n, closeAt: 1 }
+        return payment()
+      },
+    ],
+  ])('refused: %s', async (_name, code, terms) => {
+    await expect(earnings().account(GATEWAY, terms())).rejects.toMatchObject({ code })
+  })
+
+  function other(change: Partial<ChannelParams>): PaymentTerms {
+    const changed = { ...params, ...change }
+    return payment({ channel: channelAddress(changed).toRawString(), params: channelParamsToJson(changed) })
+  }
+
+  test('unpaid work has to be asked for', async () => {
+    const unpaid = await earnings({ unpaid: true }).account(GATEWAY, null)
+    unpaid.keep(kept('request-1', 10_000n))
+    expect(unpaid.creditworthy).toBe(true)
+  })
+})
+
+describe('credit', () => {
+  test('ends above the limit and comes back with a voucher', async () => {
+    const owing = await account()
+    owing.keep(kept('request-1', 1000n))
+    expect([owing.owed, owing.creditworthy]).toEqual([1000n, true])
+    owing.keep(kept('request-2', 1n))
+    expect([owing.owed, owing.creditworthy]).toEqual([1001n, false])
+    owing.acknowledge(['request-1', 'request-2'])
+    expect(owing.creditworthy).toBe(false)
+    owing.voucher(voucher(1001n))
+    expect([owing.owed, owing.creditworthy]).toEqual([0n, true])
+  })
+
+  test('receipts of one request are cumulative, not added up', async () => {
+    const owing = await account()
+    owing.keep(kept('request-1', 10n, { final: false }))
+    owing.keep(kept('request-1', 25n, { final: false }))
+    owing.keep(kept('request-1', 30n))
+    expect(owing.owed).toBe(30n)
+  })
+
+  test('a voucher of another key or channel changes nothing; a lower one neither', async () => {
+    const owing = await account()
+    owing.keep(kept('request-1', 500n))
+    expect(() => owing.voucher(voucher(500n, generateKey()))).toThrow(/not signed/)
+    expect(() => owing.voucher({ ...voucher(500n), channel: `0:${'33'.repeat(32)}` })).toThrow(
+      /another channel/,
+    )
+    expect(owing.owed).toBe(500n)
+    owing.voucher(voucher(400n))
+    owing.voucher(voucher(300n))
+    expect(owing.owed).toBe(100n)
+  })
+
+  test('never beyond what the channel holds', async () => {
+    chain.state = { deposited: 600n, settled: 0n, closeAt: 0 }
+    const owing = await account()
+    owing.keep(kept('request-1', 600n))
+    expect(owing.creditworthy).toBe(false)
+    chain.state = { deposited: 5000n, settled: 0n, closeAt: 0 }
+    await recheck(owing, true)
+  })
+
+  test('a channel that starts closing ends it; an outage of the chain does not', async () => {
+    const owing = await account()
+    chain.reachable = false
+    clock.advance(60_000)
+    await clock.timerWithin(60_000)
+    expect(owing.creditworthy).toBe(true)
+    chain.reachable = true
+    chain.state = { deposited: 1_000_000n, settled: 0n, closeAt: 5 }
+    await recheck(owing, false)
+  })
+
+  async function recheck(owing: Account, wanted: boolean): Promise<void> {
+    clock.advance(60_000)
+    await clock.timerWithin(60_000)
+    expect(owing.creditworthy).toBe(wanted)
+  }
+})
+
+describe('across links and restarts', () => {
+  let folder: string
+  let file: string
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'earnings-'))
+    file = join(folder, 'receipts.sqlite')
+    opened.push({ close: () => void rm(folder, { recursive: true, force: true }) })
+  })
+
+  test('receipts wait for their own gateway until they are acknowledged', async () => {
+    const first = await account(earnings({ file }))
+    first.keep(kept('request-1', 10n, { final: false }))
+    first.keep(kept('request-2', 20n))
+    const books = earnings({ file })
+    expect((await books.account('another', payment())).held()).toEqual([
+      { type: 'held', receipts: [], done: true },
+    ])
+    const again = await account(books)
+    expect(again.held()).toMatchObject([
+      {
+        receipts: [
+          { requestId: 'request-1', final: false },
+          { requestId: 'request-2', final: true },
+        ],
+        done: true,
+      },
+    ])
+    expect(again.owed).toBe(30n)
+    again.acknowledge(['request-1', 'request-2', 'request-9'])
+    expect(again.held()).toEqual([{ type: 'held', receipts: [], done: true }])
+  })
+
+  test('many receipts come in several messages, the last one done', async () => {
+    const owing = await account(earnings({ file, creditLimit: 10_000n }))
+    for (let i = 0; i < 600; i++) owing.keep(kept(`request-${i}`, 1n))
+    const messages = owing.held()
+    expect(messages.map(({ receipts, done }) => [receipts.length, done])).toEqual([
+      [256, false],
+      [256, false],
+      [88, true],
+    ])
+  })
+
+  test('what a cut link left unpaid is given up at its acknowledgement, within the limit', async () => {
+    const first = await account(earnings({ file }))
+    first.keep(kept('request-1', 600n, { final: false }))
+    first.keep(kept('request-1', 650n, { interrupted: true }))
+    first.keep(kept('request-2', 100n))
+    expect(first.owed).toBe(700n)
+    const again = await account(earnings({ file }))
+    again.voucher(voucher(650n))
+    again.acknowledge(['request-1', 'request-2'])
+    expect(again.owed).toBe(0n)
+    // 50 nanotons are given up; only 950 more may be.
+    again.keep(kept('request-3', 990n))
+    const last = await account(earnings({ file }))
+    last.acknowledge(['request-3'])
+    expect(last.owed).toBe(40n)
+  })
+
+  test('a whole answer on a whole link is never given up', async () => {
+    const owing = await account(earnings({ file }))
+    owing.keep(kept('request-1', 600n))
+    owing.acknowledge(['request-1'])
+    expect(owing.owed).toBe(600n)
+  })
+
+  test('a lost file starts at what the gateway has paid', async () => {
+    const { type: _, channel: __, ...latest } = voucher(5000n)
+    const fresh = await account(earnings(), payment({ voucher: latest }))
+    expect(fresh.owed).toBe(0n)
+    fresh.keep(kept('request-1', 1001n))
+    expect(fresh.creditworthy).toBe(false)
+  })
+})
