@@ -96,6 +96,20 @@ describe('verbs', () => {
     await bad('ERR_CHANNEL_OPEN_EXPIRED', expired.open(late.payer, 5n))
   })
 
+  it('refuse to lock money into parameters that trap it', async () => {
+    const traps = [
+      { openUntil: chain.time + 2_592_001 },
+      { challengeSeconds: 2_592_001 },
+      { voucherKey: Buffer.alloc(32) },
+      { payeeKey: Buffer.alloc(32, 2) },
+    ]
+    for (const trap of traps) {
+      const trapped = new ChannelClient({ chain, params: { ...test.params, ...trap } })
+      await expect(trapped.open(test.payer, TON)).rejects.toThrow(/at most|public key/)
+    }
+    expect(await test.payer.seqno(chain)).toBe(0)
+  })
+
   it('believe the chain and not the sending: a lost effect is reported', async () => {
     await client.open(test.payer, TON)
     const blind: Chain = {

@@ -123,12 +123,7 @@ export class ChannelClient {
     if (before && before.deposited > 0n) {
       throw new ContractsError('ERR_CHANNEL_EXISTS', 'the channel is open with a smaller deposit; top it up')
     }
-    if ((await this.chain.now()) > this.channel.params.openUntil) {
-      throw new ContractsError(
-        'ERR_CHANNEL_OPEN_EXPIRED',
-        'openUntil has passed; open a channel with a new salt',
-      )
-    }
+    requireSafeToOpen(this.channel.params, await this.chain.now())
     return this.present(wallet, this.channel.deploy(amount), (state) => state.deposited >= amount)
   }
 
@@ -251,6 +246,27 @@ export class ChannelClient {
       'the message was sent, but the channel does not show its effect; look at the state before trying again',
     )
   }
+}
+
+/** What the payer must not bind its money to. */
+function requireSafeToOpen(params: ChannelParams, now: number): void {
+  if (now > params.openUntil) {
+    throw new ContractsError(
+      'ERR_CHANNEL_OPEN_EXPIRED',
+      'openUntil has passed; open a channel with a new salt',
+    )
+  }
+  if (params.openUntil > now + MAX_CHALLENGE_SECONDS) {
+    throw new ContractsError(
+      'ERR_CHANNEL_REFUSED',
+      'openUntil: at most 30 days ahead, as no close finishes before it',
+    )
+  }
+  if (params.challengeSeconds > MAX_CHALLENGE_SECONDS) {
+    throw new ContractsError('ERR_CHANNEL_REFUSED', `challengeSeconds: at most ${MAX_CHALLENGE_SECONDS}`)
+  }
+  checkVoucherKey(params.voucherKey)
+  checkVoucherKey(params.payeeKey)
 }
 
 /** What a cooperative close before openUntil leaves: closing, with nothing in it. */

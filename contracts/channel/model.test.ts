@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { GENESIS_SUPPLY } from '../chain/local/tvm.ts'
+import { GENESIS_SUPPLY } from '../chain/local/state.ts'
 import { PRICES_2025, PRICES_2026_06 } from '../chain/prices.ts'
 import { MemoryChain, TestChannel } from '../testing.ts'
 import { RENT_RESERVE } from './messages.ts'

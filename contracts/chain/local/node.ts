@@ -1,9 +1,9 @@
 import type { Address, TupleItem, TupleReader } from '@ton/core'
 import { ContractsError } from '../../errors.ts'
 import { type AccountSnapshot, LOCAL_GLOBAL_ID } from '../types.ts'
+import { GENESIS_SUPPLY, genesis, type TvmState, totalSupply } from './state.ts'
 import { StateFile } from './state-file.ts'
-import type { TvmState } from './tvm.ts'
-import { type ChainTransaction, GENESIS_SUPPLY, genesis, LocalTvm, totalSupply } from './tvm.ts'
+import { type ChainTransaction, LocalTvm } from './tvm.ts'
 
 /** Longest jump of advanceTime, in seconds: two years. */
 export const MAX_ADVANCE = 63_072_000

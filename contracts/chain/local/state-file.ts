@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { ContractsError } from '../../errors.ts'
 import { syncFolder } from '../../files.ts'
-import type { TvmState } from './tvm.ts'
+import type { TvmState } from './state.ts'
 
 /** State of the chain and of its clock. `offset` is seconds added to the machine's clock by advanceTime. */
 export interface SavedChain {

@@ -8,42 +8,26 @@ import {
   Address,
   beginCell,
   Cell,
-  type CommonMessageInfoInternal,
-  loadMessage,
   loadShardAccount,
   loadTransaction,
   type Message,
   parseTuple,
   storeMessage,
-  storeShardAccount,
   type Transaction,
   type TupleItem,
   TupleReader,
 } from '@ton/core'
-import { createEmptyShardAccount, defaultConfig, Executor } from '@ton/sandbox'
+import { defaultConfig, Executor } from '@ton/sandbox'
 import { ContractsError } from '../../errors.ts'
 import { type NetworkPrices, networkConfig, PRICES_2026_06 } from '../prices.ts'
 import { type AccountSnapshot, LOCAL_GLOBAL_ID } from '../types.ts'
-
-/** Everything that has to survive a restart. Accounts are base64 BoCs of ShardAccount, keyed by raw address. */
-export interface TvmState {
-  accounts: Map<string, string>
-  lt: bigint
-  /** Unix seconds of the newest transaction: time never runs backwards. */
-  time: number
-  /** Nanotons not given out yet. */
-  faucet: bigint
-  /** Nanotons paid to the network as fees. */
-  burned: bigint
-}
+import { emptyAccount, internalMessage, maxLt, methodId, parseExternal } from './messages.ts'
+import { assertConserved, feesOf, type TvmState } from './state.ts'
 
 export interface TvmOptions {
   prices?: NetworkPrices
   globalId?: number
 }
-
-/** Nanotons that the local chain starts with: a thousand million TON. */
-export const GENESIS_SUPPLY = 1_000_000_000n * 1_000_000_000n
 
 /** Where gifts of the faucet come from: an address without key or code. */
 export const FAUCET_ADDRESS = new Address(0, Buffer.alloc(32, 0xfa))
@@ -51,13 +35,19 @@ export const FAUCET_ADDRESS = new Address(0, Buffer.alloc(32, 0xfa))
 /** One for the process: it holds no state of a chain, and making one takes a while. */
 let executor: Promise<Executor> | undefined
 
+const configs = new Map<NetworkPrices, Map<number, string>>()
+
+/** Building a configuration takes a quarter of a second: once for each network is enough. */
+function configOf(prices: NetworkPrices, globalId: number): string {
+  const known = configs.get(prices) ?? new Map<number, string>()
+  configs.set(prices, known)
+  const config = known.get(globalId) ?? networkConfig(defaultConfig, prices, globalId)
+  known.set(globalId, config)
+  return config
+}
+
 const MAX_TRANSACTIONS_PER_BATCH = 2000
 const LT_STEP = 1_000_000n
-
-/** A fresh state: everything still in the faucet. */
-export function genesis(): TvmState {
-  return { accounts: new Map(), lt: 0n, time: 0, faucet: GENESIS_SUPPLY, burned: 0n }
-}
 
 /** A wallet's or contract's transaction as the tests look at it. */
 export interface ChainTransaction {
@@ -82,11 +72,7 @@ export class LocalTvm {
   }
 
   static async create(state: TvmState, options: TvmOptions = {}): Promise<LocalTvm> {
-    const config = networkConfig(
-      defaultConfig,
-      options.prices ?? PRICES_2026_06,
-      options.globalId ?? LOCAL_GLOBAL_ID,
-    )
+    const config = configOf(options.prices ?? PRICES_2026_06, options.globalId ?? LOCAL_GLOBAL_ID)
     executor ??= Executor.create()
     return new LocalTvm(await executor, config, state)
   }
@@ -220,70 +206,6 @@ export class LocalTvm {
   }
 }
 
-function parseExternal(boc: Uint8Array): Message {
-  let message: Message
-  try {
-    message = loadMessage(
-      Cell.fromBoc(Buffer.from(boc))[0]?.beginParse() ?? beginCell().endCell().beginParse(),
-    )
-  } catch (cause) {
-    throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: not a message', { cause })
-  }
-  if (message.info.type !== 'external-in') {
-    throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: only external messages come from outside')
-  }
-  return message
-}
-
-function methodId(name: string): number {
-  let crc = 0
-  for (const byte of Buffer.from(name)) {
-    crc ^= byte << 8
-    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
-    crc &= 0xffff
-  }
-  return crc | 0x10000
-}
-
-function emptyAccount(address: Address): string {
-  const cell = beginCell()
-    .store(storeShardAccount(createEmptyShardAccount(address)))
-    .endCell()
-  return cell.toBoc().toString('base64')
-}
-
-function internalMessage(src: Address, dest: Address, coins: bigint, lt: bigint, now: number): Message {
-  const info: CommonMessageInfoInternal = {
-    type: 'internal',
-    ihrDisabled: true,
-    bounce: false,
-    bounced: false,
-    src,
-    dest,
-    value: { coins },
-    ihrFee: 0n,
-    forwardFee: 0n,
-    createdLt: lt,
-    createdAt: now,
-  }
-  return { info, body: Cell.EMPTY, init: null }
-}
-
-/** Messages get logical times after their transaction's; the next transaction has to come after them. */
-function maxLt(lt: bigint, transaction: Transaction): bigint {
-  const last = transaction.lt + BigInt(transaction.outMessagesCount)
-  return last > lt ? last : lt
-}
-
-function feesOf(transaction: Transaction): bigint {
-  let fees = transaction.totalFees.coins
-  for (const message of transaction.outMessages.values()) {
-    // A message's forward fee leaves its sender and reaches no account: the network keeps it.
-    if (message.info.type === 'internal') fees += message.info.forwardFee + message.info.ihrFee
-  }
-  return fees
-}
-
 function describe(account: Address, transaction: Transaction): ChainTransaction {
   const { description } = transaction
   if (description.type !== 'generic') {
@@ -298,28 +220,4 @@ function describe(account: Address, transaction: Transaction): ChainTransaction 
     actionCode: description.actionPhase?.resultCode,
     gasUsed: compute?.gasUsed ?? 0n,
   }
-}
-
-function balanceOf(boc: string | undefined): bigint {
-  if (boc === undefined) return 0n
-  return loadShardAccount(Cell.fromBase64(boc).beginParse()).account?.storage.balance.coins ?? 0n
-}
-
-/**
- * Sum of all balances, fees and the faucet: equal to {@link GENESIS_SUPPLY} at all times.
- * @returns nanotons
- */
-export function totalSupply(state: TvmState): bigint {
-  let sum = state.faucet + state.burned
-  for (const boc of state.accounts.values()) sum += balanceOf(boc)
-  return sum
-}
-
-function assertConserved(before: TvmState, after: TvmState, touched: Set<string>): void {
-  let difference = after.faucet - before.faucet + after.burned - before.burned
-  for (const key of touched) {
-    difference += balanceOf(after.accounts.get(key)) - balanceOf(before.accounts.get(key))
-  }
-  if (difference === 0n) return
-  throw new ContractsError('ERR_CHAIN_INTERNAL', `nanotons are not conserved: off by ${difference}`)
 }
