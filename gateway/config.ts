@@ -56,6 +56,13 @@ export const gatewaySchema = z.strictObject({
     .max(120_000)
     .default(15_000)
     .describe('interval of link heartbeats'),
+  barSeconds: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(3_600)
+    .default(60)
+    .describe('how long a worker that broke the protocol is refused'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

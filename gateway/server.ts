@@ -67,7 +67,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     quotesFor: (worker) => quotesFor(worker, prices),
     paymentFor: (worker) => treasury.paymentFor(worker),
     log,
-    limits: { heartbeatMs: config.heartbeatMs },
+    limits: { heartbeatMs: config.heartbeatMs, barMs: config.barSeconds * 1000 },
   })
   const dispatcher = new Dispatcher({ pool, ledger, signer: identity.signer, gatewayId, log })
   const catalog = new Catalog(pool)

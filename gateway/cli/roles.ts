@@ -19,6 +19,8 @@ export interface RolesConfig {
   logLevel: string
   /** Where the worker dials, given the gateway's URL. For tests, which put a proxy between the two. */
   link?: (gatewayUrl: string) => string | Promise<string>
+  /** More flags for the gateway. */
+  gatewayArgs?: string[]
   /** Takes what the processes write to stderr; absent: it goes to our own. */
   onLog?: (text: Buffer) => void
 }
@@ -76,6 +78,7 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
       ...['--host', config.host, '--port', portOf(before, config.port)],
       ...['--data', folder.path('gateway'), '--tee-dir', folder.path('tee')],
       ...['--log-level', config.logLevel, ...chainArgs(), ...modelPin(config)],
+      ...(config.gatewayArgs ?? []),
     ],
   })
   const worker = new Role({

@@ -24,6 +24,7 @@ export interface Proxied {
   close(): Promise<void>
 }
 
+/** The three processes, the proxy between them; a worker that was cut off may come back at once. */
 export async function startProxied(logLevel = 'warn'): Promise<Proxied> {
   const dir = await mkdtemp(join(tmpdir(), 'chrysalis-e2e-'))
   const folder = await openDataFolder(dir)
@@ -35,7 +36,15 @@ export async function startProxied(logLevel = 'warn'): Promise<Proxied> {
     return through
   }
   const roles = makeRoles(
-    { port: 0, host: '127.0.0.1', gpu: 'off', logLevel, link, onLog: (text) => log.push(text) },
+    {
+      port: 0,
+      host: '127.0.0.1',
+      gpu: 'off',
+      logLevel,
+      link,
+      gatewayArgs: ['--bar-seconds', '0'],
+      onLog: (text) => log.push(text),
+    },
     folder,
   )
   const { url } = await startRoles(roles, folder)
