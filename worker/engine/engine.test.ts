@@ -257,19 +257,20 @@ describe('many streams', () => {
   })
 
   it('do not keep a new one waiting', async () => {
+    // Every sequence has been used before, so the new one has to clear its own under load.
+    await Promise.all(Array.from({ length: sequences }, () => collect('S')))
     const stop = new AbortController()
+    let tokens = 0
     const endless = Array.from({ length: 8 }, async () => {
-      let events = 0
-      for (;;) {
-        for await (const _ of engine.generate(request('L', { maxTokens: 400 }), stop.signal)) events++
-        if (stop.signal.aborted) return events
-      }
+      for await (const _ of engine.generate(request('L', { maxTokens: 500 }), stop.signal)) tokens++
     })
     await until(({ running }) => running.length === 8)
-    // Both free sequences have been used before, so they have to be cleared under load.
-    for (let i = 0; i < 4; i++) expect(textOf(await collect('S'))).toBe('One two three four five')
+    const before = tokens
+    expect(textOf(await collect('S'))).toBe('One two three four five')
+    // It takes about ten rounds, not the hundreds that the others still have before them.
+    expect(tokens - before).toBeLessThan(8 * 150)
     stop.abort()
-    await expect(Promise.allSettled(endless)).resolves.toHaveLength(8)
+    await Promise.allSettled(endless)
   })
 
   it('wait when there are more than sequences', async () => {

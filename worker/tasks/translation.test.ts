@@ -72,6 +72,21 @@ describe('a translation', () => {
     expect(body.data).toMatchObject([{ text: 'fr>en:Hola', detected_source_language: 'fr' }])
   })
 
+  it('takes sentences and lines one by one for a model of single sentences', async () => {
+    const engine = scriptedEngine({
+      script: ({ prompt }) => [prompt.kind === 'translation' ? `<${prompt.text}>` : ''],
+    })
+    const input = ' Good morning!  How are you?\n\n- The book is red.\n123\n'
+    const { body } = await runPath(path, { target_language: 'de', input }, engine)
+    expect(body.data).toMatchObject([
+      { text: ' <Good morning!>  <How are you?>\n\n<- The book is red.>\n123\n' },
+    ])
+    expect(body.usage).toMatchObject({ completion_tokens: 3 })
+    const general = scriptedEngine({ script: echo, info: { promptStyle: 'jinja' } })
+    await runPath(path, { target_language: 'de', input }, general)
+    expect(general.runs.map(({ request }) => request.prompt)).toMatchObject([{ text: input }])
+  })
+
   it('streams deltas, items and a last event', async () => {
     const { documents, metered } = await run({ input: 'Good morning', stream: true }, { script: echo })
     expect(documents).toMatchObject([

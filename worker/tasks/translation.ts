@@ -11,6 +11,7 @@ import { toTaskError } from './errors.ts'
 import { detectLanguage, hasLetters } from './language.ts'
 import { sideBySide } from './merge.ts'
 import { padEvent } from './padding.ts'
+import { type Segment, sentences } from './sentences.ts'
 import { type TaskContext, type TaskEvent, type TaskResult, usageOf } from './types.ts'
 
 interface Item {
@@ -68,36 +69,70 @@ export async function* translation(
   return { finishReason, usage }
 }
 
+const idle = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 }
+
 async function* translateAll(
   items: readonly Item[],
   target: string,
   context: TaskContext,
   engine: Engine,
 ): AsyncGenerator<Step> {
-  const idle = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 }
-  const work: Item[] = []
+  const work: Work[] = []
   for (const item of items) {
     // Nothing to translate, or already in that language: it is its own translation, and free.
     const asIs = item.source === 'und' || item.source === target
     if (asIs) yield { item, ...idle, delta: item.text, end: 'stop' }
-    else work.push(item)
+    else work.push({ item, segments: segmentsOf(item, engine) })
   }
-  const budget = new OutputBudget(context, work.length)
-  yield* sideBySide(work, engine.sequences, context.signal, (item, signal) =>
-    translateItem(item, target, budget, engine, signal),
+  const prompts = work.flatMap(({ segments }) => segments.filter(({ plain }) => !plain)).length
+  const budget = new OutputBudget(context, prompts)
+  yield* sideBySide(work, engine.sequences, context.signal, (one, signal) =>
+    translateItem(one, target, budget, engine, signal),
   )
 }
 
+interface Work {
+  readonly item: Item
+  readonly segments: readonly Segment[]
+}
+
+/** The embedded model knows single sentences; others take a text as a whole, with all its context. */
+function segmentsOf({ text, source }: Item, engine: Engine): Segment[] {
+  const single = engine.info.promptStyle === 'chrysalis-tiny-1'
+  return single ? sentences(text, source) : [{ text, plain: false }]
+}
+
 async function* translateItem(
-  item: Item,
+  { item, segments }: Work,
   target: string,
   budget: OutputBudget,
   engine: Engine,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
-  const counts = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 }
+  let end: TaskResult['finishReason'] = 'stop'
+  for (const { text, plain } of segments) {
+    if (plain) {
+      yield { item, ...idle, delta: text }
+      continue
+    }
+    for await (const { end: reason, ...step } of translateText(item, text, target, budget, engine, signal)) {
+      if (reason === 'length') end = 'length'
+      yield step
+    }
+  }
+  yield { item, ...idle, delta: '', end }
+}
+
+async function* translateText(
+  item: Item,
+  text: string,
+  target: string,
+  budget: OutputBudget,
+  engine: Engine,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
   const request: GenerateRequest = {
-    prompt: { kind: 'translation', text: item.text, source: item.source, target },
+    prompt: { kind: 'translation', text, source: item.source, target },
     maxPromptTokens: engine.info.contextLength,
     maxTokens: engine.info.contextLength,
     sampling: { temperature: 0, topP: 1, presencePenalty: 0, frequencyPenalty: 0 },
@@ -110,14 +145,14 @@ async function* translateItem(
   }
   let told = 0
   for await (const event of engine.generate(request, signal)) {
-    if (event.type === 'prompt') yield { item, ...counts, ...tokensOf(event), delta: '' }
+    if (event.type === 'prompt') yield { item, ...idle, ...tokensOf(event), delta: '' }
     if (event.type === 'text') {
       told += event.tokens
-      yield { item, ...counts, completionTokens: event.tokens, delta: event.text }
+      yield { item, ...idle, completionTokens: event.tokens, delta: event.text }
     }
     if (event.type === 'end') {
       const completionTokens = event.completionTokens - told
-      yield { item, ...counts, completionTokens, delta: '', end: event.finishReason }
+      yield { item, ...idle, completionTokens, delta: '', end: event.finishReason }
     }
   }
 }
