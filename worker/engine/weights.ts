@@ -59,7 +59,7 @@ export async function openWeights(path: string, signal?: AbortSignal): Promise<W
     })
     return process.platform === 'linux'
       ? await copyToMemory(source, size, signal)
-      : await hashInPlace(path, size)
+      : await openInPlace(path, size)
   } finally {
     await source.close()
   }
@@ -119,7 +119,7 @@ async function copyAndHash(source: FileHandle, target: number, signal?: AbortSig
   let copied = 0
   try {
     for (;;) {
-      signal?.throwIfAborted()
+      if (signal?.aborted) throw new EngineError('ERR_CANCELLED', 'starting the engine was cancelled')
       const { bytesRead } = await source.read(buffer, 0, stepBytes, copied)
       if (bytesRead === 0) return { sha256: hash.digest('hex'), copied }
       const part = buffer.subarray(0, bytesRead)
@@ -136,7 +136,8 @@ async function copyAndHash(source: FileHandle, target: number, signal?: AbortSig
   }
 }
 
-async function hashInPlace(path: string, size: number): Promise<Weights> {
+/** For systems without such files: the file itself, to be hashed again once it is loaded. */
+export async function openInPlace(path: string, size: number): Promise<Weights> {
   const sha256 = await hashFile(path)
   const descriptor = openSync(path, 'r')
   return {
