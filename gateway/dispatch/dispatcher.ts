@@ -4,7 +4,8 @@ import { conflict } from '../../worker/protocol/errors.ts'
 import { type Clock, type LinkLog, type PoolListener, systemClock, type WorkerPool } from '../link/index.ts'
 import { draining, SlotQueue } from './queue.ts'
 import { Recovery } from './recovery.ts'
-import { type GatewaySigner, Run } from './run.ts'
+import { Run } from './run.ts'
+import type { GatewaySigner } from './seal-to.ts'
 import type { DispatchLedger, Settlement } from './settle.ts'
 import {
   DEFAULT_DISPATCH_LIMITS,

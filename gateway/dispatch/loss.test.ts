@@ -42,7 +42,7 @@ async function begin(job: Job): Promise<void> {
 }
 
 describe('a worker that is lost before its first frame', () => {
-  for (const [name, lose] of Object.entries<(job: Job) => Promise<unknown> | void>({
+  for (const [name, lose] of Object.entries<(job: Job) => unknown>({
     'at once': (job) => job.worker.die(),
     'after the head of the response and a pad': async (job) => {
       await job.start()
@@ -151,6 +151,17 @@ describe('a client that goes away', () => {
     expect(await harness.account()).toEqual({ charged: 8n, reserved: 0n, earned: 7n })
     await worker.hear('ack', ({ requestIds }) => requestIds.includes(job.requestId))
     await harness.gateway.until(() => harness.gateway.pool.workers()[0]?.active === 0)
+  })
+
+  it('while its request is sealed leaves nothing behind, and the worker never hears of it', async () => {
+    const client = new AbortController()
+    await harness.close()
+    harness = await Harness.open(books, { onSign: () => client.abort() })
+    const worker = await harness.gateway.join()
+    await expect(harness.dispatch({ signal: client.signal })).rejects.toMatchObject({ status: 499 })
+    expect(worker.jobs).toHaveLength(0)
+    expect(await harness.account()).toEqual(nothing)
+    expect(harness.gateway.pool.workers()[0]?.active).toBe(0)
   })
 
   it('by leaving the loop does the same', async () => {

@@ -1,23 +1,14 @@
-import { fromHex, toBase64 } from '../../attest/bytes.ts'
-import { type SealContext, type SealedRequest, type SealInternals, seal } from '../../attest/seal/index.ts'
-import {
-  ApiError,
-  bodyTooLarge,
-  conflict,
-  insufficientQuota,
-  internalError,
-  modelNotFound,
-  timedOut,
-  unauthorized,
-} from '../../worker/protocol/errors.ts'
-import { LINK_LIMITS, LinkError } from '../../worker/protocol/link.ts'
+import type { SealedRequest } from '../../attest/seal/index.ts'
+import { ApiError, internalError } from '../../worker/protocol/errors.ts'
 import { boundFor, type Quote } from '../../worker/protocol/quote.ts'
-import type { Clock, Lease, LinkLog, WorkerHandle } from '../link/index.ts'
-import { clientClosed, codeOf, upstreamIntegrity, upstreamLost, upstreamSilent } from './errors.ts'
+import type { Lease, LinkLog } from '../link/index.ts'
+import { clientClosed, codeOf } from './errors.ts'
 import { Exchange, type Outcome, outcomeCode, type StopReason } from './exchange.ts'
 import { Handoff } from './handoff.ts'
-import { draining, noWorker, type SlotQueue } from './queue.ts'
+import { errorOf, fromLedger, retryable, stoppedError } from './outcome.ts'
+import type { SlotQueue } from './queue.ts'
 import { ReceiptBook, type VerifiedReceipt } from './receipt-book.ts'
+import { type SealParts, sealTo } from './seal-to.ts'
 import { commit, type DispatchLedger, type Settlement, tell, workerRef } from './settle.ts'
 import type {
   DispatchEvent,
@@ -27,24 +18,11 @@ import type {
   DispatchResponse,
 } from './types.ts'
 
-/** This gateway as the payer of requests under bare API keys. */
-export interface GatewaySigner {
-  /** The attested Ed25519 key, 32 bytes. */
-  readonly publicKey: Uint8Array
-  /** Returns 64 bytes. */
-  sign(message: Uint8Array): Uint8Array
-}
-
-export interface RunParts {
+export interface RunParts extends SealParts {
   readonly ledger: DispatchLedger
   readonly queue: SlotQueue
-  readonly signer: GatewaySigner
-  readonly gatewayId: string
-  readonly clock: Clock
   readonly limits: DispatchLimits
   readonly log: LinkLog
-  /** Replaced by tests only, e.g. to see a canary once sealing is off. */
-  readonly sealInternals?: SealInternals | undefined
 }
 
 /** The last attempt, with everything that settling it needs. */
@@ -180,13 +158,13 @@ export class Run {
     let sealed: SealedRequest
     let stream: ReturnType<Lease['open']>
     try {
-      sealed = await this.#seal(lease, maxCharge)
+      sealed = await this.#seal(lease, maxCharge, last)
+      if (this.#stopped) throw stoppedError(this.#stopped)
       stream = lease.open()
     } catch (error) {
       lease.release()
       return { lease, outcome: { kind: 'unstarted', code: retryable(error) }, receipt: undefined }
     }
-    if (last) this.#body = undefined
     const terms = {
       signingKey: lease.worker.signingKey,
       sealed,
@@ -205,46 +183,16 @@ export class Run {
       deliver: (event) => this.#deliver(lease, event),
     })
     this.#exchange = exchange
-    if (this.#stopped) exchange.stop(this.#stopped)
     const outcome = await exchange.run(sealed.request)
     queue.observe(clock.now() - since)
     return { lease, outcome, receipt: book.best }
   }
 
-  #seal(lease: Lease, maxCharge: bigint): Promise<SealedRequest> {
-    const { signer, gatewayId, clock } = this.#parts
-    const { method, path, key, maxPromptTokens, maxOutputTokens, stream, deadline } = this.#request
+  #seal(lease: Lease, maxCharge: bigint, last: boolean): Promise<SealedRequest> {
     const body = this.#body
     if (!body) throw new TypeError('the body is gone')
-    const { epoch, worker, model, quote } = lease
-    const options = {
-      epoch: { ...epoch, claimsDigest: fromHex(epoch.claimsDigest) },
-      context: {
-        requestId: this.requestId,
-        tee: worker.tee as SealContext['tee'],
-        gateway: gatewayId,
-        method: method as SealContext['method'],
-        path,
-        model: { id: model.id, sha256: model.sha256 },
-        payer: {
-          kind: 'gateway' as const,
-          key: toBase64(signer.publicKey),
-          channel: key.channel,
-          account: key.id,
-        },
-        quoteDigest: quote.digest,
-        maxCharge: String(maxCharge),
-        maxPromptTokens,
-        maxOutputTokens,
-        n: 1,
-        responseMode: { stream, padding: 'bucket' as const, cadence: 0 as const },
-        deadline,
-      },
-      body,
-      sign: (message: Uint8Array) => signer.sign(message),
-      now: () => clock.now(),
-    }
-    return seal(options, this.#parts.sealInternals)
+    if (last) this.#body = undefined
+    return sealTo(lease, this.#request, body, maxCharge, this.#parts)
   }
 
   #deliver(lease: Lease, event: DispatchEvent): Promise<boolean> {
@@ -276,7 +224,7 @@ export class Run {
   }
 
   #conclude({ lease, outcome, receipt }: Attempt, settlement: Settlement): void {
-    const error = this.#errorOf(outcome)
+    const error = errorOf(outcome, this.#stopped)
     if (error || outcome.kind !== 'final' || !receipt) {
       this.#fail(error ?? internalError())
       return
@@ -292,25 +240,6 @@ export class Run {
       charged: settlement.charged,
     })
     this.#handoff.end()
-  }
-
-  #errorOf(outcome: Outcome): ApiError | undefined {
-    // Once stopped, frames were dropped: whatever the worker says, the answer is not whole.
-    if (this.#stopped) return stoppedError(this.#stopped)
-    switch (outcome.kind) {
-      case 'final': {
-        const { status, error, headers } = outcome.final
-        return error && new ApiError({ ...error, status, apiCode: error.code, headers: { ...headers } })
-      }
-      case 'unstarted':
-        return noWorker()
-      case 'lost':
-        return outcome.code === 'worker_silent' ? upstreamSilent() : upstreamLost()
-      case 'tampered':
-        return upstreamIntegrity(outcome.error)
-      case 'stopped':
-        return stoppedError(outcome.reason)
-    }
   }
 
   #fail(error: ApiError): void {
@@ -366,51 +295,13 @@ export class Run {
   }
 
   #log({ lease, outcome }: Attempt): void {
-    const { bootId }: WorkerHandle = lease.worker
     const fields = {
       request: this.requestId,
-      boot: bootId,
+      boot: lease.worker.bootId,
       outcome: outcome.kind,
       code: outcomeCode(outcome),
     }
     if (outcome.kind === 'final' || outcome.kind === 'stopped') this.#parts.log.info(fields, 'request ended')
     else this.#parts.log.warn(fields, 'request did not end well')
-  }
-}
-
-function stoppedError(reason: StopReason): ApiError {
-  if (reason === 'deadline') return timedOut()
-  return reason === 'draining' ? draining() : clientClosed()
-}
-
-/** The code of what another worker may not suffer from; throws everything else. */
-function retryable(error: unknown): string {
-  const code = codeOf(error)
-  if (code === 'ERR_SEAL_TOO_LARGE') throw bodyTooLarge(LINK_LIMITS.maxRequestBytes)
-  if (code !== 'ERR_EPOCH_UNKNOWN' && !(error instanceof LinkError)) throw error
-  return code
-}
-
-/** The ledger's refusals in OpenAI's words. */
-function fromLedger(error: unknown, model: string): unknown {
-  switch (codeOf(error)) {
-    case 'ERR_INSUFFICIENT_FUNDS':
-    case 'ERR_CHANNEL_CLOSED':
-      return insufficientQuota(
-        'The channel of this API key cannot cover the request. Top it up or ask for fewer tokens.',
-      )
-    case 'ERR_KEY_REQUEST_LIMIT':
-    case 'ERR_KEY_DAY_LIMIT':
-      return insufficientQuota('The request is beyond a spending limit of this API key.')
-    case 'ERR_DUPLICATE_REQUEST':
-      return conflict('This request id was used before. Choose a new one.')
-    case 'ERR_KEY_REVOKED':
-    case 'ERR_KEY_EXPIRED':
-    case 'ERR_UNKNOWN_KEY':
-      return unauthorized(true)
-    case 'ERR_KEY_MODEL':
-      return modelNotFound(model)
-    default:
-      return error
   }
 }

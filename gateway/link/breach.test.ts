@@ -251,6 +251,8 @@ describe('slots and streams', () => {
     gateway.pool.listen(listener)
     const worker = await gateway.join({ serve: async () => {} })
     const stream = leaseNow().open()
+    // Its second chunk never goes out.
+    void stream.send(new Uint8Array(10), 5)
     stream.release('abandoned')
     await worker.hear('cancel')
     const message = { type: 'receipt' as const, requestId: 'late-request', stream: stream.id, receipt }

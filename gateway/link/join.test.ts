@@ -27,7 +27,7 @@ async function refusedWith(options: Partial<FakeWorkerOptions>) {
 
 function bendClaims(
   bundle: EvidenceBundle,
-  bend: (claims: ReturnType<typeof parseClaims>) => void,
+  bend: (claims: ReturnType<typeof parseClaims>) => unknown,
 ): EvidenceBundle {
   const claims = parseClaims(fromBase64(bundle.claims))
   bend(claims)
@@ -230,7 +230,7 @@ describe('epochs', () => {
     let joined = false
     const worker = await gateway.join({
       bendEvidence: (bundle) =>
-        joined ? bendClaims(bundle, (claims) => void (claims.embedding = 'gpu')) : bundle,
+        joined ? bendClaims(bundle, (claims) => Object.assign(claims, { embedding: 'gpu' })) : bundle,
     })
     joined = true
     worker.say({ type: 'attest-request' })

@@ -1,4 +1,4 @@
-import { fromBase64, toBase64 } from '../../attest/bytes.ts'
+import { toBase64 } from '../../attest/bytes.ts'
 import {
   CHUNK,
   decodeChunk,
@@ -10,20 +10,15 @@ import {
 } from '../../worker/protocol/link.ts'
 import { LINK_VERSIONS } from '../../worker/protocol/version.ts'
 import { EpochBook } from './epochs.ts'
+import { makeHandle } from './handle.ts'
 import type { SessionHost } from './host.ts'
-import {
-  type Attested,
-  freshNonce,
-  judgeJoin,
-  judgeReattest,
-  type Refusal,
-  refusal,
-  sameIdentity,
-} from './judge.ts'
+import { type Attested, freshNonce, type Refusal, refusal, sameIdentity } from './judge.ts'
 import { peekJoinVersion } from './peek.ts'
+import { prepareJoin } from './prepare.ts'
+import { Renewal } from './renewal.ts'
 import type { LinkSocket } from './socket.ts'
 import { LinkStream, type StreamPort } from './stream.ts'
-import { makeOffers, type Offer } from './terms.ts'
+import type { Offer } from './terms.ts'
 import type { HeldReceipt, Lease, WorkerHandle, WorkerIdentity, WorkerPayment, WorkerView } from './types.ts'
 
 type State = 'joining' | 'judging' | 'recovering' | 'ready' | 'gone'
@@ -53,8 +48,7 @@ export class WorkerSession implements StreamPort {
   #joined: Joined | undefined
   #handle: WorkerHandle | undefined
   readonly #epochs: EpochBook
-  #attestNonce: Uint8Array | undefined
-  #attestAfter = 0
+  readonly #renewal: Renewal
   #heldDone = false
   #recovery: Promise<void> = Promise.resolve()
   #lastStream = 0
@@ -65,6 +59,7 @@ export class WorkerSession implements StreamPort {
     this.id = id
     this.#host = host
     this.#epochs = new EpochBook(() => host.clock.now(), host.limits.epochMarginMs)
+    this.#renewal = new Renewal(host)
     this.#socket = connect(this)
     this.#stopHandshake = host.clock.after(host.limits.handshakeMs, () => {
       if (this.#state === 'joining' || this.#state === 'judging') this.close('heartbeat_lost')
@@ -142,27 +137,22 @@ export class WorkerSession implements StreamPort {
     const epoch = this.#epochs.current()
     const worker = this.#handle
     if (!offer || !epoch || !worker || !this.open || !this.hasSlot) return undefined
-    let held = true
-    const give = () => {
-      if (!held) return false
-      held = false
-      this.#leased -= 1
-      return true
-    }
     this.#leased += 1
-    return {
-      worker,
-      model: offer.model,
-      quote: offer.quote,
-      epoch,
-      open: () => {
-        if (!give()) throw new LinkError('internal', 'a lease opens one stream')
-        return this.#openStream()
-      },
-      release: () => {
-        if (give()) this.#host.onCapacity()
-      },
+    let held = true
+    const giveBack = (): boolean => {
+      const was = held
+      held = false
+      if (was) this.#leased -= 1
+      return was
     }
+    const open = () => {
+      if (!giveBack()) throw new LinkError('internal', 'a lease opens one stream')
+      return this.#openStream()
+    }
+    const release = () => {
+      if (giveBack()) this.#host.onCapacity()
+    }
+    return { worker, model: offer.model, quote: offer.quote, epoch, open, release }
   }
 
   /** Asks the worker to finish what runs and to come back later. */
@@ -201,10 +191,13 @@ export class WorkerSession implements StreamPort {
         this.#stream(message.stream).deliverEnd(message.hint)
         break
       case 'attest-request':
-        this.#onAttestRequest()
+        this.#socket.send({ type: 'attest', nonce: toBase64(this.#renewal.challenge()) })
         break
       case 'evidence':
-        this.#onEvidence(message)
+        void this.#renewal
+          .judge(message)
+          .then((judged) => this.#onJudged(judged))
+          .catch((error) => this.#fault(error))
     }
   }
 
@@ -262,38 +255,23 @@ export class WorkerSession implements StreamPort {
 
   async #join(join: WorkerMessageOf<'join'>): Promise<void> {
     const host = this.#host
-    const judged = await host.judging.run(() =>
-      judgeJoin(join, this.#nonce, host.policy, () => host.clock.now()),
-    )
-    if (this.#socket.gone) return
-    if (judged.refused) {
-      this.#refuse(judged)
-      return
-    }
-    const { identity, epoch } = judged
-    const { prices, payoutKey } = join
-    const request = { ...identity, prices, ...(payoutKey !== undefined && { payoutKey }) }
-    const quotes = host.quotesFor(request)
-    if (quotes.length === 0) {
-      this.#refuse(refusal('terms', 'no model of this worker is wanted at its prices'))
-      return
-    }
-    const offers = makeOffers(identity, quotes)
-    const [payment, evidence] = await Promise.all([
-      host.paymentFor(request),
-      host.gatewayEvidence(fromBase64(join.nonce)),
-    ])
+    const prepared = await prepareJoin(join, this.#nonce, host)
     if (this.#socket.gone) return
     // Nothing is awaited from here to the welcome, so no second connection of the boot can slip in between.
-    const objection = host.admit(this, identity)
+    if (prepared.refused) {
+      this.#refuse(prepared)
+      return
+    }
+    const objection = host.admit(this, prepared.identity)
     if (objection) {
       this.#refuse(objection)
       return
     }
+    const { identity, epoch, offers, payment, evidence } = prepared
     this.#epochs.add(epoch)
     const slots = Math.min(join.capacity.slots, host.limits.maxSlots, LINK_LIMITS.maxStreams)
     this.#joined = { identity, offers, payment, slots, at: host.clock.now() }
-    this.#handle = this.#makeHandle(identity, payment)
+    this.#handle = makeHandle(this.id, identity, payment, host, this.#socket)
     this.#state = 'recovering'
     this.#stopHandshake()
     host.log.info({ session: this.id, boot: identity.bootId, epoch: epoch.id, slots }, 'worker joined')
@@ -306,34 +284,6 @@ export class WorkerSession implements StreamPort {
       payment: payment.terms,
       heartbeatMs: host.limits.heartbeatMs,
     })
-  }
-
-  #makeHandle(identity: WorkerIdentity, payment: WorkerPayment): WorkerHandle {
-    return {
-      ...identity,
-      session: this.id,
-      payment,
-      acknowledge: (requestIds) => {
-        for (let at = 0; at < requestIds.length; at += 1024) {
-          this.#socket.send({ type: 'ack', requestIds: requestIds.slice(at, at + 1024) })
-        }
-      },
-      voucher: (ceiling, signature) => {
-        const channel = payment.terms?.channel
-        if (channel === undefined) return
-        this.#socket.send({
-          type: 'voucher',
-          channel,
-          ceiling: String(ceiling),
-          signature: toBase64(signature),
-        })
-      },
-      condemn: (reason) => {
-        this.#host.bar(identity.bootId)
-        this.#host.log.warn({ session: this.id, boot: identity.bootId, code: reason }, 'worker cut off')
-        this.close('refused')
-      },
-    }
   }
 
   #onHeld({ receipts, done }: WorkerMessageOf<'held'>): void {
@@ -353,27 +303,6 @@ export class WorkerSession implements StreamPort {
         this.#state = 'ready'
         this.#host.onCapacity()
       })
-      .catch((error) => this.#fault(error))
-  }
-
-  #onAttestRequest(): void {
-    const now = this.#host.clock.now()
-    if (this.#attestNonce || now < this.#attestAfter) {
-      throw new LinkError('limit_exceeded', 'attest-requests come one at a time')
-    }
-    this.#attestAfter = now + this.#host.limits.attestIntervalMs
-    this.#attestNonce = freshNonce()
-    this.#socket.send({ type: 'attest', nonce: toBase64(this.#attestNonce) })
-  }
-
-  #onEvidence(message: WorkerMessageOf<'evidence'>): void {
-    const nonce = this.#attestNonce
-    if (!nonce) throw unexpected('evidence that nobody asked for')
-    this.#attestNonce = undefined
-    const { judging, policy, clock } = this.#host
-    void judging
-      .run(() => judgeReattest(message, nonce, policy, () => clock.now()))
-      .then((judged) => this.#onJudged(judged))
       .catch((error) => this.#fault(error))
   }
 

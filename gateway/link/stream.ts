@@ -44,6 +44,7 @@ export class LinkStream {
   #waiting: ((item: StreamItem) => void) | undefined
   #terminal: StreamItem | undefined
   #released = false
+  #begun = false
   #cancelled = false
   #late = false
 
@@ -63,6 +64,7 @@ export class LinkStream {
     for (let offset = 0; offset < request.length; offset += chunkBytes) {
       if (this.#cancelled || this.#terminal) return
       const end = Math.min(offset + chunkBytes, request.length)
+      this.#begun = true
       await this.#port.sendChunk(this.id, request.subarray(offset, end), end === request.length)
     }
   }
@@ -91,7 +93,9 @@ export class LinkStream {
   cancel(): void {
     if (this.#cancelled || this.#terminal) return
     this.#cancelled = true
-    this.#port.sendCancel(this.id)
+    if (this.#begun) this.#port.sendCancel(this.id)
+    // The worker has never heard of this stream, so it owes nothing.
+    else this.deliverEnd('cancelled')
   }
 
   /**

@@ -43,6 +43,8 @@ export interface HarnessOptions {
   abandonMs?: number
   /** Stands between the dispatcher and the ledger. */
   bendLedger?: (ledger: Ledger) => DispatchLedger
+  /** Called while a request is being sealed. */
+  onSign?: () => void
 }
 
 /** The parts that outlive a gateway process. */
@@ -107,7 +109,10 @@ export class Harness {
       ledger: options.bendLedger?.(books.ledger) ?? books.ledger,
       signer: {
         publicKey: fromBase64Url(publicKey.export({ format: 'jwk' }).x ?? ''),
-        sign: (message) => new Uint8Array(sign(null, message, privateKey)),
+        sign: (message) => {
+          options.onSign?.()
+          return new Uint8Array(sign(null, message, privateKey))
+        },
       },
       gatewayId: 'gateway-under-test',
       log: gateway.logger,

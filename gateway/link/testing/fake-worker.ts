@@ -244,6 +244,8 @@ export class FakeWorker {
         return
       }
       case 'cancel':
+        // Like the real worker: a stream that never was is a breach.
+        if (!this.#byStream.has(message.stream)) this.die()
         this.#byStream.get(message.stream)?.job?.cancel()
     }
   }
