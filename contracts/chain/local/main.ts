@@ -45,6 +45,8 @@ async function main(): Promise<void> {
     )
   }
   process.on('SIGTERM', stop)
+  // The supervisor that started us is gone: leave nothing behind.
+  process.on('disconnect', stop)
   // In a terminal Ctrl-C reaches the whole group; the supervisor decides in what order its processes stop.
   process.on('SIGINT', process.env.CHRYSALIS_SUPERVISED === '1' ? () => undefined : stop)
   process.stdout.write(`${JSON.stringify({ event: 'ready', url: server.url })}\n`)
