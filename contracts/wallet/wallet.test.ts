@@ -46,6 +46,7 @@ describe('wallet', () => {
     const wallet = await chain.wallet(10n * TON)
     await Promise.all([1n, 2n, 3n].map((tons) => wallet.send(chain, [message(tons * TON)])))
     expect(await wallet.seqno(chain)).toBe(3)
+    expect((await chain.get(wallet.address, 'seqno')).readNumber()).toBe(3)
     expect((await chain.account(to)).balance).toBe(6n * TON)
   })
 

@@ -123,9 +123,9 @@ export class Wallet {
 
   /** The next seqno, 0 for a wallet that is not deployed yet. */
   async seqno(chain: Chain): Promise<number> {
-    const { state } = await chain.account(this.address)
-    if (state !== 'active') return 0
-    return (await chain.get(this.address, 'seqno')).readNumber()
+    const { data } = await chain.account(this.address)
+    // W5R1 data begins  is_signature_allowed:Bool seqno:uint32; reading it spares a call of the get method.
+    return data ? data.beginParse().skip(1).loadUint(32) : 0
   }
 
   /** The signed external message that sends `messages`. `validUntil` is Unix seconds. */
