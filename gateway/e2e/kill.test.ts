@@ -44,8 +44,9 @@ async function rest(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<st
 async function answersAgain(): Promise<void> {
   net.proxy.meddle = (message) => [message]
   net.proxy.flow()
-  await net.untilReady()
-  const answer = await net.sdk.chat.completions.create({
+  // What a user's program does: the official SDK retries 503 and lost connections by itself.
+  const patient = net.sdk.withOptions({ maxRetries: 12 })
+  const answer = await patient.chat.completions.create({
     model: net.model,
     messages: [{ role: 'user', content: 'Hello' }],
     max_tokens: 5,
