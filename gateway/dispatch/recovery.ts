@@ -54,8 +54,13 @@ export class Recovery {
     }
     if (settled.size > 0) worker.acknowledge([...settled])
     if (!done) return
-    for (const [requestId, proof] of [...this.#proven]) await this.#charge(worker, requestId, proof)
-    await this.#letGo((open) => open.worker.bootId === worker.bootId, 'not_held')
+    for (const [requestId, proof] of [...this.#proven]) {
+      const settlement = await this.#charge(requestId, proof)
+      if (settlement) tell(worker, requestId, settlement)
+    }
+    const unknown = ({ requestId, worker: { bootId } }: OpenReservation) =>
+      bootId === worker.bootId && !this.#proven.has(requestId)
+    await this.#letGo(unknown, 'not_held')
   }
 
   /** A receipt that came after its request was settled. */
@@ -85,19 +90,27 @@ export class Recovery {
     }
   }
 
-  async #charge(worker: WorkerHandle, requestId: string, proof: VerifiedReceipt): Promise<void> {
+  /** Undefined when the ledger refuses: then the request stays open, and the worker is not kept out for it. */
+  async #charge(requestId: string, proof: VerifiedReceipt): Promise<Settlement | undefined> {
     const open = this.#open.get(requestId)
     const channel = open && parseWorkerRef(open.worker)?.ledgerChannel
-    if (channel === undefined) return
-    const settlement = await commit(this.#options.ledger, requestId, channel, proof, 'held')
-    this.#open.delete(requestId)
-    this.#proven.delete(requestId)
-    this.#options.log.info({ request: requestId }, 'request of a former run charged')
-    tell(worker, requestId, settlement)
+    if (channel === undefined) return undefined
+    try {
+      const settlement = await commit(this.#options.ledger, requestId, channel, proof, 'held')
+      this.#open.delete(requestId)
+      this.#proven.delete(requestId)
+      this.#options.log.info({ request: requestId }, 'request of a former run charged')
+      return settlement
+    } catch (error) {
+      this.#options.log.warn({ request: requestId, code: codeOf(error) }, 'held receipt not charged')
+      return undefined
+    }
   }
 
   async #abandon(): Promise<void> {
     try {
+      // Shown on a connection that broke before its last batch.
+      for (const [requestId, proof] of [...this.#proven]) await this.#charge(requestId, proof)
       await this.#letGo(() => true, 'worker_never_returned')
     } catch (error) {
       this.#options.log.warn({ code: codeOf(error) }, 'open reservations could not be let go')

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest'
+import { LinkStream, type StreamPort } from './stream.ts'
+
+/** A port that writes down what it is asked for. */
+function makePort() {
+  const calls: string[] = []
+  const port: StreamPort = {
+    sendChunk: async (_stream, payload, last) =>
+      void calls.push(`chunk ${payload.length}${last ? ' last' : ''}`),
+    sendCredit: (_stream, frames) => void calls.push(`credit ${frames}`),
+    sendCancel: () => void calls.push('cancel'),
+    onOver: () => void calls.push('over'),
+    onLateReceipt: ({ requestId }) => void calls.push(`late ${requestId}`),
+  }
+  return { calls, port }
+}
+
+const byte = (value: number) => new Uint8Array([value])
+const receipt = (requestId: string, final = false) => ({
+  requestId,
+  receipt: { payload: requestId, signature: '' },
+  final,
+})
+
+describe('LinkStream', () => {
+  it('grants in steps of half a window, only for what the reader took, and refuses what has no credit', async () => {
+    const { calls, port } = makePort()
+    const stream = new LinkStream(1, 4, port)
+    for (let i = 0; i < 4; i++) expect(stream.deliverChunk(byte(i))).toBe(true)
+    expect(stream.deliverChunk(byte(9))).toBe(false)
+    expect(calls).toEqual([])
+    await stream.next()
+    expect(calls).toEqual([])
+    await stream.next()
+    expect(calls).toEqual(['credit 2'])
+    expect([
+      stream.deliverChunk(byte(4)),
+      stream.deliverChunk(byte(5)),
+      stream.deliverChunk(byte(6)),
+    ]).toEqual([true, true, false])
+  })
+
+  it('keeps the order over thousands of chunks', async () => {
+    const { port } = makePort()
+    const stream = new LinkStream(1, 64, port)
+    let sent = 0
+    for (let seen = 0; seen < 5000; seen++) {
+      while (sent < 5000 && stream.deliverChunk(new Uint8Array([sent >> 8, sent]))) sent++
+      const item = await stream.next()
+      expect(item).toEqual({ type: 'chunk', bytes: new Uint8Array([seen >> 8, seen]) })
+    }
+  })
+
+  it('an unread receipt gives way to its successor, but not across a chunk', async () => {
+    const { port } = makePort()
+    const stream = new LinkStream(1, 4, port)
+    stream.deliverReceipt(receipt('one'))
+    stream.deliverReceipt(receipt('two'))
+    stream.deliverChunk(byte(1))
+    stream.deliverReceipt(receipt('three', true))
+    expect(await stream.next()).toMatchObject({ type: 'receipt', receipt: { payload: 'two' } })
+    expect(await stream.next()).toMatchObject({ type: 'chunk' })
+    expect(await stream.next()).toMatchObject({ type: 'receipt', receipt: { payload: 'three' }, final: true })
+  })
+
+  it('an interrupt goes before what waits, and the stream goes on', async () => {
+    const { port } = makePort()
+    const stream = new LinkStream(1, 4, port)
+    stream.deliverChunk(byte(1))
+    stream.interrupt('first')
+    stream.interrupt('second')
+    expect(await stream.next()).toEqual({ type: 'interrupt', reason: 'first' })
+    expect(await stream.next()).toMatchObject({ type: 'chunk' })
+    const pending = stream.next()
+    stream.interrupt('third')
+    expect(await pending).toEqual({ type: 'interrupt', reason: 'third' })
+  })
+
+  it('what came before the loss is still read, then the loss for ever', async () => {
+    const { port } = makePort()
+    const stream = new LinkStream(1, 4, port)
+    stream.deliverChunk(byte(1))
+    stream.deliverLost('gone')
+    stream.deliverEnd(undefined)
+    expect(await stream.next()).toMatchObject({ type: 'chunk' })
+    expect(await stream.next()).toEqual({ type: 'lost', code: 'gone' })
+    expect(await stream.next()).toEqual({ type: 'lost', code: 'gone' })
+  })
+
+  it('a released stream earns no credit and passes on one final receipt', () => {
+    const { calls, port } = makePort()
+    const stream = new LinkStream(1, 4, port)
+    void stream.send(new Uint8Array(10), 5)
+    stream.release('abandoned')
+    for (let i = 0; i < 4; i++) expect(stream.deliverChunk(byte(i))).toBe(true)
+    expect(stream.deliverChunk(byte(4))).toBe(false)
+    stream.deliverReceipt(receipt('partial'))
+    stream.deliverReceipt(receipt('last', true))
+    stream.deliverReceipt(receipt('again', true))
+    stream.deliverEnd(undefined)
+    expect(calls).toEqual(['chunk 5', 'cancel', 'late last', 'over'])
+  })
+
+  it('a settled stream neither cancels nor passes receipts on', () => {
+    const { calls, port } = makePort()
+    const stream = new LinkStream(1, 4, port)
+    stream.release('settled')
+    stream.deliverReceipt(receipt('last', true))
+    expect(calls).toEqual([])
+  })
+
+  it('a stream that is cancelled before its first chunk is over at once, unheard of', async () => {
+    const { calls, port } = makePort()
+    const stream = new LinkStream(1, 4, port)
+    stream.cancel()
+    await stream.send(new Uint8Array(10), 5)
+    expect(calls).toEqual(['over'])
+    expect(await stream.next()).toEqual({ type: 'end', hint: 'cancelled' })
+  })
+})
