@@ -35,10 +35,10 @@ async function main(): Promise<void> {
   })
   // Loaded late, so that --help and a wrong flag answer at once.
   const { runWorker } = await import('./run.ts')
-  const worker = await Promise.race([
-    runWorker(settings, log, (error) => die(error, 'the worker cannot go on')),
-    stopped.promise.then(() => process.exit(0)),
-  ])
+  const starting = runWorker(settings, log, (error) => die(error, 'the worker cannot go on'))
+  const worker = await Promise.race([starting, stopped.promise])
+  // A stop during the start: nothing runs yet that would have to be drained.
+  if (typeof worker === 'boolean') process.exit(0)
   void worker.ready.then((line) => process.stdout.write(`${JSON.stringify(line)}\n`))
   await stopped.promise
   await worker.close(settings.drainSeconds * 1000)

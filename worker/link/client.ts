@@ -37,7 +37,7 @@ export class Link {
 
   /**
    * Takes nothing new, lets running streams finish for at most `drainMs`, then closes for good. Resolves when every
-   * stream has signed its last receipt.
+   * stream has signed its last receipt and the connection is down.
    */
   async close(drainMs: number): Promise<void> {
     this.#closed = true
@@ -49,6 +49,7 @@ export class Link {
       await Promise.race([session.drain(), late])
       cancel()
       session.close('going_away')
+      await session.closed
     }
     await Promise.all([...this.#resting].map((resting) => resting.drain()))
   }

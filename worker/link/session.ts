@@ -103,6 +103,11 @@ export class Session implements StreamPort {
     return this.#state === 'ready'
   }
 
+  /** Resolves when the connection is down and all that was sent before has left. */
+  get closed(): Promise<void> {
+    return this.#socket.closed
+  }
+
   get writable(): boolean {
     return this.#socket.writable
   }

@@ -31,6 +31,8 @@ export interface SocketHandlers {
 
 /** One WebSocket to a gateway: bounded, corked once a tick, watched for silence, closed under a name. */
 export class LinkSocket {
+  /** Resolves when the connection is down, everything sent before the close included. */
+  readonly closed: Promise<void>
   readonly #ws: WebSocket
   readonly #clock: Clock
   readonly #handlers: SocketHandlers
@@ -61,6 +63,7 @@ export class LinkSocket {
     ws.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary))
     ws.on('ping', () => this.#seen())
     ws.on('pong', () => this.#seen())
+    this.closed = new Promise((resolve) => ws.once('close', () => resolve()))
     ws.on('close', (_code, reason) => this.#leave(closeName(reason.toString('utf8'))))
     ws.on('error', (error) => this.#leave(errorName(error)))
   }

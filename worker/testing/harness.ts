@@ -102,6 +102,8 @@ export class Harness implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closing = this.link.close(0)
     this.clock.advance(1)
+    // A gateway that has hung up does not answer a close.
+    this.clock.advance(2_000)
     await closing
     await this.worker.close()
     this.earnings.close()
