@@ -4,10 +4,13 @@ import type { WorkerPool } from './link/index.ts'
 /** The models that verified workers serve now. */
 export class Catalog {
   readonly #pool: Pick<WorkerPool, 'workers'>
+  readonly #pinned: readonly string[]
   readonly #since = new Map<string, number>()
 
-  constructor(pool: Pick<WorkerPool, 'workers'>) {
+  /** @param pinned ids of the models that policy expects */
+  constructor(pool: Pick<WorkerPool, 'workers'>, pinned: readonly string[]) {
     this.#pool = pool
+    this.#pinned = pinned
   }
 
   /** One entry for each model that at least one attested worker takes work for. */
@@ -23,6 +26,14 @@ export class Catalog {
       }
     }
     return [...models.values()]
+  }
+
+  /**
+   * Whether an absent model is one that was here, that is pinned, or that may be here soon because no worker has come
+   * back yet since this gateway started.
+   */
+  mayReturn(id: string): boolean {
+    return this.#since.size === 0 || this.#since.has(id) || this.#pinned.includes(id)
   }
 
   #firstSeen(id: string): number {

@@ -70,12 +70,13 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     limits: { heartbeatMs: config.heartbeatMs, barMs: config.barSeconds * 1000 },
   })
   const dispatcher = new Dispatcher({ pool, ledger, signer: identity.signer, gatewayId, log })
-  const catalog = new Catalog(pool)
+  const catalog = new Catalog(pool, Object.keys(models ?? {}))
   const app = createApp({
     dispatcher,
     keys: ledger,
     receipts: ledger,
     catalog: () => catalog.models(),
+    mayReturn: (model) => catalog.mayReturn(model),
     missing: () => (catalog.models().length === 0 ? ['worker'] : []),
     tee: 'simulated',
     limits: {

@@ -110,6 +110,13 @@ describe('errors', () => {
     expect(calls).toBe(1)
   })
 
+  it('says 503, not 404, for a model whose workers are away', async () => {
+    const { post } = await face(never, { catalog: () => [], mayReturn: () => true })
+    const response = await post(chat)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(((await response.json()) as Envelope).error.code).toBe('model_unavailable')
+  })
+
   it('limits the rate of each key with 429 and Retry-After', async () => {
     const { post } = await face(async (r) => scripted(r, [{ type: 'body', bytes: utf8('{}') }]), {
       limits: { bodyBytes: 4096, requestsPerMinute: 2, deadlineMs: 1000 },
@@ -173,7 +180,7 @@ describe('answers', () => {
     const { promise: aborted, resolve: onAbort } = Promise.withResolvers<void>()
     const { url } = await face(async (r) => {
       r.signal.addEventListener('abort', () => onAbort())
-      const endless = Array.from({ length: 100_000 }, () => chunk({ content: 'x'.repeat(1000) }))
+      const endless = Array.from({ length: 5_000 }, () => chunk({ content: 'x'.repeat(4000) }))
       return scripted(r, endless, { onLeave })
     })
     const control = new AbortController()

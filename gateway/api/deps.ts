@@ -19,6 +19,8 @@ export interface ApiDeps {
   keys: { findKey(secret: string): Promise<ApiKey | undefined> }
   receipts: { receipt(requestId: string): Promise<StoredReceipt | undefined> }
   catalog: () => readonly CatalogModel[]
+  /** Whether a model that is not in the catalog now may come back: then it is 503, not 404. */
+  mayReturn: (model: string) => boolean
   /** Names what is missing before requests can be served; empty when ready. */
   missing: () => readonly string[]
   /** The weakest kind of TEE behind this gateway; said in every answer. */

@@ -8,6 +8,7 @@ import {
   parseJsonObject,
   parseTranslationRequest,
   type RequestBounds,
+  unavailable,
 } from '../../worker/protocol/index.ts'
 import type { DispatchEvent, DispatchResponse } from '../dispatch/index.ts'
 import { readJsonBody } from './body.ts'
@@ -56,7 +57,7 @@ async function serve(
   const body = await readJsonBody(c, deps.limits.bodyBytes)
   const { model, stream, bounds } = admit(body)
   const known = deps.catalog().find((candidate) => candidate.id === model)
-  if (!known) throw modelNotFound(model)
+  if (!known) throw deps.mayReturn(model) ? modelAway() : modelNotFound(model)
   const gone = new AbortController()
   const signal = AbortSignal.any([gone.signal, c.req.raw.signal])
   const response = await deps.dispatcher.dispatch({
@@ -73,6 +74,11 @@ async function serve(
   })
   c.header('chrysalis-receipt', response.requestId)
   return stream ? streamed(c, deps, response, gone) : whole(c, response)
+}
+
+/** The SDKs retry this by themselves. */
+function modelAway() {
+  return unavailable('No worker serves this model at the moment. Try again shortly.', 'model_unavailable', 1)
 }
 
 function streamed(

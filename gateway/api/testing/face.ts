@@ -24,6 +24,7 @@ export async function serveFace(
     },
     receipts: { receipt: async () => undefined },
     catalog: () => [{ id: 'chrysalis/tiny', sha256: 'ab'.repeat(32), contextLength: 512, created: 1 }],
+    mayReturn: () => false,
     missing: () => [],
     tee: 'simulated',
     limits: { bodyBytes: 4096, requestsPerMinute: 1000, deadlineMs: 60_000 },
