@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest'
 import { concat, fromHex, toHex, utf8 } from '../bytes.ts'
 import { makeCertificate, makeCrl } from '../simulate/certificates.ts'
 import { makePlatform, newKey } from '../simulate/platform.ts'
-import { type Certificate, checkDates, checkIssued, parseCertificate } from './certificate.ts'
+import {
+  type Certificate,
+  checkDates,
+  checkIssued,
+  OID,
+  parseCertificate,
+  readExtensions,
+} from './certificate.ts'
 import { checkCrlIssued, parseCrl } from './crl.ts'
 import {
   DerReader,
@@ -133,6 +140,31 @@ describe('certificates', () => {
     checkDates(byLeaf, NOW)
   })
 
+  it('are not issued by a CA that may not sign certificates', async () => {
+    await expect(checkIssued(parsed.leaf, { ...parsed.ca, keyUsage: 0x02 })).rejects.toThrow('may not sign')
+    await expect(checkIssued(parsed.leaf, { ...parsed.ca, keyUsage: undefined })).rejects.toThrow(
+      'may not sign',
+    )
+  })
+
+  it('have the same algorithm inside and outside', () => {
+    const at = toHex(leaf).indexOf('06082a8648ce3d040302') / 2
+    // ecdsa-with-SHA384 inside the signed part
+    expect(() => parseCertificate(leaf.with(at + 9, 3))).toThrow('algorithms differ')
+  })
+
+  it('have no extension twice and no critical one that is unknown here', () => {
+    const extension = (oid: string, critical: boolean): Uint8Array => {
+      const flag = critical ? der(TAG.boolean, Uint8Array.of(0xff)) : new Uint8Array()
+      return der(TAG.sequence, derOid(oid), flag, der(TAG.octetString))
+    }
+    const read = (...list: Uint8Array[]) =>
+      readExtensions(new DerReader(der(TAG.sequence, ...list), 'test').next(), 'test')
+    expect(read(extension(OID.keyUsage, true), extension('1.2.3', false)).size).toBe(2)
+    expect(() => read(extension('1.2.3', true))).toThrow('unknown critical')
+    expect(() => read(extension('1.2.3', false), extension('1.2.3', false))).toThrow('twice')
+  })
+
   it('never throw anything but ERR_X509, cut or changed anywhere', () => {
     const attempt = (bytes: Uint8Array, at: number): void => {
       try {
@@ -198,6 +230,7 @@ describe('PEM chains', () => {
       ` ${text}`,
       text.replaceAll('\n', '\r\n'),
       `${text}x`,
+      text.replace(/\n(.{64})\n(.{64})\n/, '\n$1$2\n'),
       text.replace('MII', 'MI I'),
     ])
       expect(() => parseChain(bad)).toThrow(/not (canonical PEM|base64)/)
