@@ -60,7 +60,10 @@ class Slots {
     if (model === 'unknown') return { kind: 'none' }
     if (this.free === 0) return { kind: 'busy' }
     this.free -= 1
-    return { kind: 'lease', lease: { release: () => void (this.free += 1) } as unknown as Lease }
+    const release = () => {
+      this.free += 1
+    }
+    return { kind: 'lease', lease: { release } as unknown as Lease }
   }
 }
 
