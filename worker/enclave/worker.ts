@@ -1,15 +1,8 @@
-import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { toBase64, toHex, utf8 } from '../../attest/bytes.ts'
-import { type Epoch, EpochKeys } from '../../attest/epoch/index.ts'
+import { createHmac, randomBytes } from 'node:crypto'
+import { toBase64, utf8 } from '../../attest/bytes.ts'
+import { EpochKeys } from '../../attest/epoch/index.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
-import {
-  type Claims,
-  claimsDigest,
-  createEvidence,
-  type EvidenceBundle,
-  encodeClaims,
-  type Tee,
-} from '../../attest/evidence/index.ts'
+import type { Claims, Tee } from '../../attest/evidence/index.ts'
 import {
   type OpenedRequest,
   type OpenInternals,
@@ -34,6 +27,7 @@ import {
 import type { Meter, TaskContext, TaskEvent, TaskResult } from '../tasks/index.ts'
 import { EngineHost } from './engine-host.ts'
 import { Exchange } from './exchange.ts'
+import { type FreshEvidence, Identity } from './identity.ts'
 import { ReceiptChain } from './receipts.ts'
 import type { ResponseSink, ServeTerms, TaskRunner } from './types.ts'
 
@@ -63,31 +57,17 @@ export interface WorkerOptions {
   sealInternals?: OpenInternals
 }
 
-/** Evidence with the digest of its claims. */
-export interface FreshEvidence {
-  bundle: EvidenceBundle
-  /** 32 bytes. */
-  claimsDigest: Uint8Array
-  /** 32 hex digits. */
-  epochId: string
-}
-
 /**
  * The enclave's whole life in one process: its boot id, its signing key (in memory only), its epochs, its evidence, and
  * the one way in: sealed requests. Nothing leaves it in clear but receipts, evidence and hints.
  */
 export class Worker {
-  /** 32 hex digits; new at each start. */
-  readonly bootId = toHex(randomBytes(16))
-  /** Ed25519, 32 bytes. */
-  readonly signingKey: Uint8Array
   readonly #options: WorkerOptions
   readonly #tee: Tee
-  readonly #privateKey: KeyObject
+  readonly #identity: Identity
   readonly #bootSecret = randomBytes(32)
   readonly #host: EngineHost
   readonly #epochs: EpochKeys
-  readonly #claims = new WeakMap<Epoch, Uint8Array>()
   #active = 0
 
   private constructor(options: WorkerOptions, tee: Tee, host: EngineHost, epochs: EpochKeys) {
@@ -95,13 +75,7 @@ export class Worker {
     this.#tee = tee
     this.#host = host
     this.#epochs = epochs
-    const { publicKey, privateKey } = generateKeyPairSync('ed25519')
-    this.#privateKey = privateKey
-    this.signingKey = new Uint8Array(
-      Buffer.from(publicKey.export({ format: 'jwk' }).x as string, 'base64url'),
-    )
-    this.#bind(epochs.current())
-    epochs.onRotate((epoch) => this.#bind(epoch))
+    this.#identity = new Identity({ ...options, tee, epochs, model: host.info })
   }
 
   /** Starts the engine, then the first epoch. Throws what the engine or the key generation throws. */
@@ -123,6 +97,16 @@ export class Worker {
       await host.close()
       throw error
     }
+  }
+
+  /** 32 hex digits; new at each start. */
+  get bootId(): string {
+    return this.#identity.bootId
+  }
+
+  /** Ed25519, 32 bytes. */
+  get signingKey(): Uint8Array {
+    return this.#identity.signingKey
   }
 
   get model(): ModelInfo {
@@ -150,17 +134,13 @@ export class Worker {
   }
 
   /** Evidence of the newest epoch over `nonce` (32 bytes). */
-  async evidence(nonce: Uint8Array): Promise<FreshEvidence> {
-    const epoch = this.#epochs.current()
-    const claims = this.#claims.get(epoch)
-    if (claims === undefined) throw new ChrysalisError('ERR_CLAIMS', 'the epoch has no claims')
-    const bundle = await createEvidence({ tee: this.#tee, nonce, claims })
-    return { bundle, claimsDigest: claimsDigest(claims), epochId: epoch.id }
+  evidence(nonce: Uint8Array): Promise<FreshEvidence> {
+    return this.#identity.evidence(nonce)
   }
 
   /** Signs one of the labelled messages of the link. Returns 64 bytes. */
   sign(message: Uint8Array): Uint8Array {
-    return new Uint8Array(sign(null, message, this.#privateKey))
+    return this.#identity.sign(message)
   }
 
   /** Calls `listener` when a new epoch waits to be attested; the result unsubscribes. */
@@ -249,7 +229,7 @@ export class Worker {
   async #run(opened: OpenedRequest, quote: Quote, terms: ServeTerms, sink: ResponseSink): Promise<void> {
     const { clock, log } = this.#options
     const meter: Meter = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, reasoningTokens: 0 }
-    const chain = new ReceiptChain({ opened, quote, signingKey: this.#privateKey, clock })
+    const chain = new ReceiptChain({ opened, quote, signingKey: this.#identity.privateKey, clock })
     const answer = (signal: AbortSignal) => this.#answer(opened, quote, meter, signal)
     await new Exchange({ opened, sink, terms, chain, clock, log, meter, answer }).run()
   }
@@ -298,30 +278,6 @@ export class Worker {
   #cacheKey({ ctx }: OpenedRequest): string {
     const payer = utf8(JSON.stringify([ctx.payer.kind, ctx.payer.key, ctx.payer.channel, ctx.payer.account]))
     return createHmac('sha256', this.#bootSecret).update(payer).digest('hex')
-  }
-
-  #bind(epoch: Epoch): void {
-    const { quantization, contextLength, tokenizerSha256, templateSha256, id, sha256 } = this.model
-    const claims = encodeClaims({
-      role: 'worker',
-      bootId: this.bootId,
-      signingKey: toBase64(this.signingKey),
-      epoch: {
-        id: epoch.id,
-        kem: 'X-Wing',
-        publicKey: toBase64(epoch.publicKey),
-        notBefore: epoch.notBefore,
-        notAfter: epoch.notAfter,
-      },
-      accelerators: [],
-      embedding: 'cpu',
-      models: [{ id, sha256, quantization, contextLength, tokenizerSha256, templateSha256 }],
-      software: this.#options.software,
-      registry: this.#options.registry,
-      payoutAddress: this.#options.payoutAddress,
-    })
-    epoch.bindClaims(claimsDigest(claims))
-    this.#claims.set(epoch, claims)
   }
 }
 

@@ -1,17 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { fromBase64, toBase64 } from '../../attest/bytes.ts'
 import type { Policy } from '../../attest/policy/index.ts'
-import type { SignedReceipt } from '../../attest/receipt/index.ts'
 import type { Clock } from '../clock.ts'
 import type { Account, Earnings } from '../earnings/index.ts'
 import { EarningsError } from '../earnings/index.ts'
 import type { Offer, ServeTerms, Worker } from '../enclave/index.ts'
 import { codeOf, type Log } from '../log.ts'
 import {
-  CHUNK,
   type CloseName,
-  decodeChunk,
-  encodeChunk,
   type GatewayMessage,
   type GatewayMessageOf,
   joinMessage,
@@ -21,21 +17,17 @@ import {
   negotiate,
   parseGatewayMessage,
   peekVersions,
-  reattestMessage,
-  type StreamHint,
   type VersionRange,
 } from '../protocol/index.ts'
+import { Attestation } from './attestation.ts'
 import { GatewayRefused } from './errors.ts'
+import { Intake } from './intake.ts'
 import { LinkSocket } from './socket.ts'
-import { type StreamPort, WorkerStream } from './stream.ts'
+import type { WorkerStream } from './stream.ts'
 import { checkWelcome } from './welcome.ts'
 
-/** Request bytes of all streams together that may wait for their last chunks. */
-const MAX_GATHERED = 64 * 1024 * 1024
 /** Messages that may wait while a welcome is judged. */
 const MAX_WAITING = 64
-/** The gateway takes one attest-request a second. */
-const ATTEST_PAUSE_MS = 1_500
 
 export interface SessionOptions {
   /** `ws://…/link`. */
@@ -58,12 +50,13 @@ export interface SessionOptions {
 type State = 'connecting' | 'attesting' | 'joining' | 'judging' | 'ready' | 'gone'
 
 /** One connection to a gateway, from its challenge to its close. Everything that comes in is untrusted. */
-export class Session implements StreamPort {
+export class Session {
   /** The gateway's name of this connection, for logs. */
   name = ''
   readonly #options: SessionOptions
   readonly #socket: LinkSocket
-  readonly #streams = new Map<number, WorkerStream>()
+  readonly #attestation: Attestation
+  readonly #intake: Intake
   readonly #nonce = new Uint8Array(randomBytes(32))
   #state: State = 'connecting'
   #version = 0
@@ -71,13 +64,7 @@ export class Session implements StreamPort {
   #terms: ServeTerms | undefined
   #account: Account | undefined
   #waiting: string[] = []
-  #lastStream = 0
-  #gathered = 0
-  #draining = false
-  #attesting = false
-  #attestAgain = false
   #endCode: string | undefined
-  #onIdle: (() => void)[] = []
   readonly #cancelHandshake: () => void
   readonly #unsubscribe: () => void
 
@@ -87,16 +74,18 @@ export class Session implements StreamPort {
     this.#socket = new LinkSocket(options.url, clock, {
       onText: (text) => this.#onText(text),
       onBinary: (bytes) => this.#onBinary(bytes),
-      onDrain: () => this.#onDrain(),
+      onDrain: () => this.#intake.wake(),
       onBeat: () => this.#socket.send({ type: 'heartbeat', ...worker.load }),
       onGone: (code) => this.#onGone(code),
     })
+    this.#intake = new Intake(this.#socket, (stream) => this.#serve(stream))
     this.#cancelHandshake = clock.after(LINK_LIMITS.handshakeMs, () => this.close('heartbeat_lost'))
-    this.#unsubscribe = worker.onEpoch(() => this.#requestAttest())
+    this.#attestation = new Attestation({ worker, clock, send: (message) => this.#socket.send(message) })
+    this.#unsubscribe = worker.onEpoch(() => this.#attestation.request())
   }
 
   get active(): number {
-    return this.#streams.size
+    return this.#intake.size
   }
 
   get ready(): boolean {
@@ -108,32 +97,15 @@ export class Session implements StreamPort {
     return this.#socket.closed
   }
 
-  get writable(): boolean {
-    return this.#socket.writable
-  }
-
   close(name: CloseName): void {
     this.#socket.close(name)
   }
 
   /** Takes nothing new; resolves when every running stream has ended, or signed its last receipt. */
   async drain(): Promise<void> {
-    this.#draining = true
+    this.#intake.refuse()
     if (this.#state === 'ready') this.#socket.send({ type: 'draining' })
-    if (this.#streams.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve))
-  }
-
-  sendChunk(stream: number, unit: Uint8Array): void {
-    this.#socket.sendBinary(encodeChunk(CHUNK.response, stream, unit))
-  }
-
-  sendReceipt(stream: number, requestId: string, receipt: SignedReceipt, final: boolean): void {
-    this.#socket.send({ type: 'receipt', requestId, stream, receipt, final })
-  }
-
-  sendEnd(stream: number, hint: StreamHint | undefined): void {
-    this.#socket.send({ type: 'end', stream, ...(hint && { hint }) })
-    this.#forget(stream)
+    await this.#intake.idle()
   }
 
   #onText(text: string): void {
@@ -167,10 +139,10 @@ export class Session implements StreamPort {
       case 'challenge':
         throw unexpected('a second challenge')
       case 'cancel':
-        this.#onCancel(message.stream)
+        this.#intake.cancel(message.stream)
         break
       case 'credit':
-        this.#stream(message.stream)?.grant(message.frames)
+        this.#intake.grant(message.stream, message.frames)
         break
       case 'ack':
         this.#account?.acknowledge(message.requestIds)
@@ -179,7 +151,7 @@ export class Session implements StreamPort {
         this.#onVoucher(message)
         break
       case 'attest':
-        this.#onAttest(message)
+        this.#onNonce(message)
         break
       case 'attested':
         this.#onAttested(message)
@@ -260,7 +232,7 @@ export class Session implements StreamPort {
     this.#socket.keepAlive(welcome.heartbeatMs)
     for (const message of account.held()) this.#socket.send(message)
     log.info({ session: this.name, gatewayBoot: gateway.bootId, quotes: gateway.quotes.size }, 'joined')
-    if (this.#attestAgain) this.#requestAttest()
+    this.#attestation.begin()
     this.#options.onReady(this)
     this.#replay()
   }
@@ -291,43 +263,13 @@ export class Session implements StreamPort {
     }
   }
 
-  /** A new epoch waits to be attested; one exchange at a time. */
-  #requestAttest(): void {
-    if (this.#state !== 'ready' || this.#attesting) {
-      this.#attestAgain = true
-      return
-    }
-    this.#attesting = true
-    this.#attestAgain = false
-    this.#socket.send({ type: 'attest-request' })
-  }
-
-  #onAttest({ nonce }: GatewayMessageOf<'attest'>): void {
-    if (!this.#attesting) throw unexpected('a nonce that nobody asked for')
-    void this.#sendEvidence(fromBase64(nonce)).catch((error) => this.#fail(error))
-  }
-
-  async #sendEvidence(nonce: Uint8Array): Promise<void> {
-    const { worker } = this.#options
-    const { bundle, claimsDigest } = await worker.evidence(nonce)
-    const signature = toBase64(worker.sign(reattestMessage(nonce, claimsDigest)))
-    this.#socket.send({ type: 'evidence', evidence: { ...bundle }, signature })
+  #onNonce({ nonce }: GatewayMessageOf<'attest'>): void {
+    void this.#attestation.onNonce(this.#attestation.nonceOf(nonce)).catch((error) => this.#fail(error))
   }
 
   #onAttested({ epochId }: GatewayMessageOf<'attested'>): void {
-    if (!this.#attesting) throw unexpected('an answer to no evidence')
+    this.#attestation.onAttested()
     this.#options.log.info({ session: this.name, epoch: epochId }, 'epoch attested')
-    this.#options.clock.after(ATTEST_PAUSE_MS, () => {
-      this.#attesting = false
-      if (this.#attestAgain && !this.#socket.gone) this.#requestAttest()
-    })
-  }
-
-  #onCancel(id: number): void {
-    const stream = this.#stream(id)
-    stream?.cancel()
-    // A request that is still coming in is not sent to its end any more.
-    if (stream && !stream.taken) this.#turnAway(stream, 'cancelled')
   }
 
   #onDrainRequest(): void {
@@ -337,61 +279,13 @@ export class Session implements StreamPort {
 
   #onBinary(bytes: Uint8Array): void {
     if (this.#state !== 'ready') throw unexpected('a request before the welcome is answered')
-    const { kind, stream: id, payload } = decodeChunk(bytes)
-    if (kind === CHUNK.response) throw unexpected('a gateway sends requests only')
-    const stream = id > this.#lastStream ? this.#openStream(id) : this.#streams.get(id)
-    // The rest of a request that was ended early, which was already on its way.
-    if (!stream || stream.ended) return
-    if (stream.taken) throw unexpected('bytes after the end of a request')
-    this.#gathered -= stream.gathered
-    const fits = stream.gather(payload)
-    this.#gathered += stream.gathered
-    if (!fits) this.#turnAway(stream, 'too_large')
-    else if (this.#gathered > MAX_GATHERED) this.#turnAway(stream, 'busy')
-    else if (kind === CHUNK.lastRequest) this.#serve(stream)
+    this.#intake.onBinary(bytes)
   }
 
-  #openStream(id: number): WorkerStream | undefined {
-    this.#lastStream = id
-    if (this.#streams.size >= LINK_LIMITS.maxStreams)
-      throw new LinkError('limit_exceeded', 'too many streams')
-    const stream = new WorkerStream(id, this)
-    this.#streams.set(id, stream)
-    if (!this.#draining) return stream
-    this.#turnAway(stream, 'draining')
-    return undefined
-  }
-
-  #serve(stream: WorkerStream): void {
+  #serve(stream: WorkerStream): Promise<void> {
     const terms = this.#terms
     if (!terms) throw new LinkError('internal', 'no terms')
-    this.#gathered -= stream.gathered
-    const request = stream.take()
-    void this.#options.worker.serve(request, terms, stream).then(() => {
-      if (stream.lost) this.#forget(stream.id)
-    })
-  }
-
-  #turnAway(stream: WorkerStream, hint: StreamHint): void {
-    this.#gathered -= stream.gathered
-    stream.end(hint)
-  }
-
-  /** An open stream, or undefined for one that has ended; the gateway may not know that yet. */
-  #stream(id: number): WorkerStream | undefined {
-    if (id > this.#lastStream) throw unexpected('a message for a stream that never was')
-    return this.#streams.get(id)
-  }
-
-  #forget(id: number): void {
-    if (!this.#streams.delete(id) || this.#streams.size > 0) return
-    const waiting = this.#onIdle
-    this.#onIdle = []
-    for (const resolve of waiting) resolve()
-  }
-
-  #onDrain(): void {
-    for (const stream of this.#streams.values()) stream.wake()
+    return this.#options.worker.serve(stream.take(), terms, stream)
   }
 
   #fail(error: unknown): void {
@@ -408,12 +302,9 @@ export class Session implements StreamPort {
     this.#state = 'gone'
     this.#cancelHandshake()
     this.#unsubscribe()
+    this.#attestation.close()
     this.#account?.close()
-    for (const stream of [...this.#streams.values()]) {
-      stream.lose()
-      // Nobody else ends a stream whose request never became whole.
-      if (!stream.taken) this.#forget(stream.id)
-    }
+    this.#intake.lose()
     this.#options.onGone(this, this.#endCode ?? code)
   }
 }

@@ -19,8 +19,6 @@
  */
 
 import { z } from 'zod'
-import { concat, utf8 } from '../../attest/bytes.ts'
-import { ChrysalisError } from '../../attest/errors.ts'
 import {
   amountSchema,
   base64Schema,
@@ -30,96 +28,12 @@ import {
   rawAddressSchema,
   requestIdSchema,
 } from './ids.ts'
+import { LINK_LIMITS, LinkError, STREAM_HINTS } from './link-terms.ts'
 import { pricesSchema } from './quote.ts'
 import { versionRangeSchema } from './version.ts'
 
-/** WebSocket path and subprotocol. */
-export const LINK_PATH = '/link'
-export const LINK_SUBPROTOCOL = 'chrysalis-link'
-
-export const LINK_LIMITS = {
-  /** Bytes of one WebSocket message, either kind (`maxPayload` of ws). */
-  maxMessageBytes: 1024 * 1024,
-  /** Bytes of the payload of one binary message. */
-  maxChunkBytes: 256 * 1024,
-  /** Bytes of one sealed request. */
-  maxRequestBytes: 4 * 1024 * 1024,
-  /** Kind-3 messages that a worker may send on a stream before the first `credit`. */
-  initialCredit: 64,
-  /** Grant more when this many of them have been consumed. */
-  creditRefill: 32,
-  /** The most credit that may be outstanding on one stream. */
-  maxCredit: 4096,
-  /** Streams open at once on one connection. */
-  maxStreams: 1024,
-  /** Receipts in one `held` message. */
-  maxHeld: 256,
-  /** Milliseconds between connection and `welcome`, on both sides. */
-  handshakeMs: 30_000,
-} as const
-
-/** WebSocket close codes of this protocol; the close reason is the key's name. */
-export const CLOSE = {
-  /** Planned end: drained, shutting down. */
-  going_away: 1001,
-  /** A text message that is not JSON of a known schema, or an empty or unknown binary message. */
-  malformed_message: 4400,
-  /** A well-formed message at the wrong time, or for a stream that never was. */
-  unexpected_message: 4402,
-  /** The evidence, the signature or the terms were refused. */
-  refused: 4403,
-  /** No common protocol version. */
-  version_unsupported: 4406,
-  /** No sign of life for 2.5 heartbeat intervals, or a handshake that took too long. */
-  heartbeat_lost: 4408,
-  /** The same worker (bootId) joined again on another connection. */
-  replaced: 4409,
-  /** More chunks than granted, a request or message too large, too many streams. */
-  limit_exceeded: 4413,
-  /** A fault on the side that closes. */
-  internal: 4500,
-} as const
-
-export type CloseName = keyof typeof CLOSE
-
-/** A message or a sequence that breaks the protocol; `closeName` says how to close. */
-export class LinkError extends ChrysalisError {
-  readonly closeName: CloseName
-
-  constructor(closeName: CloseName, message: string, options?: ErrorOptions) {
-    super(`ERR_LINK_${closeName.toUpperCase()}`, message, options)
-    this.closeName = closeName
-  }
-}
-
-/**
- * Clear hints at the end of a stream that has no sealed final frame, because the request could not be opened or
- * the worker takes no work. A hint is a reason to try elsewhere or to reseal, never a reason to relax a check.
- */
-export const STREAM_HINTS = [
-  /** The epoch is unknown or over: fetch fresh evidence and seal again (HTTP 412). */
-  'epoch_unknown',
-  /** The request could not be opened: malformed, commitment, authentication, context for another worker. */
-  'seal_refused',
-  /** These bytes, or this request id of this payer, were executed before (HTTP 409). */
-  'replayed',
-  /** The deadline of the context has passed. */
-  'deadline_passed',
-  /** The request is larger than the worker takes. */
-  'too_large',
-  /** Every slot and queue place is taken. */
-  'busy',
-  /** The gateway owes more than the credit limit. */
-  'credit_exhausted',
-  /** The worker is shutting down. */
-  'draining',
-  /** Cancelled before it was opened. */
-  'cancelled',
-  /** A fault of the worker before the request was opened. */
-  'internal',
-] as const
-
-export type StreamHint = (typeof STREAM_HINTS)[number]
+export * from './link-terms.ts'
+export * from './link-wire.ts'
 
 const nonce = base64Schema(32)
 const signature = base64Schema(64)
@@ -318,74 +232,4 @@ function parseMessage<T>(schema: z.ZodType<T>, text: string): T {
     'malformed_message',
     `a text message breaks its schema at ${at} (${issue?.code ?? 'unknown'})`,
   )
-}
-
-/** Kinds of binary messages. */
-export const CHUNK = { request: 1, lastRequest: 2, response: 3 } as const
-export type ChunkKind = (typeof CHUNK)[keyof typeof CHUNK]
-
-export interface Chunk {
-  kind: ChunkKind
-  stream: number
-  payload: Uint8Array
-}
-
-const CHUNK_HEADER = 5
-
-/** u8 kind || u32be stream || payload. @throws LinkError limit_exceeded when the payload is too long */
-export function encodeChunk(kind: ChunkKind, streamId: number, payload: Uint8Array): Uint8Array {
-  if (payload.length > LINK_LIMITS.maxChunkBytes)
-    throw new LinkError('limit_exceeded', 'a chunk is too large')
-  const bytes = new Uint8Array(CHUNK_HEADER + payload.length)
-  bytes[0] = kind
-  new DataView(bytes.buffer).setUint32(1, streamId)
-  bytes.set(payload, CHUNK_HEADER)
-  return bytes
-}
-
-/** Reads a binary message; the payload is a view, not a copy. @throws LinkError malformed_message or limit_exceeded */
-export function decodeChunk(bytes: Uint8Array): Chunk {
-  const kind = bytes[0]
-  if (bytes.length < CHUNK_HEADER || (kind !== 1 && kind !== 2 && kind !== 3)) {
-    throw new LinkError('malformed_message', 'a binary message has no known kind or is too short')
-  }
-  if (bytes.length - CHUNK_HEADER > LINK_LIMITS.maxChunkBytes) {
-    throw new LinkError('limit_exceeded', 'a chunk is too large')
-  }
-  const streamId = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1)
-  if (streamId === 0) throw new LinkError('malformed_message', 'stream 0 does not exist')
-  return { kind, stream: streamId, payload: bytes.subarray(CHUNK_HEADER) }
-}
-
-const JOIN_LABEL = utf8('chrysalis/join/1\0')
-const REATTEST_LABEL = utf8('chrysalis/reattest/1\0')
-
-export interface JoinSignatureInput {
-  /** 32 bytes each. */
-  challengeNonce: Uint8Array
-  workerNonce: Uint8Array
-  claimsDigest: Uint8Array
-  /** TLS exporter of the connection, 32 bytes; absent (zeros are signed) when the link is not TLS. */
-  tlsExporter?: Uint8Array
-}
-
-/**
- * What the worker's signingKey signs to join: evidence is public, so only this proves that the claimed enclave is at
- * the other end of this connection. "chrysalis/join/1" || 00 || challenge nonce || worker nonce || claimsDigest || exporter
- */
-export function joinMessage(input: JoinSignatureInput): Uint8Array {
-  const exporter = input.tlsExporter ?? new Uint8Array(32)
-  const parts = [input.challengeNonce, input.workerNonce, input.claimsDigest, exporter]
-  for (const part of parts) {
-    if (part.length !== 32) throw new LinkError('internal', 'a part of the join message is not 32 bytes')
-  }
-  return concat(JOIN_LABEL, ...parts)
-}
-
-/** What the signingKey signs with a later epoch's evidence: "chrysalis/reattest/1" || 00 || nonce || claimsDigest. */
-export function reattestMessage(attestNonce: Uint8Array, claimsDigest: Uint8Array): Uint8Array {
-  if (attestNonce.length !== 32 || claimsDigest.length !== 32) {
-    throw new LinkError('internal', 'a part of the re-attestation message is not 32 bytes')
-  }
-  return concat(REATTEST_LABEL, attestNonce, claimsDigest)
 }

@@ -1,0 +1,219 @@
+import { describe, expect, test } from 'vitest'
+import { fromBase64 } from '../../attest/bytes.ts'
+import { CLOSE, encodeChunk } from '../protocol/index.ts'
+import type { Peer } from '../testing/fake-gateway.ts'
+import { Harness } from '../testing/harness.ts'
+
+/** Reads what is left until the socket closes. */
+async function closeOf(peer: Peer): Promise<{ code: number; reason: string }> {
+  return await peer.next('closed')
+}
+
+describe('joining', () => {
+  test('a worker proves itself, is welcomed and beats', async () => {
+    await using harness = await Harness.open()
+    const peer = await harness.joined({ heartbeatMs: 1_000 })
+    expect(peer.claims?.bootId).toBe(harness.worker.bootId)
+    expect(peer.claims?.role).toBe('worker')
+    expect(peer.join?.capacity.slots).toBe(4)
+    expect(harness.link.joined).toBe(true)
+    await harness.clock.timerWithin(1_000)
+    harness.clock.advance(1_000)
+    expect(await peer.next('heartbeat')).toEqual({ type: 'heartbeat', active: 0, queued: 0 })
+  })
+
+  test('a silent gateway is dropped after two and a half intervals, and dialled again', async () => {
+    await using harness = await Harness.open()
+    await harness.joined({ heartbeatMs: 1_000 })
+    harness.clock.advance(3_500)
+    expect(harness.lost).toEqual(['heartbeat_lost'])
+    harness.clock.advance(1_000)
+    const again = await harness.gateway.connection()
+    await again.welcome()
+    expect(harness.link.joined).toBe(true)
+  })
+
+  test('no common version: closed by name, said in the log', async () => {
+    await using harness = await Harness.open()
+    harness.link.start()
+    const peer = await harness.gateway.connection()
+    peer.challenge({ min: 2, max: 3 })
+    expect(await closeOf(peer)).toMatchObject({
+      code: CLOSE.version_unsupported,
+      reason: 'version_unsupported',
+    })
+    expect(harness.lost).toEqual(['ERR_LINK_VERSION'])
+    expect(harness.logged.some(({ fields }) => fields.theirs === '2-3')).toBe(true)
+  })
+
+  test.each([
+    [
+      'role.expected',
+      (peer: Peer) => {
+        peer.gateway.forge = (claims) => ({ ...claims, role: 'worker' })
+      },
+    ],
+    [
+      'epoch.valid',
+      (peer: Peer) => {
+        peer.gateway.forge = (claims) => ({
+          ...claims,
+          epoch: { ...claims.epoch, notBefore: 1, notAfter: 600_000 },
+        })
+      },
+    ],
+    [
+      'reportdata.binding',
+      (peer: Peer) => {
+        const { evidence } = peer.gateway
+        peer.gateway.evidence = async function (nonce) {
+          const made = await evidence.call(this, nonce)
+          this.forge = (claims) => ({ ...claims, signingKey: Buffer.alloc(32, 9).toString('base64') })
+          return { ...made, claims: (await evidence.call(this, nonce)).claims }
+        }
+      },
+    ],
+    [
+      'evidence.freshness',
+      (peer: Peer) => {
+        const { evidence } = peer.gateway
+        peer.gateway.evidence = function () {
+          return evidence.call(this, new Uint8Array(32).fill(5))
+        }
+      },
+    ],
+  ])('a gateway whose evidence fails %s gets no worker', async (factor, spoil) => {
+    await using harness = await Harness.open()
+    harness.link.start()
+    const peer = await harness.gateway.connection()
+    spoil(peer)
+    await expect(peer.welcome()).rejects.toThrow(/"code":4403/)
+    expect(harness.lost).toEqual(['ERR_GATEWAY_EVIDENCE'])
+    expect(harness.logged.flatMap(({ fields }) => fields.factors ?? [])).toContain(factor)
+  })
+
+  test('a gateway under another root gets no worker', async () => {
+    await using other = await Harness.open()
+    const policy = {
+      name: 'g',
+      roots: [{ sha256: '00'.repeat(32), kind: 'simulated' as const }],
+      roles: ['gateway' as const],
+      freshness: ['caller-nonce' as const],
+      skip: [],
+    }
+    await using harness = await Harness.open({ link: { policy } })
+    harness.link.start()
+    await expect((await harness.gateway.connection()).welcome()).rejects.toThrow(/4403/)
+    expect(other.lost).toEqual([])
+    expect(harness.lost).toEqual(['ERR_GATEWAY_EVIDENCE'])
+  })
+
+  test('quotes below the asked prices, or for another model, are refused', async () => {
+    const cheap = { prompt: '1', cached: '1', completion: '1', reasoning: '1' }
+    for (const quote of [{ worker: cheap }, { model: { id: 'other', sha256: '00'.repeat(32) } }]) {
+      await using harness = await Harness.open()
+      harness.link.start()
+      await expect((await harness.gateway.connection()).welcome({ quote })).rejects.toThrow(/4403/)
+      expect(harness.lost).toEqual(['ERR_GATEWAY_TERMS'])
+    }
+  })
+
+  test('no pay, no work, unless told otherwise', async () => {
+    await using harness = await Harness.open({ earnings: { unpaid: false } })
+    harness.link.start()
+    await expect((await harness.gateway.connection()).welcome()).rejects.toThrow(/4403/)
+    expect(harness.lost).toEqual(['ERR_UNPAID'])
+  })
+
+  test('a refusal is logged with its factors and tried again later', async () => {
+    await using harness = await Harness.open()
+    harness.link.start()
+    const peer = await harness.gateway.connection()
+    peer.challenge()
+    await peer.next('join')
+    peer.send({ type: 'refused', code: 'evidence', factors: ['quote.signature'], reason: 'no' })
+    await closeOf(peer)
+    expect(harness.lost).toEqual(['refused_evidence'])
+    expect(harness.logged.flatMap(({ fields }) => fields.factors ?? [])).toEqual(['quote.signature'])
+    harness.clock.advance(125)
+    await (await harness.gateway.connection()).welcome()
+  })
+
+  test('each join answers its own challenge: a recorded one does not verify again', async () => {
+    await using harness = await Harness.open()
+    const peer = await harness.joined()
+    const { join } = peer
+    if (!join) throw new Error('no join')
+    const other = new Uint8Array(32).fill(1)
+    await expect(peer.judge(join.evidence, other, join.signature, () => other)).rejects.toThrow(
+      'evidence.freshness',
+    )
+    await expect(peer.judge(join.evidence, peer.nonce, join.signature, () => other)).rejects.toThrow(
+      'signature',
+    )
+  })
+})
+
+describe('what breaks the protocol closes the link by name', () => {
+  const junk: [string, number, (peer: Peer) => void][] = [
+    ['text that is no JSON', CLOSE.malformed_message, (peer) => peer.ws.send('{')],
+    ['an unknown type', CLOSE.malformed_message, (peer) => peer.ws.send('{"type":"hello"}')],
+    ['a worker message', CLOSE.malformed_message, (peer) => peer.ws.send('{"type":"draining"}')],
+    ['an empty binary message', CLOSE.malformed_message, (peer) => peer.ws.send(new Uint8Array(0))],
+    [
+      'a binary message of no kind',
+      CLOSE.malformed_message,
+      (peer) => peer.ws.send(Uint8Array.of(9, 0, 0, 0, 1)),
+    ],
+    [
+      'a response from a gateway',
+      CLOSE.unexpected_message,
+      (peer) => peer.ws.send(encodeChunk(3, 1, new Uint8Array(1))),
+    ],
+    ['a second challenge', CLOSE.unexpected_message, (peer) => peer.challenge()],
+    ['a second welcome', CLOSE.unexpected_message, (peer) => void peer.sendWelcome({})],
+    [
+      'credit for a stream that never was',
+      CLOSE.unexpected_message,
+      (peer) => peer.send({ type: 'credit', stream: 7, frames: 1 }),
+    ],
+    [
+      'a nonce that nobody asked for',
+      CLOSE.unexpected_message,
+      (peer) => peer.send({ type: 'attest', nonce: Buffer.alloc(32).toString('base64') }),
+    ],
+    ['a message above the limit', 1009, (peer) => peer.ws.send('x'.repeat(1024 * 1024 + 1))],
+  ]
+
+  test.each(junk)('%s: %i', async (_name, code, send) => {
+    await using harness = await Harness.open()
+    const peer = await harness.joined()
+    send(peer)
+    expect((await closeOf(peer)).code).toBe(code)
+    expect(harness.lost).toHaveLength(1)
+  })
+
+  test('before the welcome, and instead of a challenge', async () => {
+    await using harness = await Harness.open()
+    harness.link.start()
+    const first = await harness.gateway.connection()
+    first.send({ type: 'drain' })
+    expect((await closeOf(first)).code).toBe(CLOSE.malformed_message)
+    harness.clock.advance(125)
+    const second = await harness.gateway.connection()
+    second.challenge()
+    await second.next('join')
+    second.send({ type: 'cancel', stream: 1 })
+    expect((await closeOf(second)).code).toBe(CLOSE.unexpected_message)
+  })
+})
+
+test('the nonce of a join is fresh each time', async () => {
+  await using harness = await Harness.open()
+  const first = await harness.joined()
+  first.ws.terminate()
+  await harness.clock.timerWithin(125)
+  harness.clock.advance(125)
+  const second = await (await harness.gateway.connection()).welcome()
+  expect(fromBase64(first.join?.nonce ?? '')).not.toEqual(fromBase64(second.join?.nonce ?? ''))
+})
