@@ -17,8 +17,9 @@ import { peekJoinVersion } from './peek.ts'
 import { prepareJoin } from './prepare.ts'
 import { Renewal } from './renewal.ts'
 import type { LinkSocket } from './socket.ts'
-import { LinkStream, type StreamPort } from './stream.ts'
+import { LinkStream, type RequestChunk, type StreamPort } from './stream.ts'
 import type { Offer } from './terms.ts'
+import { makeTurnstile } from './turnstile.ts'
 import type { HeldReceipt, Lease, WorkerHandle, WorkerIdentity, WorkerPayment, WorkerView } from './types.ts'
 
 type State = 'joining' | 'judging' | 'recovering' | 'ready' | 'gone'
@@ -49,6 +50,7 @@ export class WorkerSession implements StreamPort {
   #handle: WorkerHandle | undefined
   readonly #epochs: EpochBook
   readonly #renewal: Renewal
+  readonly #uploads = makeTurnstile(1)
   #heldDone = false
   #recovery: Promise<void> = Promise.resolve()
   #lastStream = 0
@@ -217,8 +219,15 @@ export class WorkerSession implements StreamPort {
     this.#streams.clear()
   }
 
-  sendChunk(stream: number, payload: Uint8Array, last: boolean): Promise<void> {
-    return this.#socket.sendBinary(encodeChunk(last ? CHUNK.lastRequest : CHUNK.request, stream, payload))
+  sendChunk(stream: number, next: () => RequestChunk | undefined): Promise<boolean> {
+    // One chunk of all streams at a time: however many requests start at once, little waits in the socket.
+    return this.#uploads.run(async () => {
+      const chunk = next()
+      if (!chunk) return false
+      const kind = chunk.last ? CHUNK.lastRequest : CHUNK.request
+      await this.#socket.sendBinary(encodeChunk(kind, stream, chunk.payload))
+      return true
+    })
   }
 
   sendCredit(stream: number, frames: number): void {

@@ -5,8 +5,11 @@ import { LinkStream, type StreamPort } from './stream.ts'
 function makePort() {
   const calls: string[] = []
   const port: StreamPort = {
-    sendChunk: async (_stream, payload, last) =>
-      void calls.push(`chunk ${payload.length}${last ? ' last' : ''}`),
+    sendChunk: async (_stream, next) => {
+      const chunk = next()
+      if (chunk) calls.push(`chunk ${chunk.payload.length}${chunk.last ? ' last' : ''}`)
+      return chunk !== undefined
+    },
     sendCredit: (_stream, frames) => void calls.push(`credit ${frames}`),
     sendCancel: () => void calls.push('cancel'),
     onOver: () => void calls.push('over'),

@@ -12,10 +12,19 @@ export type StreamItem =
   /** Not from the worker: `interrupt` was called. The stream goes on. */
   | { readonly type: 'interrupt'; readonly reason: string }
 
+/** A piece of a sealed request. */
+export interface RequestChunk {
+  payload: Uint8Array
+  last: boolean
+}
+
 /** What a stream needs of the connection that carries it. */
 export interface StreamPort {
-  /** Resolves when the socket has taken the bytes. @throws LinkError when the link is gone */
-  sendChunk(stream: number, payload: Uint8Array, last: boolean): Promise<void>
+  /**
+   * Waits until it is this stream's turn to write, asks for the chunk and resolves true when the socket has taken it,
+   * or false when there was none any more. @throws LinkError when the link is gone
+   */
+  sendChunk(stream: number, next: () => RequestChunk | undefined): Promise<boolean>
   sendCredit(stream: number, frames: number): void
   sendCancel(stream: number): void
   /** The worker has ended the stream: its slot is free. */
@@ -61,12 +70,17 @@ export class LinkStream {
    * @throws LinkError when the link is gone
    */
   async send(request: Uint8Array, chunkBytes: number): Promise<void> {
-    for (let offset = 0; offset < request.length; offset += chunkBytes) {
-      if (this.#cancelled || this.#terminal) return
+    let offset = 0
+    const next = (): RequestChunk | undefined => {
+      if (this.#cancelled || this.#terminal) return undefined
       const end = Math.min(offset + chunkBytes, request.length)
+      const payload = request.subarray(offset, end)
+      offset = end
       this.#begun = true
-      await this.#port.sendChunk(this.id, request.subarray(offset, end), end === request.length)
+      return { payload, last: end === request.length }
     }
+    let goOn = true
+    while (goOn && offset < request.length) goOn = await this.#port.sendChunk(this.id, next)
   }
 
   /** True when `next` has something at hand. */
