@@ -244,14 +244,14 @@ describe('slots and streams', () => {
   it('many large requests at once do not count as a worker that reads nothing', async () => {
     await gateway.close()
     gateway = await TestGateway.open({ limits: { maxBufferedBytes: 600 * 1024 } })
-    const worker = await gateway.join({ slots: 16, serve: async () => {} })
-    const streams = Array.from({ length: 16 }, () => leaseNow().open())
-    const whole = new Uint8Array(1024 * 1024)
+    const worker = await gateway.join({ slots: 64, serve: async () => {} })
+    const streams = Array.from({ length: 64 }, () => leaseNow().open())
+    const whole = new Uint8Array(256 * 1024)
     let lasts = 0
     const all = Promise.withResolvers<void>()
     worker.ws.on('message', (data: Buffer, binary) => {
       if (binary && data[0] === CHUNK.lastRequest) lasts += 1
-      if (lasts === 16) all.resolve()
+      if (lasts === 64) all.resolve()
     })
     const sent = Promise.all(streams.map((stream) => stream.send(whole, 256 * 1024)))
     // The next beat looks at what waits in the socket.
