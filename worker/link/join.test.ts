@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { fromBase64 } from '../../attest/bytes.ts'
+import { Gate } from '../engine/testing/scripted.ts'
 import { CLOSE, encodeChunk } from '../protocol/index.ts'
 import type { Peer } from '../testing/fake-gateway.ts'
 import { Harness } from '../testing/harness.ts'
@@ -191,6 +192,16 @@ describe('what breaks the protocol closes the link by name', () => {
     send(peer)
     expect((await closeOf(peer)).code).toBe(code)
     expect(harness.lost).toHaveLength(1)
+  })
+
+  test('bytes after the end of a request that is being answered', async () => {
+    const gate = new Gate()
+    await using harness = await Harness.open({ engine: { script: () => [gate] } })
+    const peer = await harness.joined()
+    const reader = await peer.request()
+    await reader.read(() => reader.units.length > 0)
+    peer.ws.send(encodeChunk(1, reader.id, new Uint8Array(1)))
+    expect((await closeOf(peer)).code).toBe(CLOSE.unexpected_message)
   })
 
   test('before the welcome, and instead of a challenge', async () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { Account } from '../earnings/index.ts'
 import { Gate } from '../engine/testing/scripted.ts'
 import { Reader } from '../testing/fake-gateway.ts'
 import { Harness } from '../testing/harness.ts'
@@ -52,12 +53,15 @@ describe('receipts', () => {
     const reader = await peer.request()
     await reader.read(() => reader.text === 'ab')
     await gate.reached
+    const keep = vi.spyOn(Account.prototype, 'keep')
     peer.ws.terminate()
     await (await harness.engine.run(0)).settled
     expect((await harness.engine.run(0)).state).toBe('cancelled')
     await harness.clock.timerWithin(125)
     harness.clock.advance(125)
     const again = await (await harness.gateway.connection()).welcome()
+    expect(keep.mock.lastCall?.[0]).toMatchObject({ final: true, interrupted: true })
+    keep.mockRestore()
     expect(again.held).toMatchObject([{ requestId: reader.sealed.ctx.requestId, final: true }])
     const payload = JSON.parse(Buffer.from(again.held[0]?.receipt.payload ?? '', 'base64url').toString())
     expect(payload).toMatchObject({ status: 'partial', clientCharge: '6' })
