@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['{attest,contracts,worker,gateway,examples}/**/*.test.ts'],
     // Two cores, real processes and a real engine: files side by side only fight for the same cores.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     teardownTimeout: 20_000,
     reporters: ['default'],
   },

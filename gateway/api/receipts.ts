@@ -22,7 +22,8 @@ export function receiptRoutes(app: Hono<Env>, deps: ApiDeps): void {
       object: 'receipt',
       receipt: stored.receipt,
       digest: stored.digest,
-      signing_key: stored.signingKey,
+      // The ledger names a worker by its signing key and the channel that pays it: KEY/CHANNEL.
+      signing_key: stored.signingKey.split('/', 1)[0],
       charged: stored.charged.toString(),
     })
   })
