@@ -38,9 +38,8 @@ export class KeyCache {
     return this.#byId.get(id)
   }
 
-  /** Keeps a key that the database gave, unless it was revoked since. */
+  /** Keeps a key that the database gave; the caller has seen that it is not revoked. */
   put(key: ApiKey, hash?: string): void {
-    if (key.revokedAt !== null || this.#revoked.has(key.id)) return
     keep(this.#byId, key.id, key, this.#size)
     if (hash !== undefined) keep(this.#byHash, hash, key, this.#size)
   }
