@@ -218,6 +218,35 @@ describe('rent', () => {
   })
 })
 
+describe('value', () => {
+  it('an action that fails takes everything back: state, payment and what was attached', async () => {
+    const test = await opened(PRICES_2025)
+    // Rent has eaten more than reserve and attached value: the release of the whole deposit cannot be paid out.
+    test.chain.time += 31_557_600 * 6
+    await deployed(test.chain, [test.payer])
+    const close = test.channel.coopClose(10n * TON, test.release(10n * TON))
+    const lost = -(await gain(test, test.payer, async () => {
+      expect(await test.from(test.payer, close)).toMatchObject({
+        success: false,
+        exitCode: 0,
+        actionCode: 37,
+      })
+    }))
+    expect(lost).toBeLessThan(TON / 100n)
+    expect(await stateOf(test)).toMatchObject({ deposited: 10n * TON, settled: 0n, closeAt: 0 })
+  })
+
+  it('money that strayed into the contract is never credited as a deposit', async () => {
+    const test = await opened()
+    const stray = internal({ to: test.channel.address, value: 2n * TON, bounce: false })
+    expect((await test.from(test.payer, stray)).exitCode).toBe(CHANNEL_EXIT.UNKNOWN_OP)
+    const topUp = test.channel.topUp(TON)
+    if (topUp.info.type === 'internal') topUp.info.value.coins = TON / 2n
+    expect((await test.from(test.payer, topUp)).exitCode).toBe(CHANNEL_EXIT.LOW_VALUE)
+    expect(await stateOf(test)).toMatchObject({ deposited: 10n * TON })
+  })
+})
+
 describe('network', () => {
   it('GLOBALID in the TVM is config parameter 19: a voucher for another network is refused', async () => {
     for (const globalId of [-217, -239, -3, 7]) {
