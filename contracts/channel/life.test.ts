@@ -85,6 +85,10 @@ describe.each([
     const payer = await test.payer.balance(test.chain)
     near(await gain(test, stranger, () => test.from(stranger, test.channel.finishClose())), 0n)
     near((await test.payer.balance(test.chain)) - payer, 10n * TON + RENT_RESERVE)
+    // The caller bears the fees of both payments; the payer's is short of the rent only.
+    const paid = test.chain.transactionOf(test.channel.address).transaction.outMessages.get(0)?.info
+    const value = paid?.type === 'internal' ? paid.value.coins : 0n
+    expect(value).toBeGreaterThan(10n * TON + RENT_RESERVE - 10_000n)
     expect((await test.chain.account(test.channel.address)).state).toBe('none')
   })
 
@@ -117,6 +121,14 @@ describe('closing', () => {
     expect((await test.from(payer, channel.finishClose())).success).toBe(true)
     expect((await chain.account(channel.address)).state).toBe('none')
     expect((await test.from(payer, channel.deploy(TON))).exitCode).toBe(CHANNEL_EXIT.OPEN_EXPIRED)
+  })
+
+  it('at openUntil itself does not destroy yet: in that second the channel could still be opened', async () => {
+    const test = await opened()
+    test.chain.time = test.params.openUntil
+    await test.from(test.payer, test.channel.coopClose(0n, test.release(0n)))
+    expect((await test.chain.account(test.channel.address)).state).toBe('active')
+    expect((await test.from(test.payer, test.channel.deploy(TON))).exitCode).toBe(CHANNEL_EXIT.CLOSING)
   })
 
   it('never finishes before openUntil, however short the challenge period', async () => {
