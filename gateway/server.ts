@@ -1,13 +1,15 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import { Address } from '@ton/core'
 import type { Logger } from 'pino'
 import { ChrysalisError, SimulatedTee, simulated } from '../attest/index.ts'
 import { connectLocalChain } from '../contracts/index.ts'
+import { LINK_PATH } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { Catalog } from './catalog.ts'
 import { type GatewayConfig, pinnedModels } from './config.ts'
@@ -22,6 +24,8 @@ import { Treasury, TreasuryKeys } from './treasury/index.ts'
 
 /** How often channels are compared with the chain, in ms: far below any challenge period. */
 const WATCH_MS = 5_000
+/** How long `channel close` waits for running requests, in ms. */
+const CLOSE_MS = 30_000
 const SOFTWARE = { version: '0.1.0', commit: 'development' }
 
 /** A gateway could not start; the message says what to change. */
@@ -88,18 +92,27 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     monotonic: () => performance.now(),
     log,
   })
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  // Some HTTP clients offer h2c by an Upgrade header: whatever is not the link is served as plain HTTP/1.1.
+  const shouldUpgradeCallback = ({ url }: IncomingMessage) => url?.split('?', 1)[0] === LINK_PATH
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { shouldUpgradeCallback } }) as Server
   server.on('upgrade', (request, socket, head) => {
+    // Node takes its own listener off an upgraded socket: without one a reset would end the process.
+    socket.on('error', () => socket.destroy())
     if (!pool.handleUpgrade(request, socket, head)) socket.destroy()
   })
   const url = await listen(server, config)
   const control = await openControl(config, treasury)
   const stopWatching = treasury.watch(WATCH_MS)
   const stop = async () => {
+    const deadline = performance.now() + config.drainSeconds * 1000
+    const answered = once(server, 'close')
     server.close()
-    await dispatcher.drain(config.drainSeconds * 1000)
+    await dispatcher.drain(deadline - performance.now())
     stopWatching()
     await pool.close()
+    // What is paid for may still be on its way to a slow reader.
+    server.closeIdleConnections()
+    await Promise.race([answered, after(deadline - performance.now())])
     server.closeAllConnections()
     await control.close()
     identity.close()
@@ -136,7 +149,8 @@ async function openControl({ data }: GatewayConfig, treasury: Treasury) {
   const control = await serveControl({
     'channel/status': () => treasury.status(),
     'channel/settle': (input) => treasury.settle(channelOf(input)),
-    'channel/close': (input) => treasury.close(channelOf(input)),
+    // Bounded: running requests may hold a channel open; closing may then be asked for again.
+    'channel/close': (input) => treasury.close(channelOf(input), AbortSignal.timeout(CLOSE_MS)),
   })
   await writeFileAtomic(
     join(data, 'control.json'),
