@@ -52,6 +52,11 @@ describe('a worker that joins', () => {
     expect(gateway.pool.pick('another').kind).toBe('none')
   })
 
+  it('may name the key that agrees to an early close', async () => {
+    const worker = await gateway.join({ payoutKey: 'aa'.repeat(32) })
+    expect((await worker.hear('welcome')).version).toBe(1)
+  })
+
   it('gets no work before its held receipts are dealt with', async () => {
     const gate = Promise.withResolvers<void>()
     gateway.pool.listen({ onCapacity: () => {}, onHeld: () => gate.promise, onLateReceipt: () => {} })
@@ -140,6 +145,16 @@ describe('no work, and the log names the failed factor, for', () => {
     const other = toBase64(new Uint8Array(32).fill(1))
     const { code } = await refusedWith({ bendJoin: (join) => ({ ...join, nonce: other }) })
     expect(code).toBe('signature')
+  })
+
+  it('a payout key that was put in, taken away or exchanged on the way', async () => {
+    const [own, other] = ['aa', 'bb'].map((byte) => byte.repeat(32)) as [string, string]
+    const bends: Partial<FakeWorkerOptions>[] = [
+      { bendJoin: (join) => ({ ...join, payoutKey: other }) },
+      { payoutKey: own, bendJoin: (join) => ({ ...join, payoutKey: other }) },
+      { payoutKey: own, bendJoin: ({ payoutKey: _, ...join }) => join },
+    ]
+    for (const bend of bends) expect((await refusedWith(bend)).code).toBe('signature')
   })
 
   it('a claimed key that another key signs for', async () => {

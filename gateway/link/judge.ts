@@ -46,7 +46,7 @@ export async function judgeJoin(
 ): Promise<Attested | Refusal> {
   const workerNonce = fromBase64(join.nonce)
   return judge(join, nonce, policy, now, (claimsDigest) =>
-    joinMessage({ challengeNonce: nonce, workerNonce, claimsDigest }),
+    joinMessage({ challengeNonce: nonce, workerNonce, claimsDigest, payoutKey: join.payoutKey }),
   )
 }
 

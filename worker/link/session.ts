@@ -186,8 +186,8 @@ export class Session {
     const challengeNonce = fromBase64(challenge.nonce)
     const { bundle, claimsDigest, epochId } = await worker.evidence(challengeNonce)
     if (this.#socket.gone) return
-    const signature = worker.sign(joinMessage({ challengeNonce, workerNonce: this.#nonce, claimsDigest }))
     const { payoutKey } = earnings
+    const signed = joinMessage({ challengeNonce, workerNonce: this.#nonce, claimsDigest, payoutKey })
     this.#state = 'joining'
     this.#options.log.info({ gateway: this.#gatewayId.slice(0, 64), epoch: epochId }, 'joining')
     this.#socket.send({
@@ -196,7 +196,7 @@ export class Session {
       versions,
       nonce: toBase64(this.#nonce),
       evidence: { ...bundle },
-      signature: toBase64(signature),
+      signature: toBase64(worker.sign(signed)),
       prices: offers.map(({ model, prices }) => ({ model, prices })),
       capacity: { slots: Math.min(worker.slots, LINK_LIMITS.maxStreams) },
       ...(payoutKey !== undefined && { payoutKey }),

@@ -1,6 +1,6 @@
 /** Bytes of the link: binary messages, and what is signed to join and to attest again. */
 
-import { concat, utf8 } from '../../attest/bytes.ts'
+import { concat, fromHex, utf8 } from '../../attest/bytes.ts'
 import { LINK_LIMITS, LinkError } from './link-terms.ts'
 
 /** Kinds of binary messages. */
@@ -48,17 +48,21 @@ export interface JoinSignatureInput {
   challengeNonce: Uint8Array
   workerNonce: Uint8Array
   claimsDigest: Uint8Array
+  /** As in the join, 64 hex digits; zeros are signed when the join names none. */
+  payoutKey: string | undefined
   /** TLS exporter of the connection, 32 bytes; absent (zeros are signed) when the link is not TLS. */
   tlsExporter?: Uint8Array
 }
 
 /**
  * What the worker's signingKey signs to join: evidence is public, so only this proves that the claimed enclave is at
- * the other end of this connection. "chrysalis/join/1" || 00 || challenge nonce || worker nonce || claimsDigest || exporter
+ * the other end of this connection, and that nobody on the way has put another payout key in.
+ * "chrysalis/join/1" || 00 || challenge nonce || worker nonce || claimsDigest || payout key || exporter
  */
 export function joinMessage(input: JoinSignatureInput): Uint8Array {
+  const payoutKey = input.payoutKey === undefined ? new Uint8Array(32) : fromHex(input.payoutKey)
   const exporter = input.tlsExporter ?? new Uint8Array(32)
-  const parts = [input.challengeNonce, input.workerNonce, input.claimsDigest, exporter]
+  const parts = [input.challengeNonce, input.workerNonce, input.claimsDigest, payoutKey, exporter]
   for (const part of parts) {
     if (part.length !== 32) throw new LinkError('internal', 'a part of the join message is not 32 bytes')
   }

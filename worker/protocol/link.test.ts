@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { concat, toHex } from '../../attest/bytes.ts'
 import {
   CHUNK,
   decodeChunk,
@@ -241,14 +242,20 @@ test('signed messages have their own labels and fixed lengths', () => {
     Uint8Array,
     Uint8Array,
   ]
-  const join = joinMessage({ challengeNonce: a, workerNonce: b, claimsDigest: c })
-  expect(join).toHaveLength('chrysalis/join/1'.length + 1 + 4 * 32)
-  expect(join.subarray(-32)).toEqual(new Uint8Array(32))
+  const join = joinMessage({ challengeNonce: a, workerNonce: b, claimsDigest: c, payoutKey: undefined })
+  expect(join).toHaveLength('chrysalis/join/1'.length + 1 + 5 * 32)
+  expect(join.subarray(-64)).toEqual(new Uint8Array(64))
   expect(
-    joinMessage({ challengeNonce: a, workerNonce: b, claimsDigest: c, tlsExporter: a }).subarray(-32),
-  ).toEqual(a)
+    joinMessage({
+      challengeNonce: a,
+      workerNonce: b,
+      claimsDigest: c,
+      payoutKey: toHex(b),
+      tlsExporter: a,
+    }).subarray(-64),
+  ).toEqual(concat(b, a))
   expect(reattestMessage(a, c)).toHaveLength('chrysalis/reattest/1'.length + 1 + 64)
-  expect(() => joinMessage({ challengeNonce: a, workerNonce: b, claimsDigest: c.subarray(1) })).toThrow(
-    LinkError,
-  )
+  expect(() =>
+    joinMessage({ challengeNonce: a, workerNonce: b, claimsDigest: c.subarray(1), payoutKey: undefined }),
+  ).toThrow(LinkError)
 })

@@ -97,10 +97,10 @@ const join = z.strictObject({
     .max(64),
   capacity: z.strictObject({ slots: z.int().min(1).max(4096) }),
   /**
-   * Ed25519 public key, hex, that the worker wants as `payeeKey` of its channel; absent: it does not care. Not signed:
-   * the worker compares it with the channel that it is offered.
+   * Ed25519 public key, hex, that the worker wants as `payeeKey` of its channel; absent: it does not care. Covered
+   * by the signature; 32 zero bytes are no key and stand for its absence there.
    */
-  payoutKey: sha256.optional(),
+  payoutKey: sha256.refine((key) => !/^0+$/.test(key), 'zeros are no key').optional(),
 })
 
 const welcome = z.strictObject({

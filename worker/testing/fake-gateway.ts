@@ -222,7 +222,12 @@ export class Peer {
     this.challenge(options.versions)
     const join = await this.next('join')
     await this.judge(join.evidence, this.nonce, join.signature, (claimsDigest) =>
-      joinMessage({ challengeNonce: this.nonce, workerNonce: fromBase64(join.nonce), claimsDigest }),
+      joinMessage({
+        challengeNonce: this.nonce,
+        workerNonce: fromBase64(join.nonce),
+        claimsDigest,
+        payoutKey: join.payoutKey,
+      }),
     )
     this.join = join
     await this.sendWelcome(options)

@@ -50,6 +50,8 @@ export interface FakeWorkerOptions {
   /** One boot: reuse it to reconnect as the same worker. */
   boot?: FakeBoot
   slots?: number
+  /** Hex. */
+  payoutKey?: string
   claims?: Partial<Claims>
   /** Receipts to show after the welcome. */
   held?: WorkerMessageOf<'held'>['receipts']
@@ -253,7 +255,8 @@ export class FakeWorker {
   async #join(nonce: Uint8Array): Promise<void> {
     const { bundle, digest } = await this.evidence(nonce)
     const own = new Uint8Array(randomBytes(32))
-    const message = joinMessage({ challengeNonce: nonce, workerNonce: own, claimsDigest: digest })
+    const { payoutKey } = this.#options
+    const message = joinMessage({ challengeNonce: nonce, workerNonce: own, claimsDigest: digest, payoutKey })
     const join: WorkerMessageOf<'join'> = {
       type: 'join',
       version: 1,
@@ -263,6 +266,7 @@ export class FakeWorker {
       signature: this.sign(message),
       prices: [{ model: MODEL.id, prices: PRICES }],
       capacity: { slots: this.#options.slots ?? 4 },
+      ...(payoutKey !== undefined && { payoutKey }),
     }
     this.say((await this.#options.bendJoin?.(join)) ?? join)
   }
