@@ -321,7 +321,7 @@ async function openParts(options: InProcessOptions): Promise<Parts> {
     tee,
     software: SOFTWARE,
     registry,
-    payoutAddress: '',
+    payoutAddress: GATEWAY_ID,
     now: clock.now,
     monotonic: clock.monotonic,
   })

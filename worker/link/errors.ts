@@ -6,7 +6,7 @@ export class GatewayRefused extends ChrysalisError {
   readonly factors: readonly string[]
 
   constructor(
-    code: 'ERR_GATEWAY_EVIDENCE' | 'ERR_GATEWAY_TERMS' | 'ERR_LINK_VERSION',
+    code: 'ERR_GATEWAY_EVIDENCE' | 'ERR_GATEWAY_NAME' | 'ERR_GATEWAY_TERMS' | 'ERR_LINK_VERSION',
     message: string,
     factors: readonly string[] = [],
   ) {

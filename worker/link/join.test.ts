@@ -93,6 +93,15 @@ describe('joining', () => {
     expect(harness.logged.flatMap(({ fields }) => fields.factors ?? [])).toContain(factor)
   })
 
+  test('a gateway that calls itself by the name of another gets no worker', async () => {
+    await using harness = await Harness.open()
+    harness.link.start()
+    const peer = await harness.gateway.connection()
+    peer.gateway.forge = (claims) => ({ ...claims, payoutAddress: 'another.test' })
+    await expect(peer.welcome()).rejects.toThrow(/"code":4403/)
+    expect(harness.lost).toEqual(['ERR_GATEWAY_NAME'])
+  })
+
   test('a gateway under another root gets no worker', async () => {
     await using other = await Harness.open()
     const policy = {

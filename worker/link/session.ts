@@ -208,6 +208,7 @@ export class Session {
     const gateway = await checkWelcome(welcome, {
       policy,
       now: clock.now,
+      gatewayId: this.#gatewayId,
       nonce: this.#nonce,
       version: this.#version,
       model: worker.model,

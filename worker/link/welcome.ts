@@ -18,6 +18,8 @@ export interface WelcomeChecks {
   policy: Policy
   /** Wall clock, ms. */
   now: () => number
+  /** What the gateway called itself in its challenge. */
+  gatewayId: string
   /** The nonce of our join, 32 bytes. */
   nonce: Uint8Array
   /** The version that we joined with. */
@@ -48,6 +50,10 @@ export async function checkWelcome(
     throw new GatewayRefused('ERR_GATEWAY_EVIDENCE', 'the evidence is not that of a gateway', [
       'role.expected',
     ])
+  }
+  // Contexts, kept receipts and acknowledgements go by this name, and the challenge that told it is not signed.
+  if (claims.payoutAddress !== checks.gatewayId) {
+    throw new GatewayRefused('ERR_GATEWAY_NAME', 'the gateway calls itself by another name than its evidence')
   }
   return {
     signingKey: fromBase64(claims.signingKey),

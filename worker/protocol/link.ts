@@ -74,6 +74,7 @@ const challenge = z.strictObject({
   type: z.literal('challenge'),
   versions: versionRangeSchema,
   nonce,
+  /** The `payoutAddress` of the evidence that the welcome will bring; the worker holds the two against each other. */
   gatewayId: shortText.min(1),
   /** Milliseconds since 1970, the gateway's clock; for a hint about skew only. */
   time: z.int().min(0),

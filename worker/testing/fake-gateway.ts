@@ -130,7 +130,7 @@ export class FakeGateway {
       models: [],
       software: { version: '0', commit: 'test' },
       registry: { globalId: 0, address: '' },
-      payoutAddress: '',
+      payoutAddress: GATEWAY_ID,
     })
     return { ...(await createEvidence({ tee: this.tee, nonce, claims: encodeClaims(claims) })) }
   }
