@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { type ConfigSources, loadConfig } from '../attest/cli/config.ts'
 import { embeddedModel } from './engine/embedded.ts'
-import { amountSchema, rawAddressSchema } from './protocol/index.ts'
+import { amountSchema, modelIdSchema, rawAddressSchema } from './protocol/index.ts'
 
 const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 const price = (nanotons: string, what: string) =>
@@ -28,11 +28,11 @@ export const workerSettings = z.object({
     .default('.chrysalis')
     .describe('folder of the state; the worker uses worker/ and tee/ in it'),
   model: z.string().min(1).default(embeddedModel.path).describe('GGUF file of the model'),
-  modelId: z.string().min(1).max(256).optional().describe('name that clients call the model by'),
+  modelId: modelIdSchema.optional().describe('name that clients call the model by'),
   gpu: z
     .enum(['auto', 'cuda', 'off'])
-    .default('auto')
-    .describe('where the model computes: auto, cuda or off (CPU)'),
+    .default('off')
+    .describe('where the model computes: off (CPU), auto or cuda; use of a GPU is not attested yet'),
   sequences: wholeNumber(1, 256).default(4).describe('requests that the model answers side by side'),
   threads: wholeNumber(1, 1024)
     .optional()

@@ -45,7 +45,8 @@ const claimsSchema = z.strictObject({
   models: z
     .array(
       z.strictObject({
-        id: text.min(1),
+        // As the context of a sealed request writes it: other names could never be asked for.
+        id: z.string().regex(/^[\x21-\x7e]{1,256}$/, 'not visible ASCII'),
         sha256: hexOf(32),
         quantization: text,
         contextLength: z.int().min(1),

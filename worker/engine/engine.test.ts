@@ -430,6 +430,7 @@ describe('options', () => {
     const wrong = { modelPath, gpu: 'off', threads: 1 } as const
     await expect(startEngine({ ...wrong, sequences: 0 })).rejects.toThrow('sequences')
     await expect(startEngine({ ...wrong, contextLength: contextLength + 1 })).rejects.toThrow('contextLength')
+    await expect(startEngine({ ...wrong, modelId: 'my model' })).rejects.toThrow('--model-id')
   })
 
   it('ask for CUDA or fail', async () => {

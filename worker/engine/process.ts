@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { basename, resolve as resolvePath } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { modelIdSchema } from '../protocol/ids.ts'
 import { ChildEngine } from './client.ts'
 import { diagnosticCode } from './diagnostics.ts'
 import { embeddedModel } from './embedded.ts'
@@ -74,7 +75,12 @@ export async function startEngine(options: EngineOptions): Promise<ChildEngine> 
 
 function identifyModel({ modelId, modelPath }: EngineOptions, weights: Weights): ModelIdentity {
   const ownId = resolvePath(modelPath) === embeddedModel.path ? embeddedModel.id : undefined
-  return identify(readGgufHeader(weights.read), modelId ?? ownId, basename(modelPath, '.gguf'))
+  const identity = identify(readGgufHeader(weights.read), modelId ?? ownId, basename(modelPath, '.gguf'))
+  if (modelIdSchema.safeParse(identity.id).success) return identity
+  throw new EngineError(
+    'ERR_ENGINE_START',
+    'the model id must be 1 to 256 visible ASCII characters without spaces; choose another with --model-id',
+  )
 }
 
 type Settings = Required<Pick<EngineOptions, 'gpu' | 'sequences' | 'threads' | 'contextLength' | 'batching'>>

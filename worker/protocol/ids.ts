@@ -50,8 +50,10 @@ export function base64UrlSchema(min: number, max = min): z.ZodString {
 /** A non-negative amount in nanotons (or a price) as a decimal string without leading zeros; below 10^27. */
 export const amountSchema = z.string().regex(/^(0|[1-9][0-9]{0,26})$/, 'must be a decimal string of nanotons')
 
-/** A model's name as clients write it. */
-export const modelIdSchema = z.string().min(1).max(256)
+/** A model's name as clients write it: exactly what the context of a sealed request can hold. */
+export const modelIdSchema = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,256}$/, 'must be 1-256 visible ASCII characters without spaces')
 
 /** A TON address in raw form: workchain, colon, 64 lower-case hexadecimal digits. */
 export const rawAddressSchema = z.string().regex(/^(-1|0):[0-9a-f]{64}$/, 'must be a raw TON address (0:hex)')

@@ -68,6 +68,7 @@ function whole(header: GgufHeader, key: string): number | undefined {
 /** `Some Model 7B` becomes `some-model-7b`. */
 export function slug(name: string): string {
   const safe = name
+    .slice(0, 1024)
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .toLowerCase()
