@@ -7,6 +7,8 @@ export type EarningsErrorCode =
   | 'ERR_PAYMENT_TERMS'
   /** A voucher that the channel's key did not sign, or for another channel. */
   | 'ERR_VOUCHER'
+  /** The file was written by a newer program. */
+  | 'ERR_EARNINGS_VERSION'
 
 /** Something about being paid is wrong. */
 export class EarningsError extends ChrysalisError {

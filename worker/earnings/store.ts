@@ -5,6 +5,7 @@
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
+import { migrate } from './schema.ts'
 
 /** A receipt that waits for its acknowledgement. */
 export interface StoredReceipt {
@@ -33,19 +34,6 @@ export interface ChannelAccount {
   forgiven: bigint
 }
 
-// Amounts are decimal text: SQLite's integers are 64 bits, the driver's numbers 53.
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS receipts (
-    request_id TEXT PRIMARY KEY, gateway TEXT NOT NULL, channel TEXT NOT NULL, payload TEXT NOT NULL,
-    signature TEXT NOT NULL, final INTEGER NOT NULL, worker_charge TEXT NOT NULL, counted TEXT NOT NULL, interrupted INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS receipts_by_gateway ON receipts (gateway);
-  CREATE TABLE IF NOT EXISTS channels (
-    address TEXT PRIMARY KEY, earned TEXT NOT NULL, ceiling TEXT NOT NULL, signature TEXT NOT NULL,
-    forgiven TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
-`
-
 /**
  * Opens or makes the file. Written ahead without a sync for each commit: what a power cut can take are receipts of the
  * last moments, which the gateway has been sent too; a killed process loses nothing.
@@ -60,11 +48,19 @@ export class EarningsStore {
   readonly #getChannel: StatementSync
   readonly #putChannel: StatementSync
 
-  /** @param file a path, or `:memory:` */
+  /**
+   * @param file a path, or `:memory:`
+   * @throws EarningsError ERR_EARNINGS_VERSION when a newer program wrote the file
+   */
   constructor(file: string) {
     this.#db = new DatabaseSync(file)
     this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;')
-    this.#db.exec(SCHEMA)
+    try {
+      migrate(this.#db, file)
+    } catch (error) {
+      this.#db.close()
+      throw error
+    }
     this.#putReceipt = this.#db.prepare('INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#getReceipt = this.#db.prepare('SELECT * FROM receipts WHERE request_id = ?')
     this.#dropReceipt = this.#db.prepare('DELETE FROM receipts WHERE request_id = ?')
