@@ -4,19 +4,17 @@ import type { ApiDeps } from './deps.ts'
 import type { Env } from './route.ts'
 
 /**
- * `GET /v1/receipts/{request id}`: the worker enclave's signed receipt, exactly as signed. Only a key of the channel
- * that paid sees it; to every other key it does not exist.
+ * `GET /v1/receipts/{request id}`: the worker enclave's signed receipt, exactly as signed. Only the API
+ * key that asked, whatever channel it draws on by now, and keys of the channel that paid see it; to every other key it
+ * does not exist.
  */
 export function receiptRoutes(app: Hono<Env>, deps: ApiDeps): void {
   app.get('/v1/receipts/:id', async (c) => {
     const id = c.req.param('id')
     const stored = await deps.receipts.receipt(id)
-    if (!stored || stored.channel !== c.get('key').channel)
-      throw notFound(
-        'No receipt of that id was paid by the channel of this API key.',
-        'receipt_not_found',
-        'id',
-      )
+    const { id: key, channel } = c.get('key')
+    if (!stored || (stored.key !== key && stored.channel !== channel))
+      throw notFound('No receipt of that id was paid for this API key.', 'receipt_not_found', 'id')
     return c.json({
       id,
       object: 'receipt',
