@@ -4,9 +4,14 @@
  */
 import { pino } from 'pino'
 import { loadConfig } from '../attest/cli/config.ts'
-import { ChrysalisError } from '../attest/errors.ts'
+import { codeOf, dieQuietly, onStop, placeOf } from '../attest/cli/process.ts'
 import { gatewaySchema } from './config.ts'
-import { startGateway } from './server.ts'
+import { isKnown } from './known.ts'
+
+/** A gateway without its supervisor has no worker either: what runs is billed by what arrived, and that is all. */
+const ORPHAN_DRAIN_MS = 1_000
+/** After this much longer than the drain the process ends by force. */
+const FORCE_MS = 5_000
 
 async function main(): Promise<void> {
   const config = loadConfig(
@@ -19,33 +24,30 @@ async function main(): Promise<void> {
   )
   // Synchronous: a line that explains a crash must not be lost in it.
   const log = pino({ level: config.logLevel, name: 'gateway' }, pino.destination({ fd: 2, sync: true }))
-  const gateway = await startGateway(config, log)
-  const { url, channel } = gateway
-  let stopping = false
-  const stop = () => {
-    if (stopping) return
-    stopping = true
-    gateway.stop().then(
-      () => process.exit(0),
-      (error) => {
-        log.error(
-          { code: error instanceof ChrysalisError ? error.code : 'ERR_UNEXPECTED' },
-          'could not stop cleanly',
-        )
-        process.exit(1)
-      },
-    )
-  }
-  process.on('SIGTERM', stop)
-  // In a terminal Ctrl-C reaches the whole group; under a supervisor that one decides the order of stopping.
-  process.on('SIGINT', process.env.CHRYSALIS_SUPERVISED === '1' ? () => {} : stop)
-  // The supervisor is gone: finish what runs and leave nothing behind.
-  process.on('disconnect', stop)
+  const die = dieQuietly(log)
+  // Before anything that takes time, so that a stop during the start counts.
+  const asked = Promise.withResolvers<{ drainMs: number }>()
+  onStop((orphaned) => {
+    const drainMs = orphaned ? ORPHAN_DRAIN_MS : config.drainSeconds * 1000
+    setTimeout(() => process.exit(1), drainMs + FORCE_MS).unref()
+    asked.resolve({ drainMs })
+  })
+  // Loaded late, so that --help and a wrong flag answer at once.
+  const { startGateway } = await import('./server.ts')
+  const first = await Promise.race([startGateway(config, log), asked.promise])
+  // A stop during the start: nothing runs yet, and every step of the start can be repeated.
+  if (!('url' in first)) process.exit(0)
+  const { url, channel } = first
   process.stdout.write(`${JSON.stringify({ event: 'ready', url, channel })}\n`)
+  const { drainMs } = await asked.promise
+  await first.stop(drainMs).catch((error) => die(error, 'could not stop cleanly'))
+  process.exit(0)
 }
 
-main().catch((error: unknown) => {
-  const text = error instanceof ChrysalisError || error instanceof Error ? error.message : 'failed'
+try {
+  await main()
+} catch (error) {
+  const text = isKnown(error) ? error.message : `failed to start (${codeOf(error)} at ${placeOf(error)})`
   process.stderr.write(`gateway: ${text}\n`)
-  process.exit(1)
-})
+  process.exit(isKnown(error) && error.code === 'ERR_CONFIG' ? 2 : 1)
+}

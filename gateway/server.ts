@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -7,9 +7,10 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import { Address } from '@ton/core'
 import type { Logger } from 'pino'
-import { ChrysalisError, SimulatedTee, simulated } from '../attest/index.ts'
+import { codeOf } from '../attest/cli/process.ts'
+import { ChrysalisError, refusePublicNetwork, SimulatedTee, simulated } from '../attest/index.ts'
 import { connectLocalChain } from '../contracts/index.ts'
-import { LINK_PATH } from '../worker/protocol/index.ts'
+import { LINK_PATH, readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { Catalog } from './catalog.ts'
 import { type GatewayConfig, pinnedModels } from './config.ts'
@@ -17,16 +18,17 @@ import { serveControl } from './control/index.ts'
 import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
-import { Ledger, newKeySecret } from './ledger/index.ts'
+import { Ledger, type LedgerOptions, newKeySecret } from './ledger/index.ts'
 import { WorkerPool } from './link/index.ts'
 import { quotesFor } from './quotes.ts'
 import { Treasury, TreasuryKeys } from './treasury/index.ts'
 
 /** How often channels are compared with the chain, in ms: far below any challenge period. */
 const WATCH_MS = 5_000
-/** How long `channel close` waits for running requests, in ms. */
+/** A close waits this long for running requests; then it says that they run, and may be asked for again. */
 const CLOSE_MS = 30_000
-const SOFTWARE = { version: '0.1.0', commit: 'development' }
+/** How long a former gateway on the same folder, whose supervisor was killed, may take to end. */
+const TAKEOVER_MS = 15_000
 
 /** A gateway could not start; the message says what to change. */
 export class GatewayStartError extends ChrysalisError {}
@@ -35,22 +37,23 @@ export interface RunningGateway {
   url: string
   /** The quickstart's client channel, user-friendly form. */
   channel: string
-  /** Drains: takes nothing new, finishes what runs, closes links, ledger and sockets. */
-  stop(): Promise<void>
+  /** Takes nothing new, lets what runs finish for at most `drainMs`, closes links, ledger and sockets. */
+  stop(drainMs: number): Promise<void>
 }
 
 /** Puts the gateway together from its parts and starts serving. */
 export async function startGateway(config: GatewayConfig, log: Logger): Promise<RunningGateway> {
   const money = await openMoney(config, log)
   const { ledger, treasury, chain } = money
+  const software = readSoftware()
   const tee = await SimulatedTee.open(config.teeDir, {
     now: Date.now,
-    software: `gateway ${SOFTWARE.version}`,
+    software: `gateway ${software.version}`,
   })
   const gatewayId = money.keys.gateway.address.toRawString()
   const identity = await createIdentity({
     tee,
-    software: SOFTWARE,
+    software,
     registry: { globalId: chain.globalId, address: '' },
     payoutAddress: gatewayId,
     now: Date.now,
@@ -103,10 +106,11 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const url = await listen(server, config)
   const control = await openControl(config, treasury)
   const stopWatching = treasury.watch(WATCH_MS)
-  const stop = async () => {
-    const deadline = performance.now() + config.drainSeconds * 1000
+  const stop = async (drainMs: number) => {
+    const deadline = performance.now() + drainMs
     const answered = once(server, 'close')
     server.close()
+    await control.withdraw()
     await dispatcher.drain(deadline - performance.now())
     stopWatching()
     await pool.close()
@@ -127,10 +131,10 @@ async function openMoney(config: GatewayConfig, log: Logger) {
   await ensurePrivateDir(dir)
   const token = (await readFile(config.chainTokenFile, 'utf8')).trim()
   const chain = await connectLocalChain({ url: config.chainUrl, token })
+  refusePublicNetwork(chain.globalId)
   const keys = await TreasuryKeys.open(join(dir, 'keys'), chain.globalId)
-  const onWarning = (message: string, error: unknown) =>
-    log.warn({ code: error instanceof ChrysalisError ? error.code : 'ERR_UNEXPECTED' }, message)
-  const ledger = await Ledger.open({
+  const onWarning = (message: string, error: unknown) => log.warn({ code: codeOf(error) }, message)
+  const ledger = await openLedger({
     file: join(dir, 'ledger.sqlite'),
     now: Date.now,
     signVoucher: (channel, ceiling) => keys.signVoucher(channel, ceiling),
@@ -143,20 +147,31 @@ async function openMoney(config: GatewayConfig, log: Logger) {
   return { chain, keys, ledger, treasury, channel }
 }
 
+/** Waits for a former gateway that is about to end: its lock goes with its process. */
+async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const until = performance.now() + TAKEOVER_MS
+  for (;;) {
+    try {
+      return await Ledger.open(options)
+    } catch (error) {
+      if (codeOf(error) !== 'ERR_LEDGER_LOCKED' || performance.now() > until) throw error
+      await after(100)
+    }
+  }
+}
+
+/** The control plane, and the 0600 file by which this user's command line finds it while it serves. */
 async function openControl({ data }: GatewayConfig, treasury: Treasury) {
   const channelOf = (input: Record<string, unknown>) =>
     typeof input.channel === 'string' ? input.channel : undefined
-  const control = await serveControl({
+  const { url, token, close } = await serveControl({
     'channel/status': () => treasury.status(),
     'channel/settle': (input) => treasury.settle(channelOf(input)),
-    // Bounded: running requests may hold a channel open; closing may then be asked for again.
     'channel/close': (input) => treasury.close(channelOf(input), AbortSignal.timeout(CLOSE_MS)),
   })
-  await writeFileAtomic(
-    join(data, 'control.json'),
-    JSON.stringify({ url: control.url, token: control.token }),
-  )
-  return control
+  const file = join(data, 'control.json')
+  await writeFileAtomic(file, JSON.stringify({ url, token }))
+  return { close, withdraw: () => rm(file, { force: true }) }
 }
 
 async function listen(server: Server, { host, port }: GatewayConfig): Promise<string> {

@@ -203,7 +203,7 @@ describe('settings', () => {
   })
 
   test('defaults, environment, flags', () => {
-    expect(readSettings({ argv: [], env: {} })).toMatchObject({ gpu: 'auto', sequences: 4, unpaid: false })
+    expect(readSettings({ argv: [], env: {} })).toMatchObject({ gpu: 'off', sequences: 4, unpaid: false })
     const env = { CHRYSALIS_SEQUENCES: '2', CHRYSALIS_UNPAID: '1' }
     expect(readSettings({ argv: ['--sequences', '3'], env })).toMatchObject({ sequences: 3, unpaid: true })
   })

@@ -1,11 +1,11 @@
 /** The worker process: `node worker/main.ts --help`. */
 
 import pino from 'pino'
+import { codeOf, dieQuietly, onStop, placeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
-import { ContractsError } from '../contracts/index.ts'
+import { ContractsError } from '../contracts/errors.ts'
 import { readSettings } from './config.ts'
-import { codeOf } from './log.ts'
-import { onStop, withoutCoreDumps } from './process.ts'
+import { withoutCoreDumps } from './process.ts'
 
 /** After this much longer than the drain the process ends by force. */
 const FORCE_MS = 5_000
@@ -17,13 +17,7 @@ async function main(): Promise<void> {
     { level: settings.logLevel, base: { role: 'worker', pid: process.pid } },
     pino.destination({ fd: 2, sync: true }),
   )
-  // The default handlers print messages, and a library's message may quote what it was working on.
-  process.on('uncaughtException', (error) => die(error, 'uncaught exception'))
-  process.on('unhandledRejection', (error) => die(error, 'unhandled rejection'))
-  const die = (error: unknown, what: string) => {
-    log.error({ code: codeOf(error), at: placeOf(error) }, what)
-    process.exit(1)
-  }
+  const die = dieQuietly(log)
   // Before anything that takes time, so that a stop during the start counts.
   const stopped = Promise.withResolvers<boolean>()
   onStop((orphaned) => {
@@ -43,13 +37,6 @@ async function main(): Promise<void> {
   await stopped.promise
   await worker.close(settings.drainSeconds * 1000)
   process.exit(0)
-}
-
-/** Where an error was thrown: file and line of ours, no message. */
-function placeOf(error: unknown): string {
-  const frame =
-    error instanceof Error ? /\/((?:attest|contracts|worker)\/[\w./-]+:\d+)/.exec(error.stack ?? '') : null
-  return frame?.[1] ?? 'elsewhere'
 }
 
 try {

@@ -1,9 +1,6 @@
-/** What a worker process owes to those who start and stop it. */
+/** What a worker process owes to those whose prompts it holds. */
 
 import { readFileSync } from 'node:fs'
-
-/** Whether a supervisor started this process and speaks for it to the terminal. */
-export const supervised = process.env.CHRYSALIS_SUPERVISED === '1'
 
 /**
  * A core dump would put prompts on disk. Node cannot lower the limit itself, so where it is not 0 a shell lowers it and
@@ -29,25 +26,4 @@ function softCoreLimit(): string | undefined {
   } catch {
     return undefined
   }
-}
-
-/**
- * Calls `stop` once, on SIGTERM, on SIGINT (unless supervised: the terminal sends that to the whole group, and the
- * supervisor decides), and when the supervisor is gone, which `orphaned` tells.
- */
-export function onStop(stop: (orphaned: boolean) => void): void {
-  let stopped = false
-  const once = (orphaned: boolean) => {
-    if (stopped) return
-    stopped = true
-    stop(orphaned)
-  }
-  process.on('SIGTERM', () => once(false))
-  process.on('SIGINT', () => {
-    if (!supervised) once(false)
-  })
-  if (!supervised) return
-  process.on('disconnect', () => once(true))
-  // Without a channel there is nobody to follow; with one that closed before we listened there was.
-  if (process.send !== undefined && !process.connected) once(true)
 }

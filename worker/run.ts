@@ -4,7 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../attest/cli/config.ts'
 import { type Policy, simulated } from '../attest/policy/index.ts'
-import { SimulatedTee } from '../attest/simulate/index.ts'
+import { refusePublicNetwork, SimulatedTee } from '../attest/simulate/index.ts'
 import { type Chain, connectLocalChain, rawPublicKey, Wallet } from '../contracts/index.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
@@ -13,10 +13,8 @@ import { type Offer, Worker } from './enclave/index.ts'
 import { startEngine } from './engine/index.ts'
 import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
+import { readSoftware } from './protocol/software.ts'
 import { runTask } from './tasks/index.ts'
-
-/** global_id of TON's mainnet: nothing simulated may touch it. */
-const MAINNET = -239
 
 /** A worker that runs. */
 export interface RunningWorker {
@@ -45,9 +43,7 @@ export async function runWorker(
   const folder = join(settings.data, 'worker')
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 })
   const chain = await openChain(settings)
-  if (chain?.globalId === MAINNET) {
-    throw new ConfigError('setting chainUrl: a simulated enclave does not work for pay on mainnet')
-  }
+  if (chain) refusePublicNetwork(chain.globalId)
   const payee = await openPayee(settings, folder, chain)
   const teeFolder = join(settings.data, 'tee')
   const { worker, gatewayRoot } = await openWorker(settings, { teeFolder, chain, payee, log, onFatal })
@@ -118,7 +114,7 @@ async function openWorker(
   { teeFolder, chain, payee, log, onFatal }: EnclaveParts,
 ): Promise<{ worker: Worker; gatewayRoot: string }> {
   let gatewayRoot = ''
-  const software = await readVersion()
+  const software = readSoftware()
   const { model, modelId, gpu, sequences, threads, contextLength } = settings
   const worker = await Worker.create({
     startEngine: () =>
@@ -181,17 +177,4 @@ function readyLine(worker: Worker, payoutAddress: string): ReadyLine {
     slots: worker.slots,
     payoutAddress,
   }
-}
-
-/** Version of this package; beside a built copy the manifest lies one folder higher. */
-async function readVersion(): Promise<{ version: string; commit: string }> {
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      const manifest = JSON.parse(await readFile(new URL(place, import.meta.url), 'utf8'))
-      if (manifest.name === 'chrysalis') return { version: String(manifest.version), commit: 'unreleased' }
-    } catch {
-      // Not there: look in the next place.
-    }
-  }
-  return { version: 'unknown', commit: 'unreleased' }
 }

@@ -1,2 +1,3 @@
 export * from './collateral.ts'
+export * from './network.ts'
 export * from './tee.ts'

@@ -1,4 +1,4 @@
-import { ChrysalisError } from '../../attest/errors.ts'
+import { isKnown } from '../known.ts'
 
 /** The verbs of the `chrysalis` command. Each is loaded only when called: `--help` must not load an engine. */
 const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promise<void> }> = {
@@ -46,6 +46,6 @@ try {
   await main(process.argv.slice(2))
 } catch (error) {
   // A refusal of ours is a sentence for a person; anything else is a defect and keeps its stack.
-  process.stderr.write(error instanceof ChrysalisError ? `${error.message}\n` : `${(error as Error).stack}\n`)
-  process.exit(error instanceof ChrysalisError && error.code === 'ERR_CONFIG' ? 2 : 1)
+  process.stderr.write(isKnown(error) ? `${error.message}\n` : `${(error as Error).stack}\n`)
+  process.exit(isKnown(error) && error.code === 'ERR_CONFIG' ? 2 : 1)
 }

@@ -2,7 +2,9 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
+import { codeOf } from '../../attest/cli/process.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
+import { isKnown } from '../known.ts'
 
 /** One verb of the control plane: takes a JSON object, returns a JSON value. bigint is written as decimal text. */
 export type ControlVerb = (input: Record<string, unknown>) => Promise<unknown>
@@ -42,9 +44,8 @@ export async function serveControl(
 function createControlApp(verbs: Record<string, ControlVerb>, token: string): Hono {
   const app = new Hono()
   app.onError((error, c) => {
-    const code = error instanceof ChrysalisError ? error.code : 'ERR_UNEXPECTED'
-    const message = error instanceof ChrysalisError ? error.message : 'the server failed; see its log'
-    return c.json({ error: { code, message } }, 400)
+    if (isKnown(error)) return c.json({ error: { code: error.code, message: error.message } }, 400)
+    return c.json({ error: { code: codeOf(error), message: 'the server failed' } }, 500)
   })
   app.use(async (c, next) => {
     const { hostname } = new URL(c.req.url)
@@ -57,10 +58,22 @@ function createControlApp(verbs: Record<string, ControlVerb>, token: string): Ho
   })
   for (const [name, verb] of Object.entries(verbs))
     app.post(`/control/${name}`, async (c) =>
-      c.text(stringify(await verb(await c.req.json())), 200, JSON_TYPE),
+      c.text(stringify(await verb(parseInput(await c.req.text()))), 200, JSON_TYPE),
     )
   app.notFound((c) => c.json({ error: { code: 'ERR_NOT_FOUND', message: 'no such verb; POST only' } }, 404))
   return app
+}
+
+function parseInput(text: string): Record<string, unknown> {
+  let input: unknown
+  try {
+    input = JSON.parse(text)
+  } catch {
+    // What a parser says quotes its input.
+  }
+  if (typeof input === 'object' && input !== null && !Array.isArray(input))
+    return input as Record<string, unknown>
+  throw new ControlError('ERR_CONTROL_INPUT', 'the body has to be one JSON object')
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' }
