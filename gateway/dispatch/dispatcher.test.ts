@@ -90,7 +90,7 @@ describe('a request that goes well', () => {
       },
     })
     const events = []
-    for await (const event of (await harness.dispatch()).events) events.push(event)
+    for await (const event of (await harness.dispatch({ stream: false })).events) events.push(event)
     expect(events).toEqual([{ type: 'body', bytes: utf8('{"whole":1}') }])
   })
 

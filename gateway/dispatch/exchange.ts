@@ -1,6 +1,7 @@
-import { FRAME, type ResponseFrame, type ResponseOpener } from '../../attest/seal/index.ts'
+import type { ResponseFrame, ResponseOpener } from '../../attest/seal/index.ts'
 import { LINK_LIMITS } from '../../worker/protocol/link.ts'
 import type { Clock, LinkStream, StreamItem } from '../link/index.ts'
+import type { ContentCheck } from './content.ts'
 import { codeOf, IntegrityError } from './errors.ts'
 import { type FinalFrame, parseFinal } from './final.ts'
 import type { ReceiptBook, VerifiedReceipt } from './receipt-book.ts'
@@ -26,6 +27,7 @@ export interface ExchangeParts {
   readonly stream: LinkStream
   readonly opener: ResponseOpener
   readonly book: ReceiptBook
+  readonly content: ContentCheck
   readonly clock: Clock
   readonly limits: DispatchLimits
   /** Passes an opened frame on; resolves false when nobody wants it. */
@@ -95,8 +97,8 @@ export class Exchange {
   async #onChunk(bytes: Uint8Array): Promise<Outcome | undefined> {
     for (const frame of this.#parts.opener.push(bytes)) {
       if (frame.final) return this.#onFinal(frame)
-      const event = toEvent(frame)
-      if (!event || this.#stopped) continue
+      const event = this.#stopped ? undefined : this.#parts.content.take(frame)
+      if (!event) continue
       this.#started = true
       await this.#parts.deliver(event)
     }
@@ -106,6 +108,8 @@ export class Exchange {
   #onFinal(frame: ResponseFrame): Outcome {
     this.#parts.opener.end()
     const final = parseFinal(frame.content)
+    // Once stopped, frames were dropped: what is left need not be whole, and nobody will take it for an answer.
+    if (final.status < 400 && !this.#stopped) this.#parts.content.end()
     return { kind: 'final', final, receipt: this.#parts.book.close(final, frame.transcript) }
   }
 
@@ -130,12 +134,6 @@ export class Exchange {
   #gone(code: string): Outcome {
     return { kind: this.#started ? 'lost' : 'unstarted', code }
   }
-}
-
-function toEvent(frame: ResponseFrame): DispatchEvent | undefined {
-  if (frame.type === FRAME.event) return { type: 'event', json: frame.content }
-  if (frame.type === FRAME.body) return { type: 'body', bytes: frame.content }
-  return undefined
 }
 
 /** For logs: what an outcome is called. */

@@ -2,6 +2,7 @@ import type { SealedRequest } from '../../attest/seal/index.ts'
 import { ApiError, internalError } from '../../worker/protocol/errors.ts'
 import { boundFor, type Quote } from '../../worker/protocol/quote.ts'
 import type { Lease, LinkLog } from '../link/index.ts'
+import { ContentCheck } from './content.ts'
 import { clientClosed, codeOf } from './errors.ts'
 import { Exchange, type Outcome, outcomeCode, type StopReason } from './exchange.ts'
 import { Handoff } from './handoff.ts'
@@ -37,6 +38,7 @@ export class Run {
   readonly requestId: string
   readonly #parts: RunParts
   readonly #request: Omit<DispatchRequest, 'body'>
+  readonly #bodyBytes: number
   #body: Uint8Array | undefined
   readonly #handoff: Handoff<DispatchEvent>
   readonly #answer = Promise.withResolvers<DispatchResponse>()
@@ -50,6 +52,7 @@ export class Run {
     this.requestId = request.requestId
     this.#request = rest
     this.#body = body
+    this.#bodyBytes = body.length
     this.#parts = parts
     this.#handoff = new Handoff(() => this.stop('aborted'))
     this.#done.promise.catch(() => {})
@@ -178,6 +181,7 @@ export class Run {
       stream,
       opener: sealed.open,
       book,
+      content: new ContentCheck({ ...this.#request, bodyBytes: this.#bodyBytes }),
       clock,
       limits,
       deliver: (event) => this.#deliver(lease, event),

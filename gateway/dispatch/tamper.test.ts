@@ -1,10 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { toHex } from '../../attest/bytes.ts'
+import { toHex, utf8 } from '../../attest/bytes.ts'
 import { type ReceiptStatement, signReceipt } from '../../attest/receipt/index.ts'
+import { FRAME } from '../../attest/seal/index.ts'
 import { ApiError } from '../../worker/protocol/errors.ts'
 import type { FinalChanges, Job } from '../link/testing/job.ts'
+import { mostContent } from './content.ts'
+import type { DispatchRequest } from './index.ts'
 import { type Books, Harness, openBooks, textOf } from './testing/harness.ts'
 
 let books: Books
@@ -26,13 +29,16 @@ interface Seen {
 }
 
 /** One request at a new worker that is served in the given way; what a client sees and pays. */
-async function serve(script: (job: Job) => Promise<void>): Promise<Seen & { cut: boolean }> {
+async function serve(
+  script: (job: Job) => Promise<void>,
+  changes: Partial<DispatchRequest> = {},
+): Promise<Seen & { cut: boolean }> {
   const before = await harness.account()
   const worker = await harness.gateway.join({ slots: 1, serve: script })
   const texts: string[] = []
   let error: ApiError | undefined
   try {
-    const response = await harness.dispatch()
+    const response = await harness.dispatch(changes)
     for await (const event of response.events) texts.push(textOf(event))
   } catch (reason) {
     expect(reason).toBeInstanceOf(ApiError)
@@ -121,6 +127,91 @@ describe('frames that were touched', () => {
     const seen = await serve((job) => sendAll(job, kept))
     expect(seen).toMatchObject({ texts: [], charged: 0n, cut: true, error: INTEGRITY })
   })
+})
+
+describe('content that is not what the face may frame', () => {
+  const events: Record<string, string> = {
+    'the end of a stream': '[DONE]',
+    'an event within an event': '{"text":"b"}\n\ndata: [DONE]',
+    'a carriage return': '{"text":\r"b"}',
+    'no JSON': '{"text":"b"',
+    'JSON that is no object': '"b"',
+    nothing: '',
+  }
+  for (const [name, content] of Object.entries(events)) {
+    it(`an event that holds ${name}`, async () => {
+      const seen = await serve(async (job) => {
+        await job.start()
+        await job.send(job.event('a'))
+        job.partial()
+        await job.send(job.sealer.frame(FRAME.event, utf8(content)))
+        await job.finish()
+      })
+      expect(seen).toMatchObject({ texts: ['a'], error: INTEGRITY, charged: 8n, cut: true })
+    })
+  }
+
+  it('an event that is not UTF-8', async () => {
+    const seen = await serve(async (job) => {
+      await job.start()
+      await job.send(job.sealer.frame(FRAME.event, new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d])))
+      await job.finish()
+    })
+    expect(seen).toMatchObject({ texts: [], error: INTEGRITY, charged: 0n, cut: true })
+  })
+
+  const bodies: Record<string, string[]> = {
+    'no body at all': [],
+    'an empty body': [''],
+    'half a body': ['{"text":'],
+    'a body that is no object': ['[1]'],
+    'two documents': ['{"a":1}', '{"b":2}'],
+  }
+  for (const [name, pieces] of Object.entries(bodies)) {
+    it(`${name} for a request that is not streamed`, async () => {
+      const seen = await serve(
+        async (job) => {
+          await job.start()
+          for (const piece of pieces) await job.send(job.sealer.frame(FRAME.body, utf8(piece)))
+          await job.finish()
+        },
+        { stream: false },
+      )
+      expect(seen).toMatchObject({ error: INTEGRITY, charged: 0n, cut: true })
+    })
+  }
+
+  it('frames of the other kind', async () => {
+    const whole = await serve(async (job) => {
+      await job.start()
+      await job.send(job.sealer.frame(FRAME.body, utf8('{}')))
+      await job.finish()
+    })
+    const streamed = await serve(async (job) => sendAll(job, await units(job)), { stream: false })
+    for (const seen of [whole, streamed])
+      expect(seen).toMatchObject({ texts: [], error: INTEGRITY, charged: 0n, cut: true })
+  })
+
+  for (const stream of [true, false]) {
+    it(`more than the request can be charged for, ${stream ? 'streamed' : 'whole'}`, async () => {
+      const limits = { stream, maxPromptTokens: 50, maxOutputTokens: 1 }
+      const most = mostContent({ ...limits, bodyBytes: harness.request().body.length })
+      expect(most).toBeLessThan(1024 * 1024)
+      const piece = utf8(JSON.stringify({ text: 'x'.repeat(50_000) }))
+      let passed = 0
+      const seen = await serve(async (job) => {
+        await job.start()
+        while (job.sent * piece.length < most * 3) {
+          if (!(await job.send(job.sealer.frame(stream ? FRAME.event : FRAME.body, piece)))) return
+          passed = job.sent
+        }
+        await job.finish()
+      }, limits)
+      expect(passed).toBeGreaterThan(0)
+      expect(seen).toMatchObject({ error: INTEGRITY, charged: 0n, cut: true })
+      expect(seen.texts).toHaveLength(Math.floor(most / piece.length))
+    })
+  }
 })
 
 describe('final receipts that do not add up', () => {

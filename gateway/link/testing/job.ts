@@ -128,6 +128,12 @@ export class Job {
   /** A right answer from start to end. */
   async answer(texts: readonly string[]): Promise<void> {
     await this.start()
+    if (!this.opened.ctx.responseMode.stream) {
+      this.details.completionTokens = texts.length
+      for (const unit of this.sealer.body(utf8(JSON.stringify({ text: texts.join('') }))))
+        await this.send(unit)
+      return this.finish()
+    }
     for (const text of texts) {
       // A frame is sealed only once it can be sent: one that is sealed and kept back would be missed by the opener.
       if (!(await this.room())) return this.stopped()
