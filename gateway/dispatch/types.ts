@@ -23,7 +23,7 @@ export interface DispatchRequest {
   stream: boolean
   maxPromptTokens: number
   maxOutputTokens: number
-  /** The client went away: stop the worker, charge what was delivered. */
+  /** The client went away: stop the worker, charge what was delivered; of a whole answer, what was made. */
   signal: AbortSignal
   /** Milliseconds of wall time after which nobody wants the answer. */
   deadline: number

@@ -208,9 +208,11 @@ export class Exchange {
   }
 
   #stopped(): Outcome {
-    return this.#failure(
-      (this.#stop.signal.reason ?? this.#parts.sink.signal.reason ?? 'internal') as StopReason,
-    )
+    const reason = (this.#stop.signal.reason ?? this.#parts.sink.signal.reason ?? 'internal') as StopReason
+    const { chain, meter, opened } = this.#parts
+    // A whole answer is delivered at its end only. Who takes back a request for one pays for the work done until then.
+    const owed = reason === 'cancelled' && this.#begun && !opened.ctx.responseMode.stream
+    return this.#failure(owed && !chain.deliver(meter) ? 'overrun' : reason)
   }
 
   #failure(reason: StopReason): Outcome {

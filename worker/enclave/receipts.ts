@@ -36,7 +36,8 @@ const NOTHING: TokenCounts = { promptTokens: 0, cachedTokens: 0, completionToken
 
 /**
  * The receipts of one request: cumulative, none above the maximum charge, at most one final. It counts what was
- * delivered, which is what is charged for when a response does not end well.
+ * delivered, which is what is charged for when a response does not end well; of a whole answer that its client
+ * cancelled, all that was made counts as delivered.
  */
 export class ReceiptChain {
   readonly #options: ReceiptChainOptions

@@ -177,6 +177,31 @@ describe('stopping', () => {
     expect(reader.settled.body).toMatchObject({ status: 'partial', clientCharge: '6' })
   })
 
+  test('a cancelled whole answer is billed for the prompt and what was made', async () => {
+    const gate = new Gate()
+    await using harness = await Harness.open({ engine: { script: () => ['a', 'b', gate, 'c'] } })
+    const peer = await harness.joined()
+    const reader = await peer.request({ stream: false })
+    await gate.reached
+    peer.send({ type: 'cancel', stream: reader.id })
+    await reader.read()
+    expect(reader.body).toBe('')
+    expect(reader.final).toMatchObject({ status: 499, usage: null })
+    expect(reader.settled.body).toMatchObject({ status: 'partial', clientCharge: '6', workerCharge: '6' })
+    expect(reader.settled.details).toMatchObject({ promptTokens: 2, completionTokens: 2 })
+  })
+
+  test('a whole answer that is cancelled before its prompt is read costs nothing', async () => {
+    const gate = new Gate()
+    await using harness = await Harness.open({ engine: { script: () => [gate, 'a'] } })
+    const peer = await harness.joined()
+    const reader = await peer.request({ stream: false })
+    await gate.reached
+    peer.send({ type: 'cancel', stream: reader.id })
+    await reader.read()
+    expect(reader.settled.body).toMatchObject({ status: 'refused', clientCharge: '0' })
+  })
+
   test('a cancel before the request is whole ends the stream', async () => {
     await using harness = await Harness.open()
     const peer = await harness.joined()

@@ -21,13 +21,18 @@ export async function* chat(
   const { meter } = context
   let finishReason: TaskResult['finishReason'] = 'stop'
   let text = ''
+  let prompt = { promptTokens: 0, cachedTokens: 0 }
   try {
     for await (const event of engine.generate(toGenerate(request, context), context.signal)) {
       if (event.type === 'prompt') {
-        meter.promptTokens = event.promptTokens
-        meter.cachedTokens = event.cachedTokens
-        if (request.stream) yield documents.chunk({ role: 'assistant', content: '', refusal: null })
-      } else if (event.type === 'text') {
+        prompt = { promptTokens: event.promptTokens, cachedTokens: event.cachedTokens }
+        if (!request.stream) continue
+        Object.assign(meter, prompt)
+        yield documents.chunk({ role: 'assistant', content: '', refusal: null })
+        continue
+      }
+      Object.assign(meter, prompt)
+      if (event.type === 'text') {
         meter.completionTokens += event.tokens
         text += event.text
         if (request.stream && event.text !== '') yield documents.chunk({ content: event.text })

@@ -144,21 +144,22 @@ async function* translateText(
     },
   }
   let told = 0
+  // The prompt counts from the first token on, when it has been read: until then there is nothing to pay for.
+  let prompt = { promptTokens: 0, cachedTokens: 0 }
   for await (const event of engine.generate(request, signal)) {
-    if (event.type === 'prompt') yield { item, ...idle, ...tokensOf(event), delta: '' }
+    if (event.type === 'prompt') {
+      prompt = { promptTokens: event.promptTokens, cachedTokens: event.cachedTokens }
+      continue
+    }
     if (event.type === 'text') {
       told += event.tokens
-      yield { item, ...idle, completionTokens: event.tokens, delta: event.text }
-    }
-    if (event.type === 'end') {
+      yield { item, ...prompt, completionTokens: event.tokens, delta: event.text }
+    } else {
       const completionTokens = event.completionTokens - told
-      yield { item, ...idle, completionTokens, delta: '', end: event.finishReason }
+      yield { item, ...prompt, completionTokens, delta: '', end: event.finishReason }
     }
+    prompt = { promptTokens: 0, cachedTokens: 0 }
   }
-}
-
-function tokensOf({ promptTokens, cachedTokens }: { promptTokens: number; cachedTokens: number }) {
-  return { promptTokens, cachedTokens }
 }
 
 /** The model's own name of a language: the tag itself, else its base (`de-AT` is served as `de`). */

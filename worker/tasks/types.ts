@@ -2,7 +2,11 @@
 
 import type { Engine } from '../engine/types.ts'
 
-/** Token counts so far; changed before the event that holds the tokens is handed out. */
+/**
+ * Token counts so far; changed before the event that holds the tokens is handed out. A prompt that no event tells of
+ * counts once its prefill is done, that is with the first token after it: a whole answer that is cancelled is charged
+ * by these counts.
+ */
 export interface Meter {
   promptTokens: number
   cachedTokens: number
