@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { LINK_LIMITS } from '../../worker/protocol/link.ts'
 import { LinkStream, type StreamPort } from './stream.ts'
 
 /** A port that writes down what it is asked for. */
@@ -41,6 +42,21 @@ describe('LinkStream', () => {
       stream.deliverChunk(byte(5)),
       stream.deliverChunk(byte(6)),
     ]).toEqual([true, true, false])
+  })
+
+  it('bounds the bytes that wait, and grants early when chunks are large', async () => {
+    const { calls, port } = makePort()
+    const stream = new LinkStream(1, 64, port)
+    const large = new Uint8Array(LINK_LIMITS.maxChunkBytes)
+    for (let i = 0; i < 8; i++) expect(stream.deliverChunk(large)).toBe(true)
+    expect(stream.deliverChunk(byte(1))).toBe(false)
+
+    const read = new LinkStream(2, 64, port)
+    for (let i = 0; i < 200; i++) {
+      expect(read.deliverChunk(large)).toBe(true)
+      await read.next()
+    }
+    expect(calls.filter((call) => call === 'credit 1')).toHaveLength(200)
   })
 
   it('keeps the order over thousands of chunks', async () => {

@@ -1,4 +1,5 @@
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
+import { LINK_LIMITS } from '../../worker/protocol/link.ts'
 import type { HeldReceipt } from './types.ts'
 
 /** What a stream yields, in the order in which the worker sent it. */
@@ -33,13 +34,16 @@ export interface StreamPort {
   onLateReceipt(receipt: HeldReceipt): void
 }
 
+/** Bytes that may wait for the reader: twice what a worker sends that keeps to the window. */
+const MOST_WAITING_BYTES = 2 * LINK_LIMITS.windowBytes
+
 /** Items taken before the queue's array lets go of them. */
 const COMPACT_AT = 64
 
 /**
  * The gateway's end of one request on a link: sends the sealed request, yields what comes back. The worker may be
- * ahead of the reader by `window` chunks; every chunk that the reader takes is granted again, in steps of half a
- * window, so a reader that stops makes the worker stop.
+ * ahead of the reader by `window` chunks and by `LINK_LIMITS.windowBytes`; every chunk that the reader takes is granted
+ * again, in steps of half a window or of `refillBytes`, so a reader that stops makes the worker stop.
  */
 export class LinkStream {
   readonly id: number
@@ -47,6 +51,8 @@ export class LinkStream {
   readonly #refillAt: number
   #allowed: number
   #taken = 0
+  #takenBytes = 0
+  #waitingBytes = 0
   #queue: StreamItem[] = []
   #head = 0
   #interrupt: StreamItem | undefined
@@ -121,16 +127,19 @@ export class LinkStream {
     if (this.#released) return
     this.#released = true
     this.#queue = []
+    this.#waitingBytes = 0
     this.#head = 0
     if (how === 'settled') this.#late = true
     else this.cancel()
   }
 
-  /** From the link: a response chunk. Returns false when the worker had no credit for it. */
+  /** From the link: a response chunk. Returns false when the worker had no credit for it, or is far beyond the window. */
   deliverChunk(bytes: Uint8Array): boolean {
     if (this.#allowed <= 0) return false
     this.#allowed -= 1
     if (this.#released) return true
+    this.#waitingBytes += bytes.length
+    if (this.#waitingBytes > MOST_WAITING_BYTES) return false
     this.#queue.push({ type: 'chunk', bytes })
     this.#wake()
     return true
@@ -194,15 +203,19 @@ export class LinkStream {
       this.#queue = this.#queue.slice(this.#head)
       this.#head = 0
     }
-    if (item.type === 'chunk') this.#grant()
+    if (item.type === 'chunk') this.#grant(item.bytes.length)
     return item
   }
 
-  #grant(): void {
+  #grant(bytes: number): void {
+    this.#waitingBytes -= bytes
+    this.#takenBytes += bytes
     this.#taken += 1
-    if (this.#taken < this.#refillAt || this.#terminal) return
+    const due = this.#taken >= this.#refillAt || this.#takenBytes >= LINK_LIMITS.refillBytes
+    if (!due || this.#terminal) return
     this.#allowed += this.#taken
     this.#port.sendCredit(this.id, this.#taken)
     this.#taken = 0
+    this.#takenBytes = 0
   }
 }

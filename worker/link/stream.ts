@@ -20,6 +20,9 @@ export class WorkerStream implements ResponseSink {
   #parts: Uint8Array[] = []
   #bytes = 0
   #credit: number = LINK_LIMITS.initialCredit
+  /** Sizes of the chunks that were sent and not granted again, and their sum. */
+  #outstanding: number[] = []
+  #outstandingBytes = 0
   #taken = false
   #ended = false
   #lost = false
@@ -35,7 +38,8 @@ export class WorkerStream implements ResponseSink {
   }
 
   get room(): number {
-    return this.#lost || this.#ended || !this.#port.writable ? 0 : this.#credit
+    const full = this.#outstandingBytes >= LINK_LIMITS.windowBytes
+    return this.#lost || this.#ended || full || !this.#port.writable ? 0 : this.#credit
   }
 
   get lost(): boolean {
@@ -77,6 +81,7 @@ export class WorkerStream implements ResponseSink {
   /** @throws LinkError limit_exceeded when more credit is granted than may be outstanding */
   grant(frames: number): void {
     this.#credit += frames
+    for (const bytes of this.#outstanding.splice(0, frames)) this.#outstandingBytes -= bytes
     if (this.#credit > LINK_LIMITS.maxCredit)
       throw new LinkError('limit_exceeded', 'too much credit on a stream')
     this.wake()
@@ -114,6 +119,8 @@ export class WorkerStream implements ResponseSink {
     if (this.#lost || this.#ended) return
     if (this.#credit <= 0) throw new LinkError('internal', 'a chunk without credit')
     this.#credit -= 1
+    this.#outstanding.push(unit.length)
+    this.#outstandingBytes += unit.length
     this.#port.sendChunk(this.id, unit)
   }
 

@@ -17,6 +17,13 @@ export const LINK_LIMITS = {
   initialCredit: 64,
   /** Grant more when this many of them have been consumed. */
   creditRefill: 32,
+  /**
+   * Bytes of kind-3 payloads on one stream that a worker has sent and that were not granted again: at this many it
+   * waits, whatever its credit. The message that crosses the line is allowed, and a final one.
+   */
+  windowBytes: 1024 * 1024,
+  /** Grant more when this many bytes have been consumed, should that come before `creditRefill` messages. */
+  refillBytes: 256 * 1024,
   /** The most credit that may be outstanding on one stream. */
   maxCredit: 4096,
   /** Streams open at once on one connection. */
