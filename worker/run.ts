@@ -14,7 +14,11 @@ import { startEngine } from './engine/index.ts'
 import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
 import { readSoftware } from './protocol/software.ts'
+import { untilReachable } from './reach.ts'
 import { runTask } from './tasks/index.ts'
+
+/** A gateway that is started at the same moment gets this long until the worker dials it. */
+const REACH_MS = 15_000
 
 /** A worker that runs. */
 export interface RunningWorker {
@@ -67,6 +71,7 @@ export async function runWorker(
     log,
     onJoined: () => resolve(),
   })
+  await untilReachable(settings.gatewayUrl, REACH_MS)
   link.start()
   return {
     ready: joined.then(() => readyLine(worker, payee?.address ?? '')),

@@ -1,7 +1,7 @@
 import type { UpReady } from './up.ts'
 
 /** What a person sees when everything serves: what is simulated, and commands to paste. */
-export function banner({ url, apiKey, models, channel }: UpReady, dataDir: string): string {
+export function banner({ url, apiKey, models, channel }: UpReady, dataDir: string, gpu: string): string {
   const model = models[0] ?? ''
   return `
 Chrysalis is ready at ${url}
@@ -10,7 +10,7 @@ Chrysalis is ready at ${url}
   (a chain of its own, global id -217, play money). Real: the engine and model, every signature and
   certificate check, the sealing of each request, the metering, the payment channel contract.
   The voucher key of your channel is a 0600 file here, so this gateway could spend the whole deposit.
-
+${gpu === 'off' ? '' : '  GPU use is not attested yet.\n'}
   API key   ${apiKey}
   models    ${models.join(', ')}
   channel   ${channel}

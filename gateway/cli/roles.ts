@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { type DataFolder, ensurePrivateDir, openSecret } from '../data/index.ts'
 import { type ReadyLine, Role } from './supervisor.ts'
 
@@ -25,14 +27,13 @@ export interface RolesConfig {
   onLog?: (text: Buffer) => void
 }
 
-/** Starts chain, gateway and worker, in this order, and waits until the worker has been let in. */
+/** Starts the chain, then gateway and worker side by side, and waits until the worker has been let in. */
 export async function startRoles({ chain, gateway, worker }: Roles, folder: DataFolder): Promise<ReadyLine> {
   await ensurePrivateDir(folder.path('chain'))
   // A file, since arguments and environment can be seen by other users.
   await openSecret(chainTokenFile(folder), () => Buffer.from(randomBytes(32).toString('base64url')))
   await chain.start()
-  const ready = await gateway.start()
-  await worker.start()
+  const [ready] = await Promise.all([gateway.start(), worker.start()])
   return ready
 }
 
@@ -55,6 +56,8 @@ const portOf = (ready: ReadyLine | undefined, first: number) =>
 /** Describes the three processes; nothing is started yet. */
 export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
   const link = config.link ?? linkUrl
+  // Known before the gateway serves, so that the worker can load its model meanwhile.
+  const port = lazy(() => (config.port === 0 ? freePort(config.host) : config.port))
   const chainArgs = () => [
     '--chain-url',
     String(chain.ready?.url),
@@ -74,8 +77,8 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     name: 'gateway',
     ...(config.onLog && { onLog: config.onLog }),
     main: main('gateway/main'),
-    args: (before) => [
-      ...['--host', config.host, '--port', portOf(before, config.port)],
+    args: async () => [
+      ...['--host', config.host, '--port', String(await port())],
       ...['--data', folder.path('gateway'), '--tee-dir', folder.path('tee')],
       ...['--log-level', config.logLevel, ...chainArgs(), ...modelPin(config)],
       ...(config.gatewayArgs ?? []),
@@ -86,7 +89,7 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     ...(config.onLog && { onLog: config.onLog }),
     main: main('worker/main'),
     args: async () => [
-      ...['--gateway-url', await link(String(gateway.ready?.url)), '--data', folder.dir],
+      ...['--gateway-url', await link(localUrl(config.host, await port())), '--data', folder.dir],
       ...['--gpu', config.gpu, '--log-level', config.logLevel, ...chainArgs()],
       ...(config.model === undefined ? [] : ['--model', config.model]),
     ],
@@ -100,6 +103,30 @@ function modelPin({ model }: RolesConfig): string[] {
   const card = new URL('../../worker/model/model.json', import.meta.url)
   const { sha256 } = JSON.parse(readFileSync(card, 'utf8')) as { sha256: string }
   return ['--pin-models', `chrysalis/tiny=${sha256}`]
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+/** A port that nobody listens on now. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Where a process on this machine finds a server that listens on `host`. */
+function localUrl(host: string, port: number): string {
+  const own = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${own.includes(':') ? `[${own}]` : own}:${port}`
 }
 
 /** The worker link of a gateway. */

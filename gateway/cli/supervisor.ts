@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { STOP_MESSAGE } from '../../attest/cli/process.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
 
 /** A role that could not be started, or kept dying. */
@@ -64,7 +65,9 @@ export class Role extends EventEmitter<{ ready: [ReadyLine]; died: [string]; fai
 
   /** Starts the role; resolves with its ready line. Throws RoleError when it exits before that. */
   async start(): Promise<ReadyLine> {
-    const child = this.#spawn(await this.#spec.args(this.#ready))
+    const args = await this.#spec.args(this.#ready)
+    if (this.#stopping) throw new RoleError('ERR_ROLE_FAILED', `${this.#spec.name} is being stopped`)
+    const child = this.#spawn(args)
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
     const exited = once(child, 'exit').then(([code, signal]) => describeExit(code, signal))
     const ready = new Promise<ReadyLine>((resolve) => {
@@ -90,13 +93,15 @@ export class Role extends EventEmitter<{ ready: [ReadyLine]; died: [string]; fai
     this.#stopping = true
   }
 
-  /** Asks the role to drain and exit (SIGTERM); after 40 s it is killed. Resolves when it is gone. */
+  /** Asks the role to drain and exit; after 40 s it is killed. Resolves when it is gone. */
   async stop(): Promise<void> {
     this.retire()
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
-    child.kill('SIGTERM')
+    // The message is for Windows, where kill() ends a process at once; the signal for one that cannot listen yet.
+    if (child.connected) child.send(STOP_MESSAGE, () => {})
+    if (process.platform !== 'win32' || !child.connected) child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
     await gone
     clearTimeout(timer)
@@ -161,25 +166,31 @@ function describeExit(code: number | null, signal: string | null): string {
   return signal ? `killed by ${signal}` : `exited with code ${code}`
 }
 
-/** Calls `stop` once on the first SIGINT or SIGTERM. A terminal's doubled SIGINT counts once; a later one forces. */
-export function onStopSignal(stop: () => Promise<void>): void {
+/**
+ * Calls `stop` once, on the first SIGINT, SIGTERM or (Windows) Ctrl-Break, and exits. A terminal's doubled SIGINT
+ * counts once; a later one forces.
+ *
+ * @returns stops in the same way, to exit with this status
+ */
+export function onStopSignal(stop: () => Promise<void>): (status: number) => void {
   let firstAt: number | undefined
-  const handle = () => {
-    const now = performance.now()
-    if (firstAt === undefined) {
-      firstAt = now
-      stop().then(
-        () => process.exit(0),
-        (error) => {
-          process.stderr.write(`${(error as Error).message}\n`)
-          process.exit(1)
-        },
-      )
-      return
-    }
-    // npm passes on the SIGINT that the terminal also sent us directly: both come within moments.
-    if (now - firstAt > 1_000) process.exit(130)
+  const end = (status: number) => {
+    firstAt ??= performance.now()
+    stop().then(
+      () => process.exit(status),
+      (error) => {
+        process.stderr.write(`${(error as Error).message}\n`)
+        process.exit(1)
+      },
+    )
   }
-  process.on('SIGINT', handle)
-  process.on('SIGTERM', handle)
+  const handle = () => {
+    if (firstAt === undefined) return end(0)
+    // npm passes on the SIGINT that the terminal also sent us directly: both come within moments.
+    if (performance.now() - firstAt > 1_000) process.exit(130)
+  }
+  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM']
+  if (process.platform === 'win32') signals.push('SIGBREAK')
+  for (const signal of signals) process.on(signal, handle)
+  return end
 }

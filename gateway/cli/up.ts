@@ -1,10 +1,16 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { loadConfig } from '../../attest/cli/config.ts'
+import { takeChainLock } from '../../contracts/chain/local/lock.ts'
 import { type DataFolder, openDataFolder } from '../data/index.ts'
 import { banner } from './banner.ts'
 import { makeRoles, type Roles, startRoles, stopRoles } from './roles.ts'
 import { onStopSignal, type Role } from './supervisor.ts'
+
+/** How long the processes of a killed run may take to end. */
+const TAKEOVER_MS = 15_000
 
 export const upSchema = z.strictObject({
   port: z.coerce
@@ -22,7 +28,10 @@ export const upSchema = z.strictObject({
     .default(false)
     .describe('print one JSON line on stdout when ready, everything else on stderr'),
   model: z.string().min(1).optional().describe('a GGUF file to serve instead of the embedded model'),
-  gpu: z.enum(['auto', 'cuda', 'off']).default('auto').describe('where the engine computes'),
+  gpu: z
+    .enum(['auto', 'cuda', 'off'])
+    .default('off')
+    .describe('where the engine computes: off (CPU), auto or cuda; use of a GPU is not attested yet'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('warn')
@@ -49,24 +58,40 @@ export async function up(argv: string[]): Promise<void> {
     },
     { argv, env: process.env },
   )
-  const folder = await openDataFolder(config.data, { reset: config.reset })
+  const folder = await openFolder(config)
   const roles = makeRoles(config, folder)
-  for (const role of Object.values(roles)) watch(role)
-  const stop = async () => {
-    await stopRoles(roles)
-    folder.close()
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= stopRoles(roles).finally(() => folder.close())
+    return stopping
   }
-  onStopSignal(() => {
+  const end = onStopSignal(() => {
     process.stderr.write('draining …\n')
     return stop()
   })
+  for (const role of Object.values(roles)) watch(role, end)
   try {
     const ready = await startAll(roles, folder)
-    process.stdout.write(config.json ? `${JSON.stringify(ready)}\n` : banner(ready, folder.dir))
+    process.stdout.write(config.json ? `${JSON.stringify(ready)}\n` : banner(ready, folder.dir, config.gpu))
   } catch (error) {
+    // Asked to stop during the start: that is no failure, and whoever asked decides the exit status.
+    if (stopping) return await stopping
     await stop()
     throw error
   }
+}
+
+/** Takes the data folder; a reset waits for what a killed run left behind, which might write its state once more. */
+async function openFolder({ data, reset }: { data: string; reset: boolean }): Promise<DataFolder> {
+  if (!reset || !existsSync(join(data, 'chain'))) return await openDataFolder(data, { reset })
+  const folder = await openDataFolder(data)
+  try {
+    const unlock = await takeChainLock(folder.path('chain'), TAKEOVER_MS)
+    unlock()
+  } finally {
+    folder.close()
+  }
+  return await openDataFolder(data, { reset })
 }
 
 async function startAll(roles: Roles, folder: DataFolder): Promise<UpReady> {
@@ -76,11 +101,11 @@ async function startAll(roles: Roles, folder: DataFolder): Promise<UpReady> {
   return { event: 'ready', url: `${url}/v1`, apiKey, models, channel: String(channel) }
 }
 
-function watch(role: Role): void {
+function watch(role: Role, end: (status: number) => void): void {
   role.on('died', (how) => process.stderr.write(`a process ${how}; starting it again\n`))
   role.on('failed', (error) => {
     process.stderr.write(`${error.message}\n`)
-    process.kill(process.pid, 'SIGTERM')
+    end(1)
   })
 }
 

@@ -31,10 +31,15 @@ function readArguments(): { dir: string; tokenFile: string; port: number } {
   return { dir: values.dir, tokenFile, port }
 }
 
+/** A former chain on the same folder, whose supervisor was killed, gets this long to end. */
+const LOCK_WAIT_MS = 15_000
+
 async function main(): Promise<void> {
   const { dir, tokenFile, port } = readArguments()
   const token = (await readFile(tokenFile, 'utf8')).trim()
-  const server = await startLocalChainServer({ dir, port, token })
+  // The supervisor is gone: end at once. What was acknowledged is on disk, and the next one waits for our lock.
+  process.on('disconnect', () => process.exit(0))
+  const server = await startLocalChainServer({ dir, port, token, lockWaitMs: LOCK_WAIT_MS })
   let stopping = false
   const stop = () => {
     if (stopping) return
@@ -45,22 +50,20 @@ async function main(): Promise<void> {
     )
   }
   process.on('SIGTERM', stop)
-  // The supervisor that started us is gone: leave nothing behind.
-  process.on('disconnect', stop)
+  // What a supervisor sends too: on Windows there is no SIGTERM that could be caught.
+  process.on('message', (message) => {
+    if ((message as { type?: unknown } | null)?.type === 'stop') stop()
+  })
   // In a terminal Ctrl-C reaches the whole group; the supervisor decides in what order its processes stop.
   process.on('SIGINT', process.env.CHRYSALIS_SUPERVISED === '1' ? () => undefined : stop)
   process.stdout.write(`${JSON.stringify({ event: 'ready', url: server.url })}\n`)
 }
 
 main().catch((error: unknown) => {
-  const line =
-    error instanceof ContractsError
-      ? { event: 'failed', code: error.code, message: error.message }
-      : {
-          event: 'failed',
-          code: 'ERR_CHAIN_INTERNAL',
-          message: error instanceof Error ? error.message : 'failed',
-        }
-  process.stderr.write(`${JSON.stringify(line)}\n`)
+  // Of anything that is not a refusal of ours only its code is told: a library's message may quote what it worked on.
+  const known = error instanceof ContractsError
+  const code = known ? error.code : ((error as NodeJS.ErrnoException).code ?? 'ERR_CHAIN_INTERNAL')
+  const message = known ? error.message : 'the local chain could not start'
+  process.stderr.write(`${JSON.stringify({ event: 'failed', code, message })}\n`)
   process.exit(1)
 })

@@ -134,13 +134,23 @@ describe('local chain server', () => {
     const folder = join(dir, 'damaged')
     const first = await startLocalChainServer({ dir: folder, port: 0, token })
     await first.close()
-    expect(await readdir(folder)).toEqual(['state.json'])
+    expect(await readdir(folder)).toEqual(['lock.sqlite', 'state.json'])
     const file = join(folder, 'state.json')
     const damaged = (await readFile(file, 'utf8')).replace('"burned":"0"', '"burned":"1"')
     await writeFile(file, damaged)
     const again = startLocalChainServer({ dir: folder, port: 0, token })
     await expect(again).rejects.toMatchObject({ code: 'ERR_CHAIN_STATE' })
     expect(await readFile(file, 'utf8')).toBe(damaged)
+  })
+
+  it('refuses a second server on its folder, and lets the next one wait for its end', async () => {
+    const folder = join(dir, 'locked')
+    const first = await startLocalChainServer({ dir: folder, port: 0, token })
+    const second = startLocalChainServer({ dir: folder, port: 0, token })
+    await expect(second).rejects.toMatchObject({ code: 'ERR_CHAIN_LOCKED' })
+    const patient = startLocalChainServer({ dir: folder, port: 0, token, lockWaitMs: 60_000 })
+    await first.close()
+    await (await patient).close()
   })
 
   it('says so when its port is taken, and when its token is too short', async () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Address, Cell, parseTuple, serializeTuple, type TupleItem } from '@ton/core'
 import type { z } from 'zod'
 import { ContractsError } from '../../errors.ts'
+import { takeChainLock } from './lock.ts'
 import { LocalNode } from './node.ts'
 import { MAX_REQUEST_BYTES, type Route, type replies, requests } from './protocol.ts'
 
@@ -150,17 +151,33 @@ async function serve(request: IncomingMessage, response: ServerResponse, token: 
  * Starts the local chain's HTTP server on the loopback interface.
  * @param options.port 0 picks a free one
  * @param options.token bearer token that every call has to bring
+ * @param options.lockWaitMs how long a former process on the same folder may take to end
+ * @throws ContractsError ERR_CHAIN_LOCKED, ERR_CHAIN_STATE, ERR_CHAIN_PORT_IN_USE, ERR_CHAIN_TOKEN
  */
 export async function startLocalChainServer(options: {
   dir: string
   port: number
   token: string
   clock?: () => number
+  lockWaitMs?: number
 }): Promise<LocalChainServer> {
   if (options.token.length < 32) {
     throw new ContractsError('ERR_CHAIN_TOKEN', 'token: at least 32 characters, made at random')
   }
-  const node = await LocalNode.open(options.dir, options.clock)
+  const unlock = await takeChainLock(options.dir, options.lockWaitMs)
+  try {
+    return await serveNode(await LocalNode.open(options.dir, options.clock), options, unlock)
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+async function serveNode(
+  node: LocalNode,
+  options: { port: number; token: string },
+  unlock: () => void,
+): Promise<LocalChainServer> {
   const routes = handlers(node)
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
     void serve(request, response, options.token, routes)
@@ -176,6 +193,7 @@ export async function startLocalChainServer(options: {
       await node.close()
       server.closeAllConnections()
       await closed
+      unlock()
     },
   }
 }
