@@ -1,31 +1,24 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
-import { SimulatedTee, simulated } from '../../attest/index.ts'
+import { type SimulatedTee, simulated } from '../../attest/index.ts'
 import { type ReceiptBody, verifyReceipt } from '../../attest/receipt/index.ts'
-import type { Cipher } from '../../attest/seal/index.ts'
 import { Earnings } from '../../worker/earnings/index.ts'
-import { Worker, type WorkerOptions } from '../../worker/enclave/index.ts'
-import {
-  type ScriptedEngine,
-  type ScriptedOptions,
-  scriptedEngine,
-} from '../../worker/engine/testing/scripted.ts'
+import type { Worker } from '../../worker/enclave/index.ts'
+import type { ScriptedEngine } from '../../worker/engine/testing/scripted.ts'
 import { Link } from '../../worker/link/index.ts'
 import { silentLog } from '../../worker/log.ts'
-import { runTask } from '../../worker/tasks/index.ts'
-import { ManualClock } from '../../worker/testing/manual-clock.ts'
+import type { ManualClock } from '../../worker/testing/manual-clock.ts'
 import { createApp } from '../api/app.ts'
 import { Catalog } from '../catalog.ts'
 import { Dispatcher, type DispatchLedger, type DispatchLimits } from '../dispatch/index.ts'
-import { createIdentity, type GatewayIdentity } from '../identity.ts'
-import { Ledger, type StoredReceipt } from '../ledger/index.ts'
+import type { GatewayIdentity } from '../identity.ts'
+import type { Ledger, StoredReceipt } from '../ledger/index.ts'
 import { WorkerPool } from '../link/index.ts'
 import { quotesFor } from '../quotes.ts'
+import { GATEWAY_ID, openParts, type Parts, type PartsOptions } from './inprocess-parts.ts'
 import { LinkProxy } from './link-proxy.ts'
 import { postRaw, type RawResponse } from './raw-client.ts'
 import { until } from './turns.ts'
@@ -34,20 +27,11 @@ import { until } from './turns.ts'
 export const PRICE = { prompt: 1n, completion: 2n }
 const PER_MILLION = { prompt: '1000000', cached: '1000000', completion: '2000000', reasoning: '2000000' }
 const DEPOSIT = 10n ** 15n
-const GATEWAY_ID = 'gateway-in-process'
-const SOFTWARE = { version: '0', commit: 'test' }
 /** A life that no test comes near on the standing clock, in ms. */
 const LONG = 600_000
 
-export interface InProcessOptions {
-  engine?: ScriptedOptions
-  /** Replaces the seal's cipher on both sides. */
-  cipher?: Cipher
-  /** Times of the worker's epochs. */
-  epochs?: NonNullable<WorkerOptions['epochs']>
+export interface InProcessOptions extends PartsOptions {
   limits?: Partial<DispatchLimits>
-  /** Called when the engine is given a request, with what tells it to stop. */
-  onGenerate?: (signal: AbortSignal) => void
 }
 
 /**
@@ -279,61 +263,4 @@ export class InProcess implements AsyncDisposable {
     this.#settled.set(requestId, settlement)
     return settlement
   }
-}
-
-interface Parts {
-  clock: ManualClock
-  tee: SimulatedTee
-  engine: ScriptedEngine
-  dir: string
-  ledger: Ledger
-  worker: Worker
-  identity: GatewayIdentity
-}
-
-async function openParts(options: InProcessOptions): Promise<Parts> {
-  const clock = new ManualClock()
-  const tee = SimulatedTee.ephemeral({ now: clock.now })
-  const engine = watched(scriptedEngine(options.engine), options.onGenerate)
-  const registry = { globalId: 0, address: '' }
-  const dir = await mkdtemp(join(tmpdir(), 'chrysalis-inprocess-'))
-  const ledger = await Ledger.open({
-    file: join(dir, 'ledger.sqlite'),
-    now: clock.now,
-    signVoucher: () => new Uint8Array(64),
-    onFatal: (error) => {
-      throw error
-    },
-  })
-  const worker = await Worker.create({
-    startEngine: async () => engine,
-    runTask,
-    tee,
-    clock,
-    log: silentLog,
-    software: SOFTWARE,
-    registry,
-    payoutAddress: '',
-    ...(options.epochs && { epochs: options.epochs }),
-    ...(options.cipher && { sealInternals: { cipher: options.cipher } }),
-  })
-  const identity = await createIdentity({
-    tee,
-    software: SOFTWARE,
-    registry,
-    payoutAddress: GATEWAY_ID,
-    now: clock.now,
-    monotonic: clock.monotonic,
-  })
-  return { clock, tee, engine, dir, ledger, worker, identity }
-}
-
-function watched(engine: ScriptedEngine, onGenerate: InProcessOptions['onGenerate']): ScriptedEngine {
-  const generate = engine.generate.bind(engine)
-  return Object.assign(engine, {
-    generate: (...call: Parameters<typeof generate>) => {
-      onGenerate?.(call[1])
-      return generate(...call)
-    },
-  })
 }
