@@ -5,6 +5,7 @@
 
 import { createHash, createHmac, createPublicKey, hkdfSync, randomFillSync, verify } from 'node:crypto'
 import { concat, fromHex, toBase64Url, toHex } from './bytes.ts'
+import { ChrysalisError } from './errors.ts'
 
 /** SHA-256 over the concatenation of the parts; 32 bytes. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -31,7 +32,7 @@ export function hkdfSha256(
 /** HKDF-Expand alone (RFC 5869 section 2.3), at most 255·32 bytes. */
 export function hkdfExpandSha256(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   const blocks = Math.ceil(length / 32)
-  if (blocks > 255) throw new RangeError(`HKDF: ${length} bytes are more than 8160`)
+  if (blocks > 255) throw new ChrysalisError('ERR_CRYPTO_INPUT', `HKDF: ${length} bytes are more than 8160`)
   const out = new Uint8Array(blocks * 32)
   let previous: Uint8Array = new Uint8Array(0)
   for (let i = 1; i <= blocks; i++) {
@@ -87,6 +88,6 @@ const ED25519_PKCS8 = fromHex('302e020100300506032b657004220420')
 
 /** PKCS #8 form of a 32-byte Ed25519 seed, for createPrivateKey({ format: 'der', type: 'pkcs8' }). */
 export function ed25519Pkcs8(seed: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (seed.length !== 32) throw new RangeError('an Ed25519 seed is 32 bytes')
+  if (seed.length !== 32) throw new ChrysalisError('ERR_CRYPTO_INPUT', 'an Ed25519 seed is 32 bytes')
   return concat(ED25519_PKCS8, seed)
 }

@@ -75,12 +75,20 @@ export class EpochKeys {
     this.#onError = options.onError ?? (() => {})
     const { lifetimeMs, earlyMs, graceMs, replay, monotonic } = this.#options
     if (!(lifetimeMs > 0 && lifetimeMs <= MAX_LIFETIME_MS)) {
-      throw new RangeError(`lifetimeMs is ${lifetimeMs}: choose 1 to ${MAX_LIFETIME_MS}`)
+      throw new ChrysalisError(
+        'ERR_EPOCH_TIMES',
+        `lifetimeMs is ${lifetimeMs}: choose 1 to ${MAX_LIFETIME_MS}`,
+      )
     }
     if (!(earlyMs > 0 && earlyMs < lifetimeMs)) {
-      throw new RangeError(`earlyMs is ${earlyMs}: choose more than 0 and less than lifetimeMs`)
+      throw new ChrysalisError(
+        'ERR_EPOCH_TIMES',
+        `earlyMs is ${earlyMs}: choose more than 0 and less than lifetimeMs`,
+      )
     }
-    if (!(graceMs >= 0)) throw new RangeError(`graceMs is ${graceMs}: choose 0 or more`)
+    if (!(graceMs >= 0)) {
+      throw new ChrysalisError('ERR_EPOCH_TIMES', `graceMs is ${graceMs}: choose 0 or more`)
+    }
     this.#usedRequests = new UsedRequests({
       capacity: replay.capacity * 2,
       keepMs: lifetimeMs + graceMs,
@@ -88,7 +96,7 @@ export class EpochKeys {
     })
   }
 
-  /** Makes the first epoch. Throws RangeError on impossible times. */
+  /** Makes the first epoch. @throws ChrysalisError ERR_EPOCH_TIMES on impossible times */
   static async create(options: EpochKeysOptions): Promise<EpochKeys> {
     const keys = new EpochKeys(options)
     try {

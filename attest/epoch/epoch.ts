@@ -51,7 +51,7 @@ export class Epoch {
    * since the claims are fixed for one epoch.
    */
   bindClaims(digest: Uint8Array): void {
-    if (digest.length !== 32) throw new RangeError('claimsDigest is 32 bytes')
+    if (digest.length !== 32) throw new ChrysalisError('ERR_CLAIMS_DIGEST', 'claimsDigest is 32 bytes')
     if (this.#claimsDigest !== undefined && !equalBytes(this.#claimsDigest, digest)) {
       throw new ChrysalisError(
         'ERR_EPOCH_BOUND',

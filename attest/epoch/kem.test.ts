@@ -59,6 +59,8 @@ describe('HPKE on node:crypto', () => {
       const whole = length === 0 ? new Uint8Array(0) : hkdfSha256(ikm, salt, info, length)
       expect(toHex(hkdfExpandSha256(hmacSha256(salt, ikm), info, length))).toBe(toHex(whole))
     }
-    expect(() => hkdfExpandSha256(ikm, info, 8161)).toThrow(RangeError)
+    expect(() => hkdfExpandSha256(ikm, info, 8161)).toThrow(
+      expect.objectContaining({ code: 'ERR_CRYPTO_INPUT' }),
+    )
   })
 })

@@ -4,6 +4,7 @@
  */
 
 import { toHex } from '../bytes.ts'
+import { ChrysalisError } from '../errors.ts'
 
 /** One accepted request and, while room lasts, the ciphertext that answered it. */
 export class ReplayEntry {
@@ -134,9 +135,9 @@ export class ReplaySet {
 
   /** Adds an entry that is not there yet; the caller has looked and knows that there is room. */
   insert(key: Uint8Array, requestHash: Uint8Array): ReplayEntry {
-    if (this.full) throw new RangeError('the replay set is full')
+    if (this.full) throw new ChrysalisError('ERR_REPLAY_SET', 'the replay set is full')
     const name = toHex(key)
-    if (this.#entries.has(name)) throw new RangeError('the replay key is already there')
+    if (this.#entries.has(name)) throw new ChrysalisError('ERR_REPLAY_SET', 'the replay key is already there')
     const entry = new ReplayEntry(requestHash, this.#store)
     this.#entries.set(name, entry)
     return entry

@@ -7,6 +7,8 @@ export type ReceiptErrorCode =
   | 'ERR_RECEIPT_SIGNATURE'
   /** The details are not the ones that the receipt commits to. */
   | 'ERR_RECEIPT_DETAILS'
+  /** What was given to make one from is not right; a bug of the caller. */
+  | 'ERR_RECEIPT_INPUT'
 
 /** A receipt was refused. */
 export class ReceiptError extends ChrysalisError {

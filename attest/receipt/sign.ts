@@ -11,6 +11,7 @@ import {
   receiptDetailsSchema,
   type SignedReceipt,
 } from './body.ts'
+import { ReceiptError } from './errors.ts'
 import { BLIND_BYTES, receiptMessage } from './verify.ts'
 
 /** What the caller says; the version and the commitment to the details are added. */
@@ -24,6 +25,7 @@ export function encodeDetails(details: ReceiptDetails): Uint8Array<ArrayBuffer> 
 /**
  * Signs a receipt with the enclave's Ed25519 private key. `blind` is 32 fresh random bytes that only the payer
  * learns. Throws on a field out of range: such a receipt would be refused by everyone.
+ * @throws ReceiptError ERR_RECEIPT_INPUT when the blind or the key is not of the right kind
  */
 export function signReceipt(
   statement: ReceiptStatement,
@@ -31,9 +33,9 @@ export function signReceipt(
   blind: Uint8Array,
   key: KeyObject,
 ): SignedReceipt {
-  if (blind.length !== BLIND_BYTES) throw new RangeError('blind: must be 32 bytes')
+  if (blind.length !== BLIND_BYTES) throw new ReceiptError('ERR_RECEIPT_INPUT', 'blind: must be 32 bytes')
   if (key.type !== 'private' || key.asymmetricKeyType !== 'ed25519') {
-    throw new TypeError('key: must be an Ed25519 private key')
+    throw new ReceiptError('ERR_RECEIPT_INPUT', 'key: must be an Ed25519 private key')
   }
   const body: ReceiptBody = {
     ...statement,

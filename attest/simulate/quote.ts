@@ -2,6 +2,7 @@
 
 import { createHash, type KeyObject, sign } from 'node:crypto'
 import { concat, fromHex, utf8 } from '../bytes.ts'
+import { ChrysalisError } from '../errors.ts'
 import { BODY_TD10, INTEL_QE_VENDOR, TEE_TDX } from '../tdx/quote.ts'
 import { encodePem } from '../x509/index.ts'
 import { rawPublicKey } from './certificates.ts'
@@ -55,7 +56,9 @@ export function makeQuote(
   reportData: Uint8Array,
   { platform, attestationKey, qe = QE }: { platform: Platform; attestationKey: KeyObject; qe?: QeSpec },
 ): Uint8Array<ArrayBuffer> {
-  if (reportData.length !== 64) throw new RangeError('report data is 64 bytes')
+  if (reportData.length !== 64) {
+    throw new ChrysalisError('ERR_REPORT_DATA', 'report data is 64 bytes')
+  }
   const signedPart = concat(header(platform), tdBody(report, reportData))
   const publicKey = rawPublicKey(attestationKey)
   const qeReport = makeQeReport(qe, publicKey)

@@ -1,3 +1,5 @@
+import { ChrysalisError } from '../../attest/errors.ts'
+
 /**
  * Hands values from one producer to one consumer, one at a time: `put` resolves when the consumer has taken the value,
  * so the producer is never more than one value ahead.
@@ -50,7 +52,7 @@ export class Handoff<T> implements AsyncIterable<T> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T> {
-    if (this.#iterated) throw new TypeError('these events can be iterated once')
+    if (this.#iterated) throw new ChrysalisError('ERR_EVENTS_TAKEN', 'these events can be iterated once')
     this.#iterated = true
     return { next: () => this.#next(), return: () => this.#leave() }
   }
@@ -64,7 +66,10 @@ export class Handoff<T> implements AsyncIterable<T> {
       return Promise.resolve({ value: value.item, done: false })
     }
     if (this.#closed) return settle(this.#closed)
-    if (this.#waiting) return Promise.reject(new TypeError('the previous pull has not been answered yet'))
+    if (this.#waiting) {
+      const error = new ChrysalisError('ERR_EVENTS_BUSY', 'the previous pull has not been answered yet')
+      return Promise.reject(error)
+    }
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
     })

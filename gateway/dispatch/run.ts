@@ -1,3 +1,4 @@
+import { ChrysalisError } from '../../attest/errors.ts'
 import type { SealedRequest } from '../../attest/seal/index.ts'
 import { ApiError, internalError } from '../../worker/protocol/errors.ts'
 import { boundFor, type Quote } from '../../worker/protocol/quote.ts'
@@ -194,7 +195,7 @@ export class Run {
 
   #seal(lease: Lease, maxCharge: bigint, last: boolean): Promise<SealedRequest> {
     const body = this.#body
-    if (!body) throw new TypeError('the body is gone')
+    if (!body) throw new ChrysalisError('ERR_BODY_GONE', 'the body is gone')
     if (last) this.#body = undefined
     return sealTo(lease, this.#request, body, maxCharge, this.#parts)
   }

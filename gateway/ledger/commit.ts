@@ -1,5 +1,6 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely'
 import { toHex } from '../../attest/bytes.ts'
+import { LedgerError } from './errors.ts'
 import type { Tables } from './schema.ts'
 import type { Batch, ReserveRow } from './wire.ts'
 
@@ -151,7 +152,8 @@ async function compareTotals(tx: Tx, batch: Batch, duplicates: readonly string[]
     const row = found.get(channel)
     const held = reserved - (unheld.get(channel) ?? 0n)
     if (row?.charged === charged && row.reserved === held) continue
-    throw new Error(
+    throw new LedgerError(
+      'ERR_LEDGER_MISMATCH',
       `channel ${channel}: the file says charged ${row?.charged} and reserved ${row?.reserved}, ` +
         `the book says ${charged} and ${held}`,
     )
@@ -159,5 +161,7 @@ async function compareTotals(tx: Tx, batch: Batch, duplicates: readonly string[]
 }
 
 function expectCount(what: string, found: number, wanted: number): void {
-  if (found !== wanted) throw new Error(`${what}: ${found} rows instead of ${wanted}`)
+  if (found !== wanted) {
+    throw new LedgerError('ERR_LEDGER_MISMATCH', `${what}: ${found} rows instead of ${wanted}`)
+  }
 }

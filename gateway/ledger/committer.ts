@@ -171,7 +171,9 @@ export class Committer {
     if (ceiling <= channel.ceiling) return
     try {
       const signature = this.#options.signVoucher(id, ceiling)
-      if (signature.length !== 64) throw new TypeError(`a voucher has 64 bytes, not ${signature.length}`)
+      if (signature.length !== 64) {
+        throw new LedgerError('ERR_LEDGER_INPUT', `a voucher has 64 bytes, not ${signature.length}`)
+      }
       vouchers.push({ channel: id, ceiling, signature })
       channel.ceiling = ceiling
       channel.voucher = signature

@@ -21,6 +21,8 @@ export type LedgerErrorCode =
   | 'ERR_LEDGER_LOST'
   | 'ERR_LEDGER_CLOSED'
   | 'ERR_AUDIT'
+  /** A batch did not change the file as it changed the book; nothing of it was written. */
+  | 'ERR_LEDGER_MISMATCH'
 
 /** A refusal or failure of the ledger. A refusal leaves every sum as it was. */
 export class LedgerError extends ChrysalisError {
