@@ -52,7 +52,8 @@ export type TranslationStreamEvent = {
   model: string
 } & (
   | { index: number; delta: string; detected_source_language?: string }
-  | { index: number; done: true; detected_source_language: string }
+  /** `text` repeats the deltas; absent when it is longer than 16,384 UTF-16 units. */
+  | { index: number; done: true; text?: string; detected_source_language: string }
   | { usage: TranslationUsage }
 )
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readTestSet } from '../model/testset.ts'
-import { detectLanguage } from './language.ts'
+import { detectLanguage, SAMPLE_LENGTH, sampleOf, withoutNoise } from './language.ts'
+import { sentences } from './sentences.ts'
 
 const languages = ['de', 'en', 'es', 'fr', 'ru'] as const
 
@@ -58,4 +59,67 @@ describe('detectLanguage', () => {
     expect(detectLanguage('Dove si trova la stazione?')).toBe('it')
     expect(detectLanguage('東京はどこですか')).toBe('ja')
   })
+})
+
+/** Patterns that backtrack take hours for these. */
+const hostile = [
+  'a',
+  '@',
+  'a@',
+  '#',
+  '{',
+  '<',
+  '{<',
+  'a.',
+  'a.b',
+  '.ab',
+  ' ',
+  '\t \u00a0',
+  '\n ',
+  '\n',
+  '1',
+  'http://',
+  'h',
+  'Ab. ',
+  '. (',
+  '"."',
+]
+
+describe('a hostile text of a megabyte', () => {
+  it.each(hostile)(
+    'of %j takes no longer than others',
+    (unit) => {
+      const text = `${unit.repeat(1_000_000 / unit.length)}!`
+      const spaced = `a${text}a`
+      expect(withoutNoise(text).length).toBeLessThanOrEqual(text.length + 1)
+      for (const each of [text, spaced]) {
+        expect(sampleOf(each).length).toBeLessThanOrEqual(SAMPLE_LENGTH)
+        detectLanguage(each, languages)
+        const quarter = each.slice(-250_000)
+        const segments = sentences(quarter, 'en')
+        expect(segments.map((segment) => segment.text).join('') === quarter).toBe(true)
+      }
+    },
+    20_000,
+  )
+})
+
+describe('the sample of a long text', () => {
+  it('is its beginning, from its first letter on', () => {
+    const german = 'Ich habe heute ein Buch und einen Tisch gekauft. '.repeat(60)
+    const english = 'I would like to have a book and the table today. '.repeat(2000)
+    expect(detectLanguage(german + english, languages)).toBe('de')
+    expect(detectLanguage('1 2 3 '.repeat(10_000) + german, languages)).toBe('de')
+    expect(detectLanguage(`${' '.repeat(50_000)}{the_and_is} ${german}`, languages)).toBe('de')
+  })
+})
+
+it('sentences joins what stands between', () => {
+  expect(sentences(' One.\n1\n 2 \n\nTwo. ', 'en')).toEqual([
+    { text: ' ', plain: true },
+    { text: 'One.', plain: false },
+    { text: '\n1\n 2 \n\n', plain: true },
+    { text: 'Two.', plain: false },
+    { text: ' ', plain: true },
+  ])
 })

@@ -45,18 +45,40 @@ const wordSets = new Map(
   Object.entries(commonWords).map(([language, words]) => [language, new Set(words.split(' '))]),
 )
 
-/** What is not language: addresses, placeholders, handles, file names, numbers. */
-const noise = /https?:\/\/\S+|\S+@\S+|[#@]\w+|\{[^}]*\}|<[^>]*>|\b\S+\.\w{2,4}\b(?=\W|$)|\p{N}+/gu
+/** What detection looks at, in UTF-16 units: more tells no more, and its work must not grow with the text. */
+export const SAMPLE_LENGTH = 2048
+/** Before the first letter, so that an address or a placeholder is seen whole. */
+const SAMPLE_LEAD = 32
+
+// None of these can start a second time within what it has passed, so all of them take linear time.
+const placeholder = /\{[^{}]*\}|<[^<>]*>/g
+const address = /https?:\/\/|\S@\S|\S\.\w{2,4}(?!\w)/
+const handleOrNumber = /[#@]\w+|\p{N}+/gu
 
 /** True when a text has anything to translate: a letter of any script. */
 export function hasLetters(text: string): boolean {
   return /\p{L}/u.test(text)
 }
 
+/** The part of a text that detection looks at: what begins shortly before its first letter. */
+export function sampleOf(text: string): string {
+  if (text.length <= SAMPLE_LENGTH) return text
+  const start = Math.max(0, text.search(/\p{L}/u) - SAMPLE_LEAD)
+  return text.slice(start, start + SAMPLE_LENGTH)
+}
+
+/** A text without what is not language: addresses, placeholders, handles, file names, numbers. */
+export function withoutNoise(text: string): string {
+  const tokens = text.replace(placeholder, ' ').split(/\s+/)
+  const words = tokens.filter((token) => !address.test(token))
+  return words.join(' ').replace(handleOrNumber, ' ')
+}
+
 /** The most likely language of a text among `candidates`; undefined when nothing speaks for any of them. */
 export function detectLanguage(text: string, candidates?: readonly string[]): string | undefined {
-  const cleaned = text.replace(noise, ' ')
-  const words = hasLetters(cleaned) ? cleaned : text
+  const sample = sampleOf(text)
+  const cleaned = withoutNoise(sample)
+  const words = hasLetters(cleaned) ? cleaned : sample
   const possible = byScript(words, candidates)
   if (possible?.length === 1) return possible[0]
   const scores = statistics(words, candidates)

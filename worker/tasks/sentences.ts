@@ -8,21 +8,25 @@ export interface Segment {
 
 /**
  * Cuts a text into sentences and lines, for a model that was trained on single sentences. Joined again, the
- * segments are the text.
+ * segments are the text, and no two that are plain follow each other.
  */
 export function sentences(text: string, language: string): Segment[] {
   const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' })
   const segments: Segment[] = []
   const add = (part: string, plain: boolean) => {
-    if (part !== '') segments.push({ text: part, plain })
+    const last = segments.at(-1)
+    if (part === '') return
+    if (plain && last?.plain) segments[segments.length - 1] = { text: last.text + part, plain }
+    else segments.push({ text: part, plain })
   }
   for (const { segment } of segmenter.segment(text)) {
-    for (const part of segment.split(/(\s*\n\s*)/)) {
-      const core = part.trim()
-      const start = part.indexOf(core)
-      add(part.slice(0, start), true)
+    for (const [index, line] of segment.split('\n').entries()) {
+      if (index > 0) add('\n', true)
+      const core = line.trim()
+      const start = line.length - line.trimStart().length
+      add(line.slice(0, start), true)
       add(core, !hasLetters(core))
-      add(part.slice(start + core.length), true)
+      add(line.slice(start + core.length), true)
     }
   }
   return segments

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { MAX_CONTENT_BYTES } from '../../attest/seal/constants.ts'
 import { Gate, type ScriptedOptions, scriptedEngine } from '../engine/testing/scripted.ts'
 import type { GenerateRequest } from '../engine/types.ts'
 import type { TaskContext } from './index.ts'
@@ -99,6 +100,39 @@ describe('a translation', () => {
     expect(metered).toEqual([1, 2, 3, 3, 3])
   })
 
+  it('streams a long text in events that fit a frame, whole characters each', async () => {
+    const input = `${'x'.repeat(16_383)}${'\u{1f642}'.repeat(40_000)}\u0001`
+    const events: number[] = []
+    const { documents } = await runPath(
+      path,
+      { target_language: 'de', source_language: 'de', input, stream: true },
+      scriptedEngine({ info: { contextLength: 8192 } }),
+      {},
+      (event) => events.push(event.type === 'event' ? Buffer.byteLength(event.json) : 0),
+    )
+    const deltas = documents
+      .filter(({ type }) => type === 'translation.delta')
+      .map(({ delta }) => String(delta))
+    expect(deltas.length).toBeGreaterThan(4)
+    expect(deltas.join('') === input).toBe(true)
+    expect(deltas.every((delta) => delta.isWellFormed())).toBe(true)
+    expect(Math.max(...events)).toBeLessThan(MAX_CONTENT_BYTES)
+    const done = documents.find(({ type }) => type === 'translation.item.done')
+    expect(done).toMatchObject({ index: 0, done: true, detected_source_language: 'de' })
+    expect(done).not.toHaveProperty('text')
+  })
+
+  it('streams what JSON makes longest in events that fit a frame', async () => {
+    const input = `a${'\u0001'.repeat(40_000)}`
+    const sizes: number[] = []
+    const body = { target_language: 'de', source_language: 'de', input, stream: true }
+    const engine = scriptedEngine({ info: { contextLength: 8192 } })
+    await runPath(path, body, engine, {}, (event) => {
+      if (event.type === 'event') sizes.push(Buffer.byteLength(event.json))
+    })
+    expect(Math.max(...sizes)).toBeLessThan(MAX_CONTENT_BYTES)
+  })
+
   it('works on its texts side by side, no more than there are sequences', async () => {
     const gates = [new Gate(), new Gate(), new Gate()]
     const engine = scriptedEngine({
@@ -146,6 +180,17 @@ describe('a translation is refused', () => {
     ['another model', { input: 'The book', model: 'other' }, 'model'],
   ])('for %s', async (_, body, param) => {
     await expect(run(body)).rejects.toMatchObject({ status: 400, param })
+  })
+
+  it('by its length before anything looks at it', async () => {
+    const engine = scriptedEngine({ script: echo })
+    const body = { target_language: 'de', input: ['The book', 'x '.repeat((512 * 32) / 2 + 1)] }
+    const refused = { status: 400, apiCode: 'context_length_exceeded', param: 'input' }
+    await expect(runPath(path, body, engine)).rejects.toMatchObject(refused)
+    await expect(
+      runPath(path, { ...body, input: '\u20ac'.repeat((512 * 32) / 3 + 1) }, engine),
+    ).rejects.toMatchObject(refused)
+    expect(engine.runs).toEqual([])
   })
 
   it('as a whole when the engine is lost, and nothing goes on', async () => {

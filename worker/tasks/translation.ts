@@ -3,7 +3,7 @@
 import { utf8 } from '../../attest/bytes.ts'
 import { PromptTooLong } from '../engine/errors.ts'
 import type { Engine, GenerateRequest } from '../engine/types.ts'
-import { invalidRequest } from '../protocol/errors.ts'
+import { contextLengthExceeded, invalidRequest } from '../protocol/errors.ts'
 import { parseTranslationRequest, type TranslationRequest } from '../protocol/translation.ts'
 import { checkAgreement } from './agreement.ts'
 import { OutputBudget } from './budget.ts'
@@ -13,6 +13,11 @@ import { sideBySide } from './merge.ts'
 import { padEvent } from './padding.ts'
 import { type Segment, sentences } from './sentences.ts'
 import { type TaskContext, type TaskEvent, type TaskResult, usageOf } from './types.ts'
+
+/** No text of a language has more bytes than this for each of its tokens. */
+const BYTES_PER_TOKEN = 32
+/** UTF-16 units of text in one event: escaped, encoded and padded it still fits a frame of the seal (256 KiB). */
+const EVENT_TEXT = 16 * 1024
 
 interface Item {
   readonly index: number
@@ -39,6 +44,7 @@ export async function* translation(
 ): AsyncGenerator<TaskEvent, TaskResult> {
   const request = parseTranslationRequest(json)
   checkAgreement(request, context)
+  checkLengths(request.input, engine.info.contextLength)
   const target = resolveLanguage(request.targetLanguage, engine.info.languages, 'target_language')
   const items = request.input.map((text, index) => ({
     index,
@@ -58,7 +64,7 @@ export async function* translation(
       texts[index] += step.delta
       if (step.end === 'length') finishReason = 'length'
       if (!request.stream) continue
-      if (step.delta !== '') yield documents.delta(index, step.delta)
+      for (const delta of pieces(step.delta)) yield documents.delta(index, delta)
       if (step.end) yield documents.itemDone(index, texts[index] ?? '', source)
     }
   } catch (cause) {
@@ -67,6 +73,24 @@ export async function* translation(
   const usage = usageOf(meter)
   yield request.stream ? documents.done(usage) : documents.body(items, texts, usage)
   return { finishReason, usage }
+}
+
+/** Before anything else looks at a text: what no tokenizer makes fit is refused by its length. @throws ApiError 400 */
+function checkLengths(input: readonly string[], contextLength: number): void {
+  for (const text of input) {
+    const least = Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN)
+    if (least > contextLength) throw contextLengthExceeded(contextLength, least, 'input')
+  }
+}
+
+/** A text in parts that fit an event, never cut inside a character. */
+function* pieces(text: string): Generator<string> {
+  for (let at = 0; at < text.length; ) {
+    const inside = (text.codePointAt(at + EVENT_TEXT - 1) ?? 0) > 0xffff
+    const end = at + EVENT_TEXT - (inside ? 1 : 0)
+    yield text.slice(at, end)
+    at = end
+  }
 }
 
 const idle = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 }
@@ -206,8 +230,14 @@ class TranslationDocuments {
     return this.#event('translation.delta', { index, delta })
   }
 
+  /** Repeats the text if one event can hold it; the deltas are the text in any case. */
   itemDone(index: number, text: string, source: string): TaskEvent {
-    return this.#event('translation.item.done', { index, text, detected_source_language: source, done: true })
+    return this.#event('translation.item.done', {
+      index,
+      ...(text.length <= EVENT_TEXT && { text }),
+      detected_source_language: source,
+      done: true,
+    })
   }
 
   done(usage: TaskResult['usage']): TaskEvent {
