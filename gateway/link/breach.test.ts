@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { simulated } from '../../attest/policy/index.ts'
 import { CHUNK, CLOSE, type CloseName, encodeChunk, LINK_SUBPROTOCOL } from '../../worker/protocol/link.ts'
 import type { Lease, PoolListener } from './index.ts'
-import { type FakeWorker, MODEL } from './testing/fake-worker.ts'
+import { type FakeWorker, MODEL, PRICES } from './testing/fake-worker.ts'
 import { TestGateway } from './testing/gateway.ts'
 
 let gateway: TestGateway
@@ -144,25 +146,103 @@ describe('the door', () => {
     return error.message
   }
 
-  it('is shut for web pages, other protocols and a crowd', async () => {
+  it('survives a reset right after it turned somebody away', async () => {
+    const uncaught: unknown[] = []
+    const onUncaught = (error: unknown) => void uncaught.push(error)
+    process.on('uncaughtException', onUncaught)
+    const head = 'GET /link HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n'
+    for (let i = 0; i < 100; i++) {
+      const socket = connect(gateway.port, '127.0.0.1')
+      await once(socket, 'connect')
+      socket.write(`${head}origin: https://example.org\r\n\r\n`)
+      if (i % 2) await new Promise(setImmediate)
+      socket.resetAndDestroy()
+      await once(socket, 'close')
+    }
+    await gateway.join()
+    process.off('uncaughtException', onUncaught)
+    expect(uncaught).toEqual([])
+  })
+
+  it('is shut for web pages and other protocols', async () => {
     expect(await knock('/link', [LINK_SUBPROTOCOL], { origin: 'https://example.org' })).toContain('403')
     expect(await knock('/link', ['other'])).toContain('400')
-    const crowd = Array.from(
-      { length: 32 },
-      () => new WebSocket(`ws://127.0.0.1:${gateway.port}/link`, [LINK_SUBPROTOCOL]),
-    )
-    await Promise.all(crowd.map((ws) => once(ws, 'open')))
-    expect(await knock('/link', [LINK_SUBPROTOCOL])).toContain('503')
+  })
+
+  it('keeps no worker out because of a crowd that only stands there', async () => {
+    const crowd: WebSocket[] = []
+    for (let i = 0; i < 33; i++) {
+      const ws = new WebSocket(`ws://127.0.0.1:${gateway.port}/link`, [LINK_SUBPROTOCOL])
+      await once(ws, 'message')
+      crowd.push(ws)
+    }
+    await gateway.join()
+    await gateway.until(() => crowd[1]?.readyState === WebSocket.CLOSED)
+    expect(crowd.map((ws) => ws.readyState === WebSocket.OPEN)).toEqual(crowd.map((_, i) => i > 1))
     for (const ws of crowd) ws.terminate()
+  })
+
+  it('is shut for a crowd that is being judged', async () => {
+    const busy = await TestGateway.open({
+      limits: { maxPending: 2 },
+      paymentFor: () => {
+        asked += 1
+        return new Promise(() => {})
+      },
+    })
+    let asked = 0
+    for (const _ of [1, 2]) await busy.dial()
+    await busy.until(() => asked === 2)
+    const ws = new WebSocket(`ws://127.0.0.1:${busy.port}/link`, [LINK_SUBPROTOCOL])
+    expect(String(await once(ws, 'error'))).toContain('503')
+    await busy.close()
   })
 
   it('closes on whoever does not join in time', async () => {
     const ws = new WebSocket(`ws://127.0.0.1:${gateway.port}/link`, [LINK_SUBPROTOCOL])
     await once(ws, 'message')
-    gateway.clock.advance(30_000)
+    gateway.clock.advance(10_000)
     const [code] = await once(ws, 'close')
     expect([CLOSE.heartbeat_lost, 1006]).toContain(code)
     expect(gateway.logged('link closed')[0]).toMatchObject({ code: 'heartbeat_lost' })
+  })
+})
+
+describe('a model id that workers claim for different things', () => {
+  it('is picked by digest and context', async () => {
+    const other = 'cd'.repeat(32)
+    const policy = { ...simulated(gateway.tee.rootSha256), roles: ['worker' as const] }
+    const open = await TestGateway.open(
+      {
+        policy,
+        quotesFor: ({ models }) =>
+          models.map(({ id, sha256 }) => ({
+            v: 1,
+            model: { id, sha256 },
+            client: PRICES,
+            worker: PRICES,
+            step: '1',
+          })),
+      },
+      { tee: gateway.tee, clock: gateway.clock },
+    )
+    const claim = async (sha256: string, contextLength: number) => {
+      const extra = {
+        quantization: 'q8_0',
+        tokenizerSha256: 'cd'.repeat(32),
+        templateSha256: 'ef'.repeat(32),
+      }
+      return open.join({ slots: 1, claims: { models: [{ id: MODEL.id, sha256, contextLength, ...extra }] } })
+    }
+    await claim(other, 512)
+    await claim(MODEL.sha256, 64)
+    const options = { sha256: MODEL.sha256, contextLength: 512 }
+    expect(open.pool.pick(MODEL.id, options)).toEqual({ kind: 'none' })
+    const right = await claim(MODEL.sha256, 512)
+    const picked = open.pool.pick(MODEL.id, options)
+    expect(picked.kind === 'lease' && picked.lease.worker.bootId).toBe(right.boot.bootId)
+    expect(open.pool.pick(MODEL.id, options)).toEqual({ kind: 'busy' })
+    await open.close()
   })
 })
 

@@ -23,7 +23,10 @@ export interface PoolOptions {
   gatewayEvidence(nonce: Uint8Array): Promise<EvidenceBundle>
   /** Quotes for the models of a worker that are wanted at its prices; none refuses it. */
   quotesFor(worker: JoinRequest): readonly Quote[]
-  /** The channel that pays it, opened if need be. */
+  /**
+   * The channel that pays it, opened if need be: asked last, as this alone costs money.
+   * @throws ChrysalisError `ERR_TREASURY_PAYOUT` for a worker that has to change something first
+   */
   paymentFor(worker: JoinRequest): Promise<WorkerPayment>
   log: LinkLog
   clock?: Clock
@@ -41,6 +44,8 @@ export interface SessionHost extends Required<Omit<PoolOptions, 'limits'>> {
   /** Evidence is judged two at a time, so that a crowd at the door does not hold up running streams. */
   readonly judging: Turnstile
   readonly listener: PoolListener | undefined
+  /** What already speaks against a worker; asked before anything is spent on it. */
+  objection(identity: WorkerIdentity): Refusal | undefined
   /** The last word before the welcome: registers the worker, or says why not. */
   admit(session: WorkerSession, identity: WorkerIdentity): Refusal | undefined
   /** Refuses this boot for a while. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fromBase64, toBase64, toHex } from '../../attest/bytes.ts'
 import { epochId } from '../../attest/epoch/index.ts'
+import { ChrysalisError } from '../../attest/errors.ts'
 import { type EvidenceBundle, encodeClaims, parseClaims } from '../../attest/evidence/index.ts'
 import { SimulatedTee } from '../../attest/simulate/index.ts'
 import { CLOSE, type WorkerMessageOf } from '../../worker/protocol/link.ts'
@@ -170,6 +171,42 @@ describe('terms and versions', () => {
     await gateway.close()
     gateway = await TestGateway.open({ quotesFor: () => [] })
     expect((await refusedWith({})).code).toBe('terms')
+  })
+
+  it('spends nothing on a worker that is not let in', async () => {
+    let asked = 0
+    const narrow = await TestGateway.open(
+      {
+        limits: { maxWorkers: 1 },
+        paymentFor: async () => {
+          asked += 1
+          return { ledgerChannel: 'worker-channel', terms: null }
+        },
+      },
+      { clock: gateway.clock, tee: gateway.tee },
+    )
+    const first = await narrow.join()
+    expect((await (await narrow.dial()).hear('refused')).code).toBe('busy')
+    const lease = narrow.pool.pick(MODEL.id)
+    if (lease.kind === 'lease') lease.lease.worker.condemn('test')
+    await first.closed
+    expect((await (await narrow.dial({ boot: first.boot })).hear('refused')).code).toBe('busy')
+    expect(asked).toBe(1)
+    await narrow.close()
+  })
+
+  it('tells a worker what is wrong with where it wants to be paid', async () => {
+    const strict = await TestGateway.open(
+      {
+        paymentFor: async () => {
+          throw new ChrysalisError('ERR_TREASURY_PAYOUT', 'payoutAddress: not an address')
+        },
+      },
+      { clock: gateway.clock, tee: gateway.tee },
+    )
+    const refused = await (await strict.dial()).hear('refused')
+    expect(refused).toMatchObject({ code: 'terms', reason: 'payoutAddress: not an address' })
+    await strict.close()
   })
 
   it('says so when the versions do not meet', async () => {

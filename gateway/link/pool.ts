@@ -9,6 +9,7 @@ import type { PoolOptions, SessionHost } from './host.ts'
 import { type Refusal, refusal } from './judge.ts'
 import { WorkerSession } from './session.ts'
 import { LinkSocket } from './socket.ts'
+import type { Offer } from './terms.ts'
 import { makeTurnstile } from './turnstile.ts'
 import {
   DEFAULT_LINK_LIMITS,
@@ -64,11 +65,13 @@ export class WorkerPool {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const [path] = (request.url ?? '').split('?')
     if (path !== LINK_PATH) return false
+    // Node takes its own listener off an upgraded socket: without one a reset would end the process.
+    socket.on('error', () => socket.destroy())
     // Browsers always send Origin with a WebSocket, workers never: no web page may play worker to a local gateway.
     if (request.headers.origin !== undefined) return turnAway(socket, '403 Forbidden')
     const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
     if (!protocols.includes(LINK_SUBPROTOCOL)) return turnAway(socket, '400 Bad Request')
-    if (this.#closing || this.#crowded()) return turnAway(socket, '503 Service Unavailable')
+    if (this.#closing || !this.#makeRoom()) return turnAway(socket, '503 Service Unavailable')
     this.#server.handleUpgrade(request, socket, head, (ws) => {
       const session = new WorkerSession(randomBytes(16).toString('hex'), this.#host, (self) => {
         return new LinkSocket(ws, {
@@ -96,7 +99,7 @@ export class WorkerPool {
     let known = false
     for (const [boot, session] of this.#byBoot) {
       const offer = session.open ? session.offer(model) : undefined
-      if (!offer || options.exclude?.has(boot) || options.accepts?.(offer.quote) === false) continue
+      if (!offer || options.exclude?.has(boot) || !suits(offer, options)) continue
       known = true
       if (session.hasSlot && (!best || session.load < best.load)) best = session
     }
@@ -134,13 +137,17 @@ export class WorkerPool {
     return active
   }
 
-  #crowded(): boolean {
-    let pending = 0
-    for (const session of this.#sessions) if (!session.joined) pending += 1
-    return (
-      pending >= this.limits.maxPending ||
-      this.#sessions.size >= this.limits.maxWorkers + this.limits.maxPending
-    )
+  /**
+   * Whether there is room for one more connection. In a crowd the oldest that has not even sent its join makes way,
+   * so whoever merely connects keeps no worker out.
+   */
+  #makeRoom(): boolean {
+    const pending = [...this.#sessions].filter(({ joined }) => !joined)
+    const full = this.#sessions.size >= this.limits.maxWorkers + this.limits.maxPending
+    if (pending.length < this.limits.maxPending && !full) return true
+    const idle = pending.find(({ silent }) => silent)
+    idle?.close('limit_exceeded')
+    return idle !== undefined
   }
 
   #makeHost(options: PoolOptions): SessionHost {
@@ -153,6 +160,7 @@ export class WorkerPool {
       get listener() {
         return pool.#listener
       },
+      objection: (identity) => this.#objection(identity),
       admit: (session, identity) => this.#admit(session, identity),
       bar: (bootId) => this.#bar(bootId),
       onCapacity: () => this.#capacity(),
@@ -160,7 +168,7 @@ export class WorkerPool {
     }
   }
 
-  #admit(session: WorkerSession, identity: WorkerIdentity): Refusal | undefined {
+  #objection(identity: WorkerIdentity): Refusal | undefined {
     if (this.#closing) return refusal('draining', 'this gateway is shutting down')
     if ((this.#barred.get(identity.bootId) ?? 0) > this.#clock.now()) {
       return refusal('busy', 'this worker was cut off for a breach and is refused for a while')
@@ -172,6 +180,13 @@ export class WorkerPool {
     if (former && !(formerKey && equalBytes(formerKey, identity.signingKey))) {
       return refusal('signature', 'this boot has joined with another signing key')
     }
+    return undefined
+  }
+
+  #admit(session: WorkerSession, identity: WorkerIdentity): Refusal | undefined {
+    const objection = this.#objection(identity)
+    if (objection) return objection
+    const former = this.#byBoot.get(identity.bootId)
     this.#byBoot.set(identity.bootId, session)
     former?.close('replaced')
     return undefined
@@ -199,7 +214,13 @@ export class WorkerPool {
   }
 }
 
+function suits({ model, quote }: Offer, { sha256, contextLength = 0, accepts }: PickOptions): boolean {
+  if (sha256 !== undefined && model.sha256 !== sha256) return false
+  return model.contextLength >= contextLength && accepts?.(quote) !== false
+}
+
 function turnAway(socket: Duplex, status: string): true {
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+  const answer = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`
+  socket.end(answer, () => socket.destroy())
   return true
 }

@@ -1,4 +1,5 @@
 import { fromBase64 } from '../../attest/bytes.ts'
+import { ChrysalisError } from '../../attest/errors.ts'
 import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import type { WorkerMessageOf } from '../../worker/protocol/link.ts'
 import type { SessionHost } from './host.ts'
@@ -23,14 +24,18 @@ export async function prepareJoin(
   const judged = await host.judging.run(() => judgeJoin(join, nonce, host.policy, () => host.clock.now()))
   if (judged.refused) return judged
   const { identity, epoch } = judged
+  const objection = host.objection(identity)
+  if (objection) return objection
   const { prices, payoutKey } = join
   const request = { ...identity, prices, ...(payoutKey !== undefined && { payoutKey }) }
   const quotes = host.quotesFor(request)
   if (quotes.length === 0) return refusal('terms', 'no model of this worker is wanted at its prices')
   const offers = makeOffers(identity, quotes)
-  const [payment, evidence] = await Promise.all([
-    host.paymentFor(request),
-    host.gatewayEvidence(fromBase64(join.nonce)),
-  ])
-  return { identity, epoch, offers, payment, evidence }
+  const evidence = await host.gatewayEvidence(fromBase64(join.nonce))
+  try {
+    return { identity, epoch, offers, payment: await host.paymentFor(request), evidence }
+  } catch (error) {
+    if (!(error instanceof ChrysalisError) || error.code !== 'ERR_TREASURY_PAYOUT') throw error
+    return refusal('terms', error.message)
+  }
 }

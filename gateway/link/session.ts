@@ -63,9 +63,16 @@ export class WorkerSession implements StreamPort {
     this.#epochs = new EpochBook(() => host.clock.now(), host.limits.epochMarginMs)
     this.#renewal = new Renewal(host)
     this.#socket = connect(this)
-    this.#stopHandshake = host.clock.after(host.limits.handshakeMs, () => {
+    const stopJoin = host.clock.after(host.limits.joinMs, () => {
+      if (this.silent) this.close('heartbeat_lost')
+    })
+    const stopWelcome = host.clock.after(host.limits.handshakeMs, () => {
       if (this.#state === 'joining' || this.#state === 'judging') this.close('heartbeat_lost')
     })
+    this.#stopHandshake = () => {
+      stopJoin()
+      stopWelcome()
+    }
     this.#socket.send({
       type: 'challenge',
       versions: LINK_VERSIONS,
@@ -73,6 +80,11 @@ export class WorkerSession implements StreamPort {
       gatewayId: host.gatewayId,
       time: host.clock.now(),
     })
+  }
+
+  /** Has not sent its join. */
+  get silent(): boolean {
+    return this.#state === 'joining'
   }
 
   get joined(): boolean {

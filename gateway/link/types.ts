@@ -126,6 +126,10 @@ export type PickResult = { kind: 'lease'; lease: Lease } | { kind: 'busy' } | { 
 export interface PickOptions {
   /** Boots that this request has failed on. */
   exclude?: ReadonlySet<string>
+  /** The weights that the request is for; any when absent. */
+  sha256?: string | undefined
+  /** Least context, in tokens: the request's bounds were made for it. */
+  contextLength?: number | undefined
   /** Terms that the request cannot take, e.g. a price above its reservation. */
   accepts?: (quote: NamedQuote) => boolean
 }
@@ -144,6 +148,8 @@ export interface PoolListener {
 export interface LinkLimits {
   /** Interval of pings; a side that hears nothing for 2.5 of them drops the link. */
   heartbeatMs: number
+  /** From connection to join. */
+  joinMs: number
   /** From connection to welcome. */
   handshakeMs: number
   /** Connections that have not joined yet. */
@@ -163,6 +169,7 @@ export interface LinkLimits {
 
 export const DEFAULT_LINK_LIMITS: LinkLimits = {
   heartbeatMs: 15_000,
+  joinMs: 10_000,
   handshakeMs: 30_000,
   maxPending: 32,
   maxWorkers: 1024,
