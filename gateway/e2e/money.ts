@@ -17,11 +17,18 @@ export interface ChannelReport {
   balances: Record<string, string>
 }
 
-/** Runs `chrysalis channel VERB` on the stack's data folder. */
-export async function channelStatus(stack: Stack, verb = 'status'): Promise<ChannelReport> {
-  const args = ['gateway/cli/launch.mjs', 'channel', verb, '--data', stack.dir, '--json']
+/** Runs `chrysalis channel VERB` on a data folder. */
+export async function channelStatus({ dir }: { dir: string }, verb = 'status'): Promise<ChannelReport> {
+  const args = ['gateway/cli/launch.mjs', 'channel', verb, '--data', dir, '--json']
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT })
   return JSON.parse(stdout)
+}
+
+/** The channel that the API key draws on: the newest one. */
+export function clientChannel({ channels }: ChannelReport): ChannelReport['channels'][number] {
+  const found = channels.filter(({ role }) => role === 'client').at(-1)
+  if (!found) throw new Error('the report names no client channel')
+  return found
 }
 
 /** Asks one question and returns what its receipt charged. */
