@@ -6,6 +6,7 @@ export type TreasuryErrorCode =
   | 'ERR_TREASURY_NOT_OURS'
   | 'ERR_TREASURY_BUSY'
   | 'ERR_TREASURY_PAYOUT'
+  | 'ERR_TREASURY_LIMIT'
   | 'ERR_TREASURY_KEY'
 
 /** What the treasury refuses; errors of the chain and of the ledger pass through it unchanged. */

@@ -24,6 +24,8 @@ export interface TreasuryTerms {
   walletFloat: bigint
   /** Most of a client's deposit that is ever used, as the gateway alone signs its vouchers. */
   delegatedCap: bigint
+  /** Worker channels that hold money at once: with `workerDeposit`, the most that workers can tie up by joining. */
+  maxWorkerChannels: number
   /** Challenge period of the channels that are opened here, in seconds. */
   challengeSeconds: number
 }
@@ -35,6 +37,7 @@ export const DEFAULT_TERMS: TreasuryTerms = {
   workerDeposit: 5n * TON,
   walletFloat: TON,
   delegatedCap: 100n * TON,
+  maxWorkerChannels: 64,
   challengeSeconds: 3600,
 }
 
@@ -65,6 +68,29 @@ export function paramsOf(record: ChannelRecord): ChannelParams {
   throw new TreasuryError(
     'ERR_TREASURY_CHANNEL',
     `channel ${record.id}: its address does not follow from its parameters and the channel code of this version`,
+  )
+}
+
+/**
+ * Whether one more worker channel may be opened. Joining costs a worker nothing and a new channel costs us its
+ * deposit, so each payout address has one at a time, and there are only so many.
+ *
+ * @throws TreasuryError `ERR_TREASURY_PAYOUT`, `ERR_TREASURY_LIMIT`
+ */
+export function checkRoom(channels: readonly ChannelRecord[], payee: Address, most: number): void {
+  const held = channels.filter(
+    ({ role, state, deposited }) => role === 'worker' && state !== 'closed' && deposited > 0n,
+  )
+  if (held.some((record) => record.state === 'open' && paramsOf(record).payee.equals(payee))) {
+    throw new TreasuryError(
+      'ERR_TREASURY_PAYOUT',
+      'payoutKey: this payout address has an open channel with another key; use that key, or another address',
+    )
+  }
+  if (held.length < most) return
+  throw new TreasuryError(
+    'ERR_TREASURY_LIMIT',
+    `${held.length} worker channels hold money, the most that this gateway opens: let workers close those they left`,
   )
 }
 

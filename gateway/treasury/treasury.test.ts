@@ -141,16 +141,29 @@ describe('a worker’s channel', () => {
     ).rejects.toEqual(code('ERR_TREASURY_PAYOUT'))
   })
 
-  it('is one for all who ask at once, and another for another key', async () => {
+  it('is one for all who ask at once, and none is added for another key', async () => {
     stand = await setUp(node)
     await stand.treasury.setup()
     const all = await Promise.all([payWorker(), payWorker(), payWorker()])
     expect(new Set(all.map(({ ledgerChannel }) => ledgerChannel)).size).toBe(1)
     const payoutAddress = stand.worker.address.toString()
     const payoutKey = Buffer.from(stand.keys.releaseKey()).toString('hex')
-    const other = await stand.treasury.paymentFor({ payoutAddress, workerId: SIGNING_KEY, payoutKey })
-    expect(other.terms.params.payeeKey).toBe(payoutKey)
-    expect(other.ledgerChannel).not.toBe(all[0]?.ledgerChannel)
+    await expect(
+      stand.treasury.paymentFor({ payoutAddress, workerId: SIGNING_KEY, payoutKey }),
+    ).rejects.toEqual(code('ERR_TREASURY_PAYOUT'))
+    expect((await stand.ledger.channels()).filter(({ role }) => role === 'worker')).toHaveLength(1)
+  })
+
+  it('is one of so many, however many addresses ask', async () => {
+    stand = await setUp(node, { terms: { maxWorkerChannels: 2 } })
+    await stand.treasury.setup()
+    const ask = (byte: string) =>
+      stand.treasury.paymentFor({ payoutAddress: `0:${byte.repeat(32)}`, workerId: SIGNING_KEY })
+    await ask('01')
+    await ask('02')
+    await expect(ask('03')).rejects.toEqual(code('ERR_TREASURY_LIMIT'))
+    await ask('02')
+    expect((await stand.ledger.channels()).filter(({ role }) => role === 'worker')).toHaveLength(2)
   })
 
   it('carries vouchers that its worker can settle', async () => {

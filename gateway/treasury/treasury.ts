@@ -7,6 +7,7 @@ import { ChannelDesk, type ChannelStatus, type TreasuryChain } from './desk.ts'
 import { TreasuryError } from './errors.ts'
 import type { TreasuryKeys } from './keys.ts'
 import {
+  checkRoom,
   DEFAULT_TERMS,
   newChannel,
   paramsOf,
@@ -90,7 +91,8 @@ export class Treasury {
    *
    * @param worker.payoutKey hex of the Ed25519 key with which the worker would agree to an early close; without one
    *   nobody can, and the channel ends by the challenge period only
-   * @throws TreasuryError `ERR_TREASURY_PAYOUT`, `ERR_TREASURY_FUNDS`
+   * @throws TreasuryError `ERR_TREASURY_PAYOUT`, also when the address has an open channel with another key,
+   *   `ERR_TREASURY_LIMIT`, `ERR_TREASURY_FUNDS`
    */
   async paymentFor(worker: {
     payoutAddress: string
@@ -207,6 +209,8 @@ export class Treasury {
       const open = record.deposited > 0n ? record : await this.#desk.deposit(record, wallet, deposit)
       if (open) return open
     }
+    if (role === 'worker')
+      checkRoom(await this.#ledger.channels(), wanted.payee, this.#terms.maxWorkerChannels)
     const parties = { payer: wallet.address, voucherKey: this.keys.voucherKey(role), ...wanted }
     const params = planParams(parties, this.#terms, await this.#chain.now())
     const planned = await this.#ledger.putChannel(newChannel(role, params))
