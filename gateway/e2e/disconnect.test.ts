@@ -90,10 +90,10 @@ async function read(stream: RawResponse, events: number): Promise<string> {
 
 const WORD = 'word '
 const QUESTION = 'Go on'
-/** Fills the buffers of sockets soon. */
-const LONG_TOKEN = 'x'.repeat(8_000)
-/** Bytes that server-sent events and HTTP's chunks add to an event of some kilobytes. */
-const FRAMING = 'data: \n\n'.length + '2000\r\n\r\n'.length
+/** Fills the buffers of sockets soon, and a link's window of chunks before its window of bytes. */
+const LONG_TOKEN = 'x'.repeat(3_600)
+/** Bytes that server-sent events and HTTP's chunks add to an event of these kilobytes. */
+const FRAMING = 'data: \n\n'.length + 'f00\r\n\r\n'.length
 
 describe('a client that goes away', () => {
   it('in mid-stream stops the engine within one token and pays for what was delivered', async () => {
