@@ -11,6 +11,17 @@ const closePatienceMs = 5000
 /** Consumed events are told to the child in bundles, well before the window is full. */
 const ackEvery = windowEvents / 4
 
+/** How long a child may take to end a generation that was cancelled: some pieces of a prompt on a slow machine. */
+export const cancelPatienceMs = 120_000
+
+/** What happens when a child does not do what it is told. */
+export interface Watchdog {
+  /** Calls `fn` once after `ms`; the result cancels it. */
+  readonly after: (ms: number, fn: () => void) => () => void
+  /** Told before a child that ignores a cancellation is killed. */
+  readonly onHung?: () => void
+}
+
 export interface ChildFacts {
   readonly accelerator: string
   readonly sequences: number
@@ -55,14 +66,18 @@ export class ChildEngine implements Engine {
   readonly weights: ChildFacts['weights']
   readonly closed: Promise<ExitInfo>
   readonly #child: ChildProcess
+  readonly #watchdog: Watchdog
+  /** Of generations whose cancellation the child has not confirmed. */
+  readonly #cancelTimers = new Map<number, () => void>()
   readonly #inboxes = new Map<number, Inbox>()
   readonly #statistics = new Map<number, PromiseWithResolvers<EngineStats>>()
   #nextId = 1
   #closing = false
   #gone: EngineError | undefined
 
-  constructor(child: ChildProcess, info: ModelInfo, facts: ChildFacts) {
+  constructor(child: ChildProcess, info: ModelInfo, facts: ChildFacts, watchdog: Watchdog) {
     this.#child = child
+    this.#watchdog = watchdog
     this.info = info
     this.sequences = facts.sequences
     this.accelerator = facts.accelerator
@@ -110,7 +125,7 @@ export class ChildEngine implements Engine {
     } finally {
       signal.removeEventListener('abort', onAbort)
       this.#inboxes.delete(id)
-      if (!ended) this.#send({ type: 'cancel', id })
+      if (!ended) this.#cancel(id)
     }
   }
 
@@ -146,12 +161,29 @@ export class ChildEngine implements Engine {
     this.#send({ type: 'go', id, maxTokens })
   }
 
+  /** A child that does not confirm in time hangs: it is killed, and whoever owns the engine starts another. */
+  #cancel(id: number): void {
+    if (this.#gone) return
+    this.#send({ type: 'cancel', id })
+    const kill = () => {
+      this.#watchdog.onHung?.()
+      this.#child.kill('SIGKILL')
+    }
+    this.#cancelTimers.set(id, this.#watchdog.after(cancelPatienceMs, kill))
+  }
+
+  #onCancelled(id: number): void {
+    this.#cancelTimers.get(id)?.()
+    this.#cancelTimers.delete(id)
+  }
+
   #send(message: ToChild): void {
     if (this.#child.connected) this.#child.send(message)
   }
 
   #receive(message: FromChild): void {
     if (message.type === 'events') for (const event of message.events) this.#deliver(event)
+    if (message.type === 'cancelled') this.#onCancelled(message.id)
     if (message.type !== 'stats') return
     this.#statistics.get(message.id)?.resolve(message.stats)
     this.#statistics.delete(message.id)
@@ -167,6 +199,7 @@ export class ChildEngine implements Engine {
     this.#gone ??= this.#closing
       ? new EngineError('ERR_ENGINE_CLOSED', 'the engine was closed')
       : new EngineError('ERR_ENGINE_LOST', 'the engine process ended; start it again')
+    for (const id of this.#cancelTimers.keys()) this.#onCancelled(id)
     for (const inbox of this.#inboxes.values()) inbox.fail(this.#gone)
     for (const waiting of this.#statistics.values()) waiting.reject(this.#gone)
     this.#statistics.clear()

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { cancelPatienceMs } from './client.ts'
 import { type ChildEngine, startEngine, windowEvents } from './index.ts'
 import { byteToken, chainModel } from './testing/chain-model.ts'
 import type { EngineEvent, GenerateRequest } from './types.ts'
@@ -422,6 +423,71 @@ describe('a file that is no model', () => {
   it('is refused when it is not there or no file', async () => {
     await expect(start(join(folder, 'absent.gguf'))).rejects.toMatchObject({ code: 'ERR_MODEL_UNREADABLE' })
     await expect(start(folder)).rejects.toMatchObject({ code: 'ERR_MODEL_UNREADABLE' })
+  })
+})
+
+describe('a child that hangs', () => {
+  /** Timers that fire when the test says so. */
+  class Timers {
+    readonly set: { ms: number; fire: () => void }[] = []
+    readonly #changed: (() => void)[] = []
+
+    readonly after = (ms: number, fire: () => void): (() => void) => {
+      const timer = { ms, fire }
+      this.set.push(timer)
+      return () => {
+        this.set.splice(this.set.indexOf(timer), 1)
+        for (const resolve of this.#changed.splice(0)) resolve()
+      }
+    }
+
+    async empty(): Promise<void> {
+      while (this.set.length > 0) await new Promise<void>((resolve) => this.#changed.push(resolve))
+    }
+  }
+
+  const begin = async (on: ChildEngine) => {
+    const events = on.generate(request('L', { maxTokens: 400 }), new AbortController().signal)
+    await events.next()
+    return events
+  }
+
+  it.skipIf(process.platform === 'win32')(
+    'while it should cancel is killed; one that cancels is not',
+    async () => {
+      const timers = new Timers()
+      const codes: string[] = []
+      const options = { modelPath, gpu: 'off', sequences: 2, threads: 1, after: timers.after } as const
+      const own = await startEngine({ ...options, onDiagnostic: (code) => codes.push(code) })
+      // The timer of the start is gone.
+      expect(timers.set).toEqual([])
+      await (await begin(own)).return(undefined)
+      expect(timers.set).toMatchObject([{ ms: cancelPatienceMs }])
+      await timers.empty()
+
+      const left = await begin(own)
+      const other = await begin(own)
+      process.kill(own.pid, 'SIGSTOP')
+      await left.return(undefined)
+      timers.set[0]?.fire()
+      expect(await own.closed).toEqual({ expected: false, exitCode: null, signal: 'SIGKILL' })
+      expect(codes).toContain('engine-hung')
+      expect(timers.set).toEqual([])
+      const rest = async () => {
+        for await (const _ of other);
+      }
+      await expect(rest()).rejects.toMatchObject({ code: 'ERR_ENGINE_LOST' })
+    },
+  )
+
+  it('while it loads is given up', async () => {
+    const after = (_: number, late: () => void) => {
+      queueMicrotask(late)
+      return () => {}
+    }
+    await expect(startEngine({ modelPath, gpu: 'off', threads: 1, startMs: 3000, after })).rejects.toThrow(
+      'did not load the model within 3 seconds',
+    )
   })
 })
 

@@ -55,6 +55,8 @@ export type FromChild =
   | { readonly type: 'ready'; readonly accelerator: string }
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'events'; readonly events: readonly WireEvent[] }
+  /** The answer to `cancel`: this generation computes no more. */
+  | { readonly type: 'cancelled'; readonly id: number }
   | { readonly type: 'stats'; readonly id: number; readonly stats: EngineStats }
 
 /** A generation pauses when so many of its events are not yet consumed. */

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { basename, resolve as resolvePath } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { type Clock, systemClock } from '../clock.ts'
 import { modelIdSchema } from '../protocol/ids.ts'
 import { ChildEngine } from './client.ts'
 import { diagnosticCode } from './diagnostics.ts'
@@ -32,11 +33,16 @@ export interface EngineOptions {
   readonly onDiagnostic?: (code: string) => void
   /** Gives up starting. */
   readonly signal?: AbortSignal
+  /** Default 10 minutes: how long the child may take to load the model. Then it is killed. */
+  readonly startMs?: number
+  /** Calls `fn` once after `ms`; the result cancels it. Replaced by tests. */
+  readonly after?: Clock['after']
   /** For the bench only. */
   readonly batching?: 'sorted' | 'naive'
 }
 
 const defaultContext = 4096
+const defaultStartMs = 10 * 60_000
 const childDescriptor = 4
 const entry = new URL(`./child/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
 
@@ -56,13 +62,13 @@ export async function startEngine(options: EngineOptions): Promise<ChildEngine> 
     const child = spawnChild(weights)
     try {
       watchStderr(child, options.onDiagnostic)
-      const accelerator = await load(child, toLoadOptions(settings, identity, weights), options.signal)
+      const accelerator = await load(child, toLoadOptions(settings, identity, weights), options)
       await weights.recheck()
       const info = toInfo(identity, weights.sha256, settings.contextLength)
-      return new ChildEngine(child, info, {
-        accelerator,
-        sequences: settings.sequences,
-        weights: weights.kind,
+      const facts = { accelerator, sequences: settings.sequences, weights: weights.kind }
+      return new ChildEngine(child, info, facts, {
+        after: options.after ?? systemClock.after,
+        onHung: () => options.onDiagnostic?.('engine-hung'),
       })
     } catch (cause) {
       child.kill('SIGKILL')
@@ -158,7 +164,11 @@ function watchStderr(child: ChildProcess, onDiagnostic: ((code: string) => void)
 }
 
 /** Waits until the model is loaded; returns what computes. */
-function load(child: ChildProcess, options: LoadOptions, signal?: AbortSignal): Promise<string> {
+function load(
+  child: ChildProcess,
+  options: LoadOptions,
+  { signal, startMs = defaultStartMs, after = systemClock.after }: EngineOptions,
+): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const onMessage = (message: FromChild) => {
     if (message.type === 'ready') resolve(message.accelerator)
@@ -173,12 +183,18 @@ function load(child: ChildProcess, options: LoadOptions, signal?: AbortSignal): 
     reject(new EngineError('ERR_ENGINE_START', 'the engine process cannot be started', { cause }))
   }
   const onAbort = () => reject(new EngineError('ERR_CANCELLED', 'starting the engine was cancelled'))
+  const onLate = () => {
+    const problem = `the engine process did not load the model within ${startMs / 1000} seconds`
+    reject(new EngineError('ERR_ENGINE_START', problem))
+  }
+  const stopTimer = after(startMs, onLate)
   child.on('message', onMessage).once('exit', onExit).on('error', onError)
   signal?.addEventListener('abort', onAbort, { once: true })
   if (signal?.aborted) onAbort()
   const message: ToChild = { type: 'load', options }
   child.send(message, (cause) => cause && onError(cause))
   return promise.finally(() => {
+    stopTimer()
     child.off('message', onMessage).off('exit', onExit)
     signal?.removeEventListener('abort', onAbort)
   })

@@ -15,6 +15,7 @@ export const prefillChunk = 128
 /** How often an incomplete batch is looked at again; each look lets all pending promises run. */
 const maxLooks = 16
 
+/** Decides when a batch goes off and what is in it: waits a little for every active stream, shares the room fairly. */
 export class Batching {
   /** Number of batches by number of sequences in them. */
   readonly sizes: number[] = []

@@ -50,6 +50,7 @@ async function generate(id: number, request: WireRequest): Promise<void> {
         totals.tokensAfterCancel,
         generation.tokens - generation.cancelledAt,
       )
+      send({ type: 'cancelled', id })
     }
   }
 }
@@ -72,12 +73,19 @@ async function load(options: (ToChild & { type: 'load' })['options']): Promise<v
   }
 }
 
+/** Answered once the generation has ended; at once when it has ended already. */
+function cancel(id: number): void {
+  const generation = running.get(id)
+  if (generation) generation.cancel()
+  else send({ type: 'cancelled', id })
+}
+
 function receive(message: ToChild): void {
   if (message.type === 'load') void load(message.options)
   else if (message.type === 'generate') void generate(message.id, message.request)
   else if (message.type === 'go') running.get(message.id)?.go(message.maxTokens)
   else if (message.type === 'ack') running.get(message.id)?.ack(message.events)
-  else if (message.type === 'cancel') running.get(message.id)?.cancel()
+  else if (message.type === 'cancel') cancel(message.id)
   else send({ type: 'stats', id: message.id, stats: stats() })
 }
 

@@ -17,6 +17,7 @@ interface Waiter {
   readonly resolve: (slot: Slot) => void
 }
 
+/** Lends out the sequences of a context, each to one generation at a time, with the cached prefix that fits best. */
 export class SequencePool {
   readonly #free: Set<Slot>
   readonly #waiting: Waiter[] = []

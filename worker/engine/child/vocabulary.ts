@@ -37,6 +37,7 @@ function alternation(texts: readonly string[]): RegExp | undefined {
   return new RegExp(`(${longestFirst.map(escapeRegExp).join('|')})`, 'g')
 }
 
+/** Turns text into tokens; a special token comes from the template only, never from a user's text. */
 export class Vocabulary {
   readonly #tokenizer: Tokenizer
   readonly #byText: ReadonlyMap<string, SpecialToken>
