@@ -20,18 +20,21 @@ export interface TranslationRequest {
   stream: boolean
 }
 
+/** One text of the answer. */
 export interface TranslationItem {
   index: number
   text: string
-  /** The language found, or the one that was given. */
+  /** The language found, or the one that was given; `und` for a text without a letter. */
   detected_source_language: string
 }
 
+/** Tokens of the whole request, counted as in a chat completion. */
 export interface TranslationUsage {
   prompt_tokens: number
   completion_tokens: number
   total_tokens: number
-  prompt_tokens_details?: { cached_tokens: number }
+  prompt_tokens_details: { cached_tokens: number }
+  completion_tokens_details: { reasoning_tokens: number }
 }
 
 /** The response body of a request without `stream`. */
@@ -44,18 +47,30 @@ export interface TranslationResponse {
   usage: TranslationUsage
 }
 
-/** One event of a streamed translation: a piece of text, a finished item, or the closing usage. */
+/** What the kinds of events of a streamed translation hold, by their `type`. */
+export type TranslationEventContent =
+  /** A further piece of one text. */
+  | { type: 'translation.delta'; index: number; delta: string }
+  /** One text is finished. `text` repeats its deltas; absent when it is longer than 16,384 UTF-16 units. */
+  | {
+      type: 'translation.item.done'
+      index: number
+      text?: string
+      detected_source_language: string
+      done: true
+    }
+  /** All texts are finished; the last event. */
+  | { type: 'translation.done'; usage: TranslationUsage }
+
+/** One event of a streamed translation. */
 export type TranslationStreamEvent = {
   object: 'translation.chunk'
   id: string
   created: number
   model: string
-} & (
-  | { index: number; delta: string; detected_source_language?: string }
-  /** `text` repeats the deltas; absent when it is longer than 16,384 UTF-16 units. */
-  | { index: number; done: true; text?: string; detected_source_language: string }
-  | { usage: TranslationUsage }
-)
+  /** Random letters that bring the event to one of few sizes. */
+  obfuscation: string
+} & TranslationEventContent
 
 const parseInput: Parser<string[]> = (value, path) => {
   if (typeof value === 'string') return [value]

@@ -4,7 +4,13 @@ import { utf8 } from '../../attest/bytes.ts'
 import { PromptTooLong } from '../engine/errors.ts'
 import type { Engine, GenerateRequest } from '../engine/types.ts'
 import { contextLengthExceeded, invalidRequest } from '../protocol/errors.ts'
-import { parseTranslationRequest, type TranslationRequest } from '../protocol/translation.ts'
+import {
+  parseTranslationRequest,
+  type TranslationEventContent,
+  type TranslationRequest,
+  type TranslationResponse,
+  type TranslationStreamEvent,
+} from '../protocol/translation.ts'
 import { checkAgreement } from './agreement.ts'
 import { OutputBudget } from './budget.ts'
 import { toTaskError } from './errors.ts'
@@ -227,12 +233,13 @@ class TranslationDocuments {
   }
 
   delta(index: number, delta: string): TaskEvent {
-    return this.#event('translation.delta', { index, delta })
+    return this.#event({ type: 'translation.delta', index, delta })
   }
 
   /** Repeats the text if one event can hold it; the deltas are the text in any case. */
   itemDone(index: number, text: string, source: string): TaskEvent {
-    return this.#event('translation.item.done', {
+    return this.#event({
+      type: 'translation.item.done',
       index,
       ...(text.length <= EVENT_TEXT && { text }),
       detected_source_language: source,
@@ -241,7 +248,7 @@ class TranslationDocuments {
   }
 
   done(usage: TaskResult['usage']): TaskEvent {
-    return this.#event('translation.done', { usage })
+    return this.#event({ type: 'translation.done', usage })
   }
 
   body(items: readonly Item[], texts: readonly string[], usage: TaskResult['usage']): TaskEvent {
@@ -250,14 +257,16 @@ class TranslationDocuments {
       text: texts[index] ?? '',
       detected_source_language: source,
     }))
-    const document = { object: 'translation', ...this.#id, data, usage }
+    const document: TranslationResponse = { object: 'translation', ...this.#id, data, usage }
     return { type: 'body', bytes: utf8(JSON.stringify(document)) }
   }
 
-  #event(type: string, content: object): TaskEvent {
-    return {
-      type: 'event',
-      json: padEvent({ type, object: 'translation.chunk', ...this.#id, ...content }),
+  #event({ type, ...content }: TranslationEventContent): TaskEvent {
+    const frame: Omit<TranslationStreamEvent, 'obfuscation'> = {
+      type,
+      object: 'translation.chunk',
+      ...this.#id,
     }
+    return { type: 'event', json: padEvent({ ...frame, ...content }) }
   }
 }
