@@ -38,6 +38,7 @@ export interface XWingKeyPair {
   readonly x25519: KeyObject
 }
 
+/** The X-Wing key pair of a 32-byte seed: SHAKE-256 of it is the ML-KEM seed (64 bytes) and the X25519 key (32). */
 export function xwingKeyPair(seed: Uint8Array): XWingKeyPair {
   const expanded = createHash('shake256', { outputLength: 96 }).update(seed).digest()
   const mlKem = privateKey(ML_KEM_SEED_PKCS8, expanded.subarray(0, 64))
@@ -52,6 +53,7 @@ function combine(ssM: Uint8Array, ssX: Uint8Array, ctX: Uint8Array, pkX: Uint8Ar
     .digest()
 }
 
+/** The 32-byte shared secret of a 1120-byte encapsulation. */
 export function xwingDecapsulate(pair: XWingKeyPair, enc: Uint8Array): Buffer {
   const ctX = enc.subarray(1088)
   const ssM = decapsulate(pair.mlKem, enc.subarray(0, 1088))
@@ -59,6 +61,7 @@ export function xwingDecapsulate(pair: XWingKeyPair, enc: Uint8Array): Buffer {
   return combine(ssM, ssX, ctX, pair.publicKey.subarray(1184))
 }
 
+/** Encapsulates with fresh randomness to a 1216-byte public key. */
 export function xwingEncapsulate(pk: Uint8Array): { enc: Buffer; sharedSecret: Buffer } {
   const { sharedKey, ciphertext } = encapsulate(publicKey(ML_KEM_SPKI, pk.subarray(0, 1184)))
   const ephemeral = generateKeyPairSync('x25519')

@@ -44,10 +44,12 @@ export function haveVectors(): boolean {
   return false
 }
 
+/** A file of the real vectors; throws when it is not there. */
 export function vectorBytes(path: string): Uint8Array {
   return new Uint8Array(readFileSync(`${ROOT}/${path}`))
 }
 
+/** A JSON file of the real vectors, believed to have the shape `T`. */
 export function vectorJson<T>(path: string): T {
   return JSON.parse(readFileSync(`${ROOT}/${path}`, 'utf8')) as T
 }

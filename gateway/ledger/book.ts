@@ -205,6 +205,7 @@ export class Book {
   }
 }
 
+/** The refusal of a request id that has a reservation or a charge already. */
 export function duplicate(requestId: string): LedgerError {
   return new LedgerError('ERR_DUPLICATE_REQUEST', `request id ${requestId} was used before: make a new one`)
 }

@@ -28,6 +28,7 @@ export function checkText(field: string, text: string, most: number): void {
   }
 }
 
+/** Refuses a reservation whose ids or amounts the file could not hold. @throws LedgerError ERR_LEDGER_INPUT */
 export function checkReserve(request: ReserveRequest): void {
   checkId('requestId', request.requestId)
   checkId('channel', request.channel)
@@ -38,6 +39,7 @@ export function checkReserve(request: ReserveRequest): void {
   if (request.maxWorkerCharge !== undefined) checkAmount('maxWorkerCharge', request.maxWorkerCharge)
 }
 
+/** Refuses a charge whose ids, amounts or receipt the file could not hold. @throws LedgerError ERR_LEDGER_INPUT */
 export function checkCharge(request: ChargeRequest): void {
   checkId('requestId', request.requestId)
   checkId('workerChannel', request.workerChannel)
@@ -48,6 +50,7 @@ export function checkCharge(request: ChargeRequest): void {
   checkId('receiptDigest', request.receiptDigest)
 }
 
+/** Refuses limits of an API key that are no amounts, times or model ids. @throws LedgerError ERR_LEDGER_INPUT */
 export function checkLimits(limits: KeyLimits): void {
   if (limits.perRequest !== undefined) checkAmount('limits.perRequest', limits.perRequest)
   if (limits.perDay !== undefined) checkAmount('limits.perDay', limits.perDay)

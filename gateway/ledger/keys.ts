@@ -9,6 +9,7 @@ export function newKeySecret(): string {
   return `sk-chry-${toBase64Url(randomBytes(32))}`
 }
 
+/** Whether a text has the form of a secret; whether it is one, only the file knows. */
 export const isKeySecret = (text: string): boolean => SECRET.test(text)
 
 /**

@@ -19,6 +19,7 @@ export function toChannel(row: Selectable<Tables['channels']>, voucher: Uint8Arr
   }
 }
 
+/** An API key as the rest of the gateway sees it. */
 export function toKey(row: Selectable<Tables['api_keys']>): ApiKey {
   const limits: KeyLimits = {
     ...(row.per_request !== null && { perRequest: row.per_request }),

@@ -60,6 +60,7 @@ export type Task = (
   engine: Engine,
 ) => AsyncGenerator<TaskEvent, TaskResult>
 
+/** The counts as OpenAI's usage object. */
 export function usageOf(meter: Meter): Usage {
   const { promptTokens, cachedTokens, completionTokens, reasoningTokens } = meter
   return {

@@ -71,6 +71,7 @@ export interface FakeBoot {
   epochs: EpochKeys
 }
 
+/** A fresh boot id, signing key and epoch keys, whose epochs turn with the clock. */
 export async function makeBoot(clock: ManualClock): Promise<FakeBoot> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   return {
@@ -85,6 +86,7 @@ export async function makeBoot(clock: ManualClock): Promise<FakeBoot> {
   }
 }
 
+/** One connection of a scripted worker; see the top of the file. */
 export class FakeWorker {
   readonly boot: FakeBoot
   readonly ws: WebSocket

@@ -15,6 +15,7 @@ export interface LogEntry {
   [field: string]: unknown
 }
 
+/** A pool behind a real HTTP server, with a clock that tests turn and a log that they read. */
 export class TestGateway {
   readonly clock: ManualClock
   readonly tee: SimulatedTee
