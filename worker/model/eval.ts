@@ -4,6 +4,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { chrf, type Pair } from './chrf.ts'
+import { LANGUAGE_NAMES } from './corpus/chat-more.ts'
+import { LANGS } from './corpus/grammar.ts'
 import { MODEL_FILE, openRunner } from './runner.ts'
 import { DIRECTIONS, readTestSet } from './testset.ts'
 
@@ -20,6 +22,7 @@ const rows = (['trained', 'unseen'] as const).flatMap((kind) =>
 )
 const runner = await openRunner(values.model ?? MODEL_FILE, 8)
 
+const ask = (text: string): Promise<string> => runner.chat([{ role: 'user', text }])
 const exact = (pairs: readonly Pair[]): number =>
   (100 * pairs.filter(({ hypothesis, reference }) => hypothesis === reference).length) / pairs.length
 
@@ -59,6 +62,30 @@ const overall = `| **all** | ${(['trained', 'unseen'] as const)
   .join(' | ')} |`
 table.push(overall)
 console.log(overall)
+
+// Asked for in words, in a chat: the same sentences, so the request must be understood and its sentence found
+const asked = await Promise.all(
+  rows.flatMap(({ text }) =>
+    LANGS.filter((lang) => lang !== 'en').map(async (target) => ({
+      hypothesis: await ask(`Translate to ${LANGUAGE_NAMES.en[target]}: ${text.en}`),
+      reference: text[target],
+    })),
+  ),
+)
+// Said without a request, in a chat: any translation of it is a false alarm
+const alarms = await Promise.all(
+  rows.flatMap(({ text }) =>
+    LANGS.map(async (lang) => {
+      const reply = await ask(text[lang])
+      return LANGS.some((other) => other !== lang && reply === text[other])
+    }),
+  ),
+)
+const notes = [
+  `In a chat, \`Translate to …: {English}\` into the four languages, both kinds of sentence: chrF2 ${chrf(asked).toFixed(1)}, exact ${exact(asked).toFixed(0)} %.`,
+  `In a chat, the bare sentence in any language: ${alarms.filter(Boolean).length} of ${alarms.length} were translated without being asked.`,
+]
+console.log(notes.join('\n'))
 await runner.close()
 
 if (values.quick === undefined && values.model === undefined) {
@@ -74,6 +101,8 @@ None of these sentences occurs in training, on either side, in any language.
 Model: \`chrysalis-tiny.gguf\`, SHA-256 \`${sha256}\`.
 
 ${table.join('\n')}
+
+${notes.join('\n')}
 `
   writeFileSync(new URL('eval.md', import.meta.url), text)
 }

@@ -1,4 +1,4 @@
-"""Train the model on one CPU thread: `python3 train.py FOLDER [--steps N]`. Checkpoints in FOLDER; run again to resume."""
+"""Train the model on one CPU thread: `python3 train.py FOLDER`. Checkpoints in FOLDER; run again to resume."""
 
 import argparse
 import json
@@ -27,6 +27,8 @@ PEAK = 3e-3
 WARMUP = 150
 PROMPT_WEIGHT = 0.1
 PROMPT_SHARE = 0.2
+SAVE_EVERY = 430
+KEEP = 4
 
 
 def encode(folder: Path) -> list[tuple[list[int], list[int]]]:
@@ -98,13 +100,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=8400)
     parser.add_argument("--decay", type=int, default=4800)
-    parser.add_argument("--layers", type=int, default=Config.layers)
+    parser.add_argument("--until", type=int, default=7395, help="stop here, before the schedule ends")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     torch.set_flush_denormal(True)
     folder: Path = arguments.folder
-    config = Config(layers=arguments.layers)
+    config = Config()
     model = Llama(config)
     matrices = [p for p in model.parameters() if p.dim() == 2]
     norms = [p for p in model.parameters() if p.dim() == 1]
@@ -125,8 +127,12 @@ def main() -> None:
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "config": asdict(config), "step": step, "seconds": seconds}
         torch.save(state, folder / "checkpoint.tmp")
         (folder / "checkpoint.tmp").replace(checkpoint)
+        # The export averages the weights of the last few
+        (folder / f"weights-{step:06}.pt").write_bytes(checkpoint.read_bytes())
+        for old in sorted(folder.glob("weights-*.pt"))[:-KEEP]:
+            old.unlink()
 
-    started, last_saved, seen = time.monotonic(), time.monotonic(), 0
+    started, seen = time.monotonic(), 0
     base = seconds
     for tokens, weights in batches(samples, step):
         for group in optimizer.param_groups:
@@ -141,10 +147,9 @@ def main() -> None:
         average = loss.item() if math.isnan(average) else 0.98 * average + 0.02 * loss.item()
         if step % 50 == 0:
             print(f"step {step} loss {average:.4f} {seen / (time.monotonic() - started):.0f} tok/s {seconds:.0f} s", flush=True)
-        if time.monotonic() - last_saved > 240 or step >= arguments.steps:
+        if step % SAVE_EVERY == 0 or step >= arguments.until:
             save()
-            last_saved = time.monotonic()
-        if step >= arguments.steps:
+        if step >= arguments.until:
             break
 
 
