@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 /** Files that the code opens beside itself. */
 const ASSETS = [
   'gateway/cli/launch.mjs',
+  'gateway/cli/obstacle.mjs',
   'worker/model/chrysalis-tiny.gguf',
   'worker/model/model.json',
   'contracts/channel/channel.code.json',

@@ -1,23 +1,21 @@
 // Plain JavaScript on purpose: it must parse on any Node, so that an old one gets a sentence, not a stack trace.
 import { existsSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
+import module from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { obstacle, thisMachine } from './obstacle.mjs'
 
-const [major, minor] = process.versions.node.split('.').map(Number)
-
-function problem() {
-  if (process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime)
-    return 'Chrysalis needs a Linux with glibc (Debian, Ubuntu, Fedora …): node-llama-cpp and the bundled Node have no build for musl (Alpine).'
-  if (major > 24 || (major === 24 && minor >= 7)) return undefined
-  const found = `this is Node ${process.versions.node}`
-  if (process.platform === 'darwin')
-    return `Chrysalis needs Node 24.7 or newer, and ${found}. On macOS please install Node 24 from nodejs.org; npm has no platform package for it.`
-  return `Chrysalis needs Node 24.7 or newer, and ${found}. Start it with npm (npm start, npm run chrysalis), which uses the Node 24 that 'npm ci' installed; if you ran 'npm ci --omit=optional', run 'npm ci' again, or install Node 24.`
+const problem = obstacle(thisMachine())
+if (problem) {
+  process.stderr.write(`${problem}\n`)
+  process.exit(1)
 }
 
-const obstacle = problem()
-if (obstacle) {
-  process.stderr.write(`${obstacle}\n`)
-  process.exit(1)
+// Compiled code is kept for the next start, for us and for the processes that we start. Only in a checkout, in a
+// folder of this user: Node believes what lies in a cache, so neither a shared folder nor a real enclave may use one.
+const modules = new URL('../../node_modules', import.meta.url)
+if (existsSync(modules)) {
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/chrysalis', `${modules}/..`))
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
 }
 
 if (process.argv[2] === '--run') {
