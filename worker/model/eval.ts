@@ -26,12 +26,19 @@ const ask = (text: string): Promise<string> => runner.chat([{ role: 'user', text
 const exact = (pairs: readonly Pair[]): number =>
   (100 * pairs.filter(({ hypothesis, reference }) => hypothesis === reference).length) / pairs.length
 
+const HEADS = ['direction', 'trained chrF2', 'exact %', 'unseen chrF2', 'exact %']
+/** A table row, padded as the repository's formatter wants it. */
+const line = (cells: readonly string[]): string =>
+  `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(HEADS[0]?.length ?? 0) : cell.padStart(HEADS[column]?.length ?? 0))).join(' | ')} |`
+
 const table = [
-  '| direction | trained chrF2 | exact % | unseen chrF2 | exact % |',
-  '|---|---:|---:|---:|---:|',
+  line(HEADS),
+  line(
+    HEADS.map((head, column) => (column === 0 ? '-'.repeat(head.length) : `${'-'.repeat(head.length - 1)}:`)),
+  ),
 ]
 const everything: Record<'trained' | 'unseen', Pair[]> = { trained: [], unseen: [] }
-for (const line of table) console.log(line)
+for (const row of table) console.log(row)
 for (const [source, target] of DIRECTIONS) {
   const done = await Promise.all(
     rows.map(async ({ kind, text }) => ({
@@ -48,18 +55,22 @@ for (const [source, target] of DIRECTIONS) {
     chrf(of(kind)).toFixed(1),
     exact(of(kind)).toFixed(0),
   ])
-  const line = `| ${source} → ${target} | ${cells.join(' | ')} |`
-  table.push(line)
-  console.log(line)
+  const row = line([`${source} → ${target}`, ...cells])
+  table.push(row)
+  console.log(row)
   if (values.show === true) {
     for (const row of done.filter(({ hypothesis, reference }) => hypothesis !== reference)) {
       console.log(`    ${row.kind}: ${row.source} → ${row.hypothesis} (${row.reference})`)
     }
   }
 }
-const overall = `| **all** | ${(['trained', 'unseen'] as const)
-  .flatMap((kind) => [chrf(everything[kind]).toFixed(1), exact(everything[kind]).toFixed(0)])
-  .join(' | ')} |`
+const overall = line([
+  '**all**',
+  ...(['trained', 'unseen'] as const).flatMap((kind) => [
+    chrf(everything[kind]).toFixed(1),
+    exact(everything[kind]).toFixed(0),
+  ]),
+])
 table.push(overall)
 console.log(overall)
 
