@@ -3,7 +3,6 @@ import type { Policy } from '../../attest/policy/index.ts'
 import type { Quote } from '../../worker/protocol/quote.ts'
 import type { Clock } from './clock.ts'
 import type { Refusal } from './judge.ts'
-import type { WorkerSession } from './session.ts'
 import type {
   JoinRequest,
   LinkLimits,
@@ -38,8 +37,8 @@ export interface Turnstile {
   run<T>(work: () => Promise<T>): Promise<T>
 }
 
-/** What a session needs of the pool. */
-export interface SessionHost extends Required<Omit<PoolOptions, 'limits'>> {
+/** What a session needs of the pool; most of it has no use for the session's own type. */
+export interface SessionHost<Session = unknown> extends Required<Omit<PoolOptions, 'limits'>> {
   readonly limits: LinkLimits
   /** Evidence is judged two at a time, so that a crowd at the door does not hold up running streams. */
   readonly judging: Turnstile
@@ -47,9 +46,9 @@ export interface SessionHost extends Required<Omit<PoolOptions, 'limits'>> {
   /** What already speaks against a worker; asked before anything is spent on it. */
   objection(identity: WorkerIdentity): Refusal | undefined
   /** The last word before the welcome: registers the worker, or says why not. */
-  admit(session: WorkerSession, identity: WorkerIdentity): Refusal | undefined
+  admit(session: Session, identity: WorkerIdentity): Refusal | undefined
   /** Refuses this boot for a while. */
   bar(bootId: string): void
   onCapacity(): void
-  onGone(session: WorkerSession, code: string): void
+  onGone(session: Session, code: string): void
 }

@@ -36,7 +36,7 @@ export class WorkerPool {
   readonly #sessions = new Set<WorkerSession>()
   readonly #byBoot = new Map<string, WorkerSession>()
   readonly #barred = new Map<string, number>()
-  readonly #host: SessionHost
+  readonly #host: SessionHost<WorkerSession>
   #listener: PoolListener | undefined
   #closing = false
   #onEmpty: (() => void) | undefined
@@ -150,7 +150,7 @@ export class WorkerPool {
     return idle !== undefined
   }
 
-  #makeHost(options: PoolOptions): SessionHost {
+  #makeHost(options: PoolOptions): SessionHost<WorkerSession> {
     const pool = this
     return {
       ...options,

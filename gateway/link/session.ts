@@ -39,7 +39,7 @@ interface Joined {
  */
 export class WorkerSession implements StreamPort {
   readonly id: string
-  readonly #host: SessionHost
+  readonly #host: SessionHost<WorkerSession>
   readonly #socket: LinkSocket
   readonly #nonce = freshNonce()
   readonly #streams = new Map<number, LinkStream>()
@@ -57,7 +57,7 @@ export class WorkerSession implements StreamPort {
   #leased = 0
   #queued = 0
 
-  constructor(id: string, host: SessionHost, connect: (session: WorkerSession) => LinkSocket) {
+  constructor(id: string, host: SessionHost<WorkerSession>, connect: (session: WorkerSession) => LinkSocket) {
     this.id = id
     this.#host = host
     this.#epochs = new EpochBook(() => host.clock.now(), host.limits.epochMarginMs)

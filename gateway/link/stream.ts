@@ -1,6 +1,6 @@
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
 import { LINK_LIMITS } from '../../worker/protocol/link.ts'
-import type { HeldReceipt } from './types.ts'
+import type { HeldReceipt } from './held.ts'
 
 /** What a stream yields, in the order in which the worker sent it. */
 export type StreamItem =

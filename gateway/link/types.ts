@@ -1,7 +1,9 @@
-import type { SignedReceipt } from '../../attest/receipt/index.ts'
 import type { PaymentTerms } from '../../worker/protocol/link.ts'
 import type { Prices, Quote } from '../../worker/protocol/quote.ts'
+import type { HeldReceipt } from './held.ts'
 import type { LinkStream } from './stream.ts'
+
+export type { HeldReceipt } from './held.ts'
 
 /** Structured log without content; pino fits. Fields are codes and ids of ours, never bytes of a worker. */
 export interface LinkLog {
@@ -87,13 +89,6 @@ export interface WorkerView {
   claimsDigest: string | undefined
   epochEnds: number | undefined
   joinedAt: number
-}
-
-/** A receipt that a worker still holds because nobody acknowledged it. */
-export interface HeldReceipt {
-  requestId: string
-  receipt: SignedReceipt
-  final: boolean
 }
 
 /** The ways in which the dispatcher can speak to a joined worker. */

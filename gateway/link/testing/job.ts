@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { type KeyObject, randomBytes } from 'node:crypto'
 import { toBase64, toHex, utf8 } from '../../../attest/bytes.ts'
 import {
   encodeDetails,
@@ -8,9 +8,8 @@ import {
   signReceipt,
 } from '../../../attest/receipt/index.ts'
 import { FRAME, type OpenedRequest, type ResponseSealer } from '../../../attest/seal/index.ts'
-import { CHUNK, encodeChunk, type StreamHint } from '../../../worker/protocol/link.ts'
-import { charge } from '../../../worker/protocol/quote.ts'
-import type { FakeWorker } from './fake-worker.ts'
+import { CHUNK, encodeChunk, type StreamHint, type WorkerMessage } from '../../../worker/protocol/link.ts'
+import { charge, type Quote } from '../../../worker/protocol/quote.ts'
 
 /** What a test may bend in a final frame. */
 export interface FinalChanges {
@@ -18,6 +17,23 @@ export interface FinalChanges {
   error?: { message: string; type: string; param: string | null; code: string | null }
   statement?: Partial<ReceiptStatement>
   frame?: Record<string, unknown>
+}
+
+/** What a job needs of the worker that has it. */
+export interface JobWorker {
+  readonly boot: { readonly signingKey: KeyObject }
+  readonly quotes: readonly Quote[]
+  readonly gone: boolean
+  /** Cuts the connection without a word. */
+  die(): void
+  /** Response chunks that may still be sent on a stream. */
+  credit(stream: number): number
+  spend(stream: number): void
+  /** Resolves when the gateway has said something more, or the link closed. */
+  something(): Promise<void>
+  say(message: WorkerMessage): void
+  sendRaw(bytes: Uint8Array): void
+  receiptMessage(job: Job, receipt: SignedReceipt, final: boolean): WorkerMessage
 }
 
 /** One request at a fake worker: the tools to answer it rightly, or wrongly. */
@@ -37,13 +53,13 @@ export class Job {
     firstTokenAt: null,
     endedAt: 2,
   }
-  readonly worker: FakeWorker
+  readonly worker: JobWorker
   readonly stream: number
   readonly opened: OpenedRequest
   isCancelled = false
   #cancel: () => void = () => {}
 
-  constructor(worker: FakeWorker, stream: number, opened: OpenedRequest) {
+  constructor(worker: JobWorker, stream: number, opened: OpenedRequest) {
     this.worker = worker
     this.stream = stream
     this.opened = opened
