@@ -1,3 +1,5 @@
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { allGone, descendantsOf } from '../e2e/processes.ts'
 import { cleanUp, type Stack, startStack } from '../e2e/stack.ts'
@@ -31,6 +33,9 @@ describe.skipIf(process.platform !== 'linux')('kill -9 of the supervisor in mid-
     expect(second.ready.channel === first.ready.channel).toBe(args.length === 0)
     expect((await ask(second)).usage?.completion_tokens).toBeGreaterThan(0)
     await allGone(pids)
+    const control = join(second.dir, 'gateway', 'control.json')
+    expect(statSync(control).mode & 0o777).toBe(0o600)
     expect(await second.stop()).toBe(0)
+    expect(existsSync(control)).toBe(false)
   })
 })
