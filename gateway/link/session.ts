@@ -2,7 +2,6 @@ import { toBase64 } from '../../attest/bytes.ts'
 import {
   CHUNK,
   decodeChunk,
-  encodeChunk,
   LINK_LIMITS,
   LinkError,
   parseWorkerMessage,
@@ -17,10 +16,9 @@ import { peekJoinVersion } from './peek.ts'
 import { prepareJoin } from './prepare.ts'
 import { Renewal } from './renewal.ts'
 import type { LinkSocket } from './socket.ts'
-import { LinkStream, type RequestChunk, type StreamPort } from './stream.ts'
+import { StreamTable } from './streams.ts'
 import type { Offer } from './terms.ts'
-import { makeTurnstile } from './turnstile.ts'
-import type { HeldReceipt, Lease, WorkerHandle, WorkerIdentity, WorkerPayment, WorkerView } from './types.ts'
+import type { Lease, WorkerHandle, WorkerIdentity, WorkerPayment, WorkerView } from './types.ts'
 
 type State = 'joining' | 'judging' | 'recovering' | 'ready' | 'gone'
 
@@ -37,12 +35,12 @@ interface Joined {
  * One connection of a worker, from challenge to close. Every byte that it receives is untrusted: whatever breaks the
  * protocol closes the link under a name, and nothing that it keeps grows beyond a stated bound.
  */
-export class WorkerSession implements StreamPort {
+export class WorkerSession {
   readonly id: string
   readonly #host: SessionHost<WorkerSession>
   readonly #socket: LinkSocket
   readonly #nonce = freshNonce()
-  readonly #streams = new Map<number, LinkStream>()
+  readonly #streams: StreamTable
   readonly #stopHandshake: () => void
   #state: State = 'joining'
   #draining = false
@@ -50,10 +48,8 @@ export class WorkerSession implements StreamPort {
   #handle: WorkerHandle | undefined
   readonly #epochs: EpochBook
   readonly #renewal: Renewal
-  readonly #uploads = makeTurnstile(1)
   #heldDone = false
   #recovery: Promise<void> = Promise.resolve()
-  #lastStream = 0
   #leased = 0
   #queued = 0
 
@@ -63,6 +59,12 @@ export class WorkerSession implements StreamPort {
     this.#epochs = new EpochBook(() => host.clock.now(), host.limits.epochMarginMs)
     this.#renewal = new Renewal(host)
     this.#socket = connect(this)
+    this.#streams = new StreamTable(this.#socket, {
+      onCapacity: () => host.onCapacity(),
+      onLateReceipt: (receipt) => {
+        if (this.#handle) host.listener?.onLateReceipt(this.#handle, receipt)
+      },
+    })
     const stopJoin = host.clock.after(host.limits.joinMs, () => {
       if (this.silent) this.close('heartbeat_lost')
     })
@@ -161,7 +163,8 @@ export class WorkerSession implements StreamPort {
     }
     const open = () => {
       if (!giveBack()) throw new LinkError('internal', 'a lease opens one stream')
-      return this.#openStream()
+      if (!this.open) throw new LinkError('going_away', 'the link is gone')
+      return this.#streams.open()
     }
     const release = () => {
       if (giveBack()) this.#host.onCapacity()
@@ -199,10 +202,10 @@ export class WorkerSession implements StreamPort {
         this.#onHeld(message)
         break
       case 'receipt':
-        this.#stream(message.stream).deliverReceipt(message)
+        this.#streams.get(message.stream).deliverReceipt(message)
         break
       case 'end':
-        this.#stream(message.stream).deliverEnd(message.hint)
+        this.#streams.get(message.stream).deliverEnd(message.hint)
         break
       case 'attest-request':
         this.#socket.send({ type: 'attest', nonce: toBase64(this.#renewal.challenge()) })
@@ -219,7 +222,7 @@ export class WorkerSession implements StreamPort {
     const { kind, stream, payload } = decodeChunk(bytes)
     if (kind !== CHUNK.response) throw unexpected('a worker sends responses only')
     // A copy: the view would keep the socket's whole read buffer alive while the chunk waits.
-    const delivered = this.#stream(stream).deliverChunk(new Uint8Array(payload))
+    const delivered = this.#streams.get(stream).deliverChunk(new Uint8Array(payload))
     if (!delivered) throw new LinkError('limit_exceeded', 'a chunk without credit')
   }
 
@@ -227,35 +230,7 @@ export class WorkerSession implements StreamPort {
     this.#state = 'gone'
     this.#stopHandshake()
     this.#host.onGone(this, code)
-    for (const stream of this.#streams.values()) stream.deliverLost(code)
-    this.#streams.clear()
-  }
-
-  sendChunk(stream: number, next: () => RequestChunk | undefined): Promise<boolean> {
-    // One chunk of all streams at a time: however many requests start at once, little waits in the socket.
-    return this.#uploads.run(async () => {
-      const chunk = next()
-      if (!chunk) return false
-      const kind = chunk.last ? CHUNK.lastRequest : CHUNK.request
-      await this.#socket.sendBinary(encodeChunk(kind, stream, chunk.payload))
-      return true
-    })
-  }
-
-  sendCredit(stream: number, frames: number): void {
-    this.#socket.send({ type: 'credit', stream, frames })
-  }
-
-  sendCancel(stream: number): void {
-    this.#socket.send({ type: 'cancel', stream })
-  }
-
-  onOver(stream: number): void {
-    if (this.#streams.delete(stream)) this.#host.onCapacity()
-  }
-
-  onLateReceipt(receipt: HeldReceipt): void {
-    if (this.#handle) this.#host.listener?.onLateReceipt(this.#handle, receipt)
+    this.#streams.lose(code)
   }
 
   #firstMessage(text: string): void {
@@ -351,20 +326,6 @@ export class WorkerSession implements StreamPort {
     )
     this.#socket.send({ type: 'refused', code: refused, factors: factors.slice(0, 64), reason })
     this.close(refused === 'version_unsupported' ? 'version_unsupported' : 'refused')
-  }
-
-  #openStream(): LinkStream {
-    if (!this.open) throw new LinkError('going_away', 'the link is gone')
-    this.#lastStream += 1
-    const stream = new LinkStream(this.#lastStream, LINK_LIMITS.initialCredit, this)
-    this.#streams.set(stream.id, stream)
-    return stream
-  }
-
-  #stream(id: number): LinkStream {
-    const stream = this.#streams.get(id)
-    if (!stream) throw unexpected('a message for a stream that is not open')
-    return stream
   }
 
   /** A fault on our side: the worker is told no more than that, the log gets the code. */
