@@ -1,111 +1,200 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { LinkMessage } from './link-proxy.ts'
+import { channelStatus, clientChannel } from './money.ts'
 import { descendantsOf } from './processes.ts'
 import { type Proxied, startProxied } from './proxied.ts'
 import { bodyOf, payloadOf, type ReceiptBody } from './stack.ts'
 
+const linux = process.platform === 'linux'
+if (!linux)
+  console.warn('kill.test.ts: SKIPPED, it finds the processes to kill in /proc, which only Linux has')
+
+/**
+ * So many texts that the answer has at least two frames for each of them, whatever the model says: more than a worker
+ * may have sent at the moment of the stall, which is less than 64 (first credit) + 160 (granted by then).
+ */
+const INPUT = Array.from({ length: 128 }, (_, i) => `Good morning, my name is Anna ${i}.`)
+
 let net: Proxied
-beforeEach(async () => {
-  net = await startProxied()
+beforeAll(async () => {
+  if (linux) net = await startProxied()
 })
-afterEach(() => net.close())
+afterEach(({ task }) => {
+  if (task.result?.state === 'fail') console.error(Buffer.concat(net.log).toString().slice(-8000))
+})
+afterAll(() => net?.close())
 
-const LONG = 'Write a short story about a lighthouse.'
+/** A stream that is held in its middle. */
+interface Held {
+  id: string
+  /** What the client reads from now on, to the end; a cut connection counts as one. */
+  rest(): Promise<string>
+}
 
-/** A stream that is surely in the middle: a few events have arrived and the link is held. */
-async function inMidStream() {
+/**
+ * Starts a long stream and holds the link once the gateway has taken a partial receipt, and every frame that it
+ * covers, from the worker. Credit says so: the gateway grants what its reader took.
+ */
+async function inMidStream(): Promise<Held> {
+  const held = Promise.withResolvers<void>()
   let frames = 0
+  let covered: number | undefined
+  let taken = 0
   net.proxy.meddle = (message) => {
-    if (message.direction === 'to-gateway' && message.binary && ++frames === 8) net.proxy.stall()
+    if (message.binary) frames += message.direction === 'to-gateway' ? 1 : 0
+    else {
+      const text = textOf(message)
+      if (text.type === 'receipt') covered ??= frames
+      if (text.type === 'credit') taken += Number(text.frames)
+      if (covered !== undefined && taken > covered) {
+        net.proxy.stall()
+        held.resolve()
+      }
+    }
     return [message]
   }
-  const response = await net.post('/v1/chat/completions', {
+  const response = await net.post('/v1/translations', {
     model: net.model,
-    messages: [{ role: 'user', content: LONG }],
+    input: INPUT,
+    target_language: 'de',
+    source_language: 'en',
     stream: true,
-    temperature: 0,
   })
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  await reader.read()
-  return { id: response.headers.get('chrysalis-receipt') ?? '', reader }
+  expect(response.status).toBe(200)
+  const rest = readAll(response.body as ReadableStream<Uint8Array>)
+  await Promise.race([
+    held.promise,
+    rest.then((text) => Promise.reject(new Error(`ended early: ${lastOf(text)}`))),
+  ])
+  expect(taken).toBeLessThanOrEqual(160)
+  return { id: response.headers.get('chrysalis-receipt') ?? '', rest: () => rest }
 }
 
-/** The rest of a stream as text; what a cut connection throws counts as its end. */
-async function rest(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
-  let text = ''
+const textOf = ({ data }: LinkMessage): Record<string, unknown> => JSON.parse(data.toString())
+
+async function readAll(body: ReadableStream<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read())
-      text += Buffer.from(part.value)
+    for await (const chunk of body) chunks.push(chunk)
   } catch {
-    text += '(cut)'
+    chunks.push(Buffer.from('(cut)'))
   }
-  return text
+  return Buffer.concat(chunks).toString()
 }
 
-async function answersAgain(): Promise<void> {
+/** The last event of a stream, or what is left of it. */
+const lastOf = (text: string) => text.trimEnd().split('\n\n').at(-1)
+
+/** Nanotons of the highest receipt for a request that the gateway got over the link, in mid-stream or after a join. */
+function highestReceipt(id: string): bigint {
+  const charges = net.proxy.passed
+    .flatMap((message) =>
+      message.type === 'held' ? (message.receipts as Record<string, unknown>[]) : [message],
+    )
+    .filter((message) => message.requestId === id && message.receipt !== undefined)
+    .map((message) => BigInt(payloadOf(message as unknown as ReceiptBody).clientCharge))
+  return charges.toSorted((a, b) => Number(a - b)).at(-1) ?? 0n
+}
+
+function letFlow(): void {
   net.proxy.meddle = (message) => [message]
   net.proxy.flow()
-  // What a user's program does: the official SDK retries 503 and lost connections by itself.
-  const patient = net.sdk.withOptions({ maxRetries: 12 })
-  const answer = await patient.chat.completions.create({
-    model: net.model,
-    messages: [{ role: 'user', content: 'Hello' }],
-    max_tokens: 5,
-  })
-  expect(answer.usage?.completion_tokens).toBeGreaterThan(0)
 }
 
-/** The receipt that a broken request was charged by. */
-async function chargedBy(id: string): Promise<{ status: string; charged: bigint }> {
+/** Lets the link flow and asks until there is an answer; returns what that one cost. */
+async function answersAgain(): Promise<bigint> {
+  letFlow()
+  // What a user's program does: the official SDK retries 503 and lost connections by itself.
+  const patient = net.sdk.withOptions({ maxRetries: 60 })
+  const { data, response } = await patient.chat.completions
+    .create({ model: net.model, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 5 })
+    .withResponse()
+  expect(data.usage?.completion_tokens).toBeGreaterThan(0)
+  return (await settled(response.headers.get('chrysalis-receipt') ?? '')).charged
+}
+
+/** The receipt that a request was charged by, once it was. */
+async function settled(id: string): Promise<{ status: string; charged: bigint }> {
   for (;;) {
     const response = await net.receipt(id)
-    if (response.status === 200) {
-      const body = await bodyOf<ReceiptBody>(response)
-      return { status: payloadOf(body).status, charged: BigInt(body.charged) }
-    }
+    const body = await bodyOf<ReceiptBody>(response)
+    if (response.status === 200) return { status: payloadOf(body).status, charged: BigInt(body.charged) }
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
-const pidOf = (part: string) =>
-  descendantsOf(net.roles.worker.pid ?? 0)
-    .slice(1)
-    .at(part === 'engine' ? 0 : -1) ?? 0
+/** What the client's channel was charged so far, by books that add up and hold nothing back. */
+async function balancedCharge(verb = 'status'): Promise<bigint> {
+  const report = await channelStatus(net.folder, verb)
+  const { charged, reserved, ceiling, settled: onChain } = clientChannel(report)
+  expect({ difference: report.balances.difference, reserved }).toEqual({ difference: '0', reserved: '0' })
+  expect(ceiling).toBe(charged)
+  if (verb === 'settle') expect(onChain).toBe(charged)
+  return BigInt(charged)
+}
 
-describe.skipIf(process.platform !== 'linux')('kill -9 in the middle of a stream', () => {
-  it('of the engine: an error event, a partial bill, and service again', async () => {
-    const { id, reader } = await inMidStream()
-    process.kill(pidOf('engine'), 'SIGKILL')
-    net.proxy.meddle = (message) => [message]
-    net.proxy.flow()
-    const text = await rest(reader)
-    // The tiny model may have finished before the kill arrived: then the answer is whole, and so is the bill.
-    expect(text.includes('"error"') !== text.includes('[DONE]')).toBe(true)
-    expect((await chargedBy(id)).charged).toBeGreaterThan(0n)
-    await answersAgain()
+/** That `id` was charged by the highest receipt that came over the link, once, and nothing else but `others` was. */
+async function expectRightBill(id: string, before: bigint, others: bigint): Promise<void> {
+  const { status, charged } = await settled(id)
+  expect(status).toBe('partial')
+  expect(charged).toBeGreaterThan(0n)
+  expect(charged).toBe(highestReceipt(id))
+  expect(await balancedCharge()).toBe(before + charged + others)
+}
+
+const killRole = (role: 'chain' | 'gateway' | 'worker') => process.kill(net.roles[role].pid ?? 0, 'SIGKILL')
+
+describe.skipIf(!linux)('kill -9 in the middle of a stream', () => {
+  it('of the engine: an error event, never [DONE], the right bill, and service again', async () => {
+    const before = await balancedCharge()
+    const { id, rest } = await inMidStream()
+    const engine = descendantsOf(net.roles.worker.pid ?? 0).slice(1)
+    expect(engine).toHaveLength(1)
+    process.kill(engine[0] ?? 0, 'SIGKILL')
+    letFlow()
+    const text = await rest()
+    expect(lastOf(text)).toMatch(/^data: {"error":/)
+    expect(text.includes('[DONE]')).toBe(false)
+    await expectRightBill(id, before, await answersAgain())
   })
 
   it('of the worker: an error event, never [DONE], a bill for what was delivered, and service again', async () => {
-    const { id, reader } = await inMidStream()
-    process.kill(net.roles.worker.pid ?? 0, 'SIGKILL')
-    const text = await rest(reader)
-    expect(text).toContain('data: {"error":')
-    expect(text).not.toContain('[DONE]')
-    await answersAgain()
-    const status = await net.receipt(id)
-    if (status.status === 200) expect(payloadOf(await bodyOf<ReceiptBody>(status)).status).toBe('partial')
+    const before = await balancedCharge()
+    const { id, rest } = await inMidStream()
+    killRole('worker')
+    const text = await rest()
+    expect(lastOf(text)).toMatch(/^data: {"error":/)
+    expect(text.includes('[DONE]')).toBe(false)
+    await expectRightBill(id, before, await answersAgain())
   })
 
   it('of the gateway: the cut is seen, the bill comes after the restart, once', async () => {
-    const { id, reader } = await inMidStream()
-    process.kill(net.roles.gateway.pid ?? 0, 'SIGKILL')
-    expect(await rest(reader)).not.toContain('[DONE]')
-    await answersAgain()
-    const { charged } = await chargedBy(id)
-    expect(charged).toBeGreaterThan(0n)
+    const before = await balancedCharge()
+    const { id, rest } = await inMidStream()
+    const known = highestReceipt(id)
+    killRole('gateway')
+    const text = await rest()
+    expect(lastOf(text)).toMatch(/\(cut\)$/)
+    expect(text.includes('[DONE]')).toBe(false)
+    await expectRightBill(id, before, await answersAgain())
+    // The worker's last word, which only a join brought: not less than what the dead gateway had seen.
+    expect(highestReceipt(id)).toBeGreaterThanOrEqual(known)
+    expect(net.proxy.passed.filter(({ type }) => type === 'held').length).toBeGreaterThan(1)
   })
 
-  it('of the chain: requests go on, and the balances still add up after its restart', async () => {
-    process.kill(net.roles.chain.pid ?? 0, 'SIGKILL')
-    await answersAgain()
+  it('of the chain: requests go on, and after its restart it settles to the nanoton', async () => {
+    const before = await balancedCharge()
+    const { id, rest } = await inMidStream()
+    const again = new Promise((resolve) => net.roles.chain.once('ready', resolve))
+    killRole('chain')
+    letFlow()
+    const text = await rest()
+    expect(lastOf(text)).toBe('data: [DONE]')
+    const others = await answersAgain()
+    await again
+    const { status, charged } = await settled(id)
+    expect([status, charged]).toEqual(['complete', highestReceipt(id)])
+    expect(await balancedCharge()).toBe(before + charged + others)
+    expect(await balancedCharge('settle')).toBe(before + charged + others)
   })
 })

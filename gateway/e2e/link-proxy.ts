@@ -17,6 +17,8 @@ export type Meddler = (message: LinkMessage) => LinkMessage[]
 export class LinkProxy {
   /** Everything that passed, as it came in. */
   readonly captured: Buffer[] = []
+  /** Text messages that went on to an open socket, parsed. */
+  readonly passed: Record<string, unknown>[] = []
   meddle: Meddler = (message) => [message]
   #server: Server | undefined
   #stalled: (() => void)[] | undefined
@@ -70,7 +72,7 @@ export class LinkProxy {
       const deliver = () => {
         for (const message of this.meddle({ direction, data, binary }))
           opened.then(
-            () => to.send(message.data, { binary: message.binary }),
+            () => this.#pass(to, message),
             () => {},
           )
       }
@@ -80,5 +82,11 @@ export class LinkProxy {
     from.on('ping', (data) => to.readyState === WebSocket.OPEN && to.ping(data))
     from.on('close', () => to.terminate())
     from.on('error', () => to.terminate())
+  }
+
+  #pass(to: WebSocket, message: LinkMessage): void {
+    if (to.readyState !== WebSocket.OPEN) return
+    if (!message.binary) this.passed.push(JSON.parse(message.data.toString()))
+    to.send(message.data, { binary: message.binary })
   }
 }

@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type OpenAI from 'openai'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type ChannelReport, channelStatus } from './money.ts'
 import { coreLimit, descendantsOf } from './processes.ts'
 import {
@@ -15,8 +16,16 @@ import {
   ROOT,
   type Stack,
   startStack,
+  stopChild,
   type TranslationBody,
 } from './stack.ts'
+
+const UP = ['gateway/cli/launch.mjs', 'up']
+
+const shell = existsSync('/bin/sh')
+if (!shell) console.warn('quickstart.test.ts: the banner is not pasted, SKIPPED: there is no /bin/sh here')
+const linux = process.platform === 'linux'
+if (!linux) console.warn('quickstart.test.ts: core dump limits are SKIPPED, they are read from Linux /proc')
 
 let stack: Stack
 let model: string
@@ -25,6 +34,14 @@ beforeAll(async () => {
   model = stack.ready.models[0] ?? ''
 })
 afterAll(cleanUp)
+
+interface TranslationEvent {
+  object: string
+  type: string
+  index?: number
+  delta?: string
+  text?: string
+}
 
 const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'What is Chrysalis?' }]
 
@@ -36,6 +53,7 @@ describe('a new user', () => {
     expect(ready.apiKey).toMatch(/^sk-chry-/)
     expect(ready.channel).toMatch(/^EQ/)
     expect(ready.models).toEqual(['chrysalis/tiny'])
+    expect(JSON.parse(stack.output()[0] ?? '')).toEqual(ready)
   })
 
   it('chats through the official SDK', async () => {
@@ -94,6 +112,39 @@ describe('a new user', () => {
     expect(usage.total_tokens).toBe(usage.prompt_tokens + usage.completion_tokens)
   })
 
+  it('streams a translation: events that end in [DONE], with the texts of the whole answer', async () => {
+    const request = {
+      model,
+      input: ['Thank you very much.', 'Good evening!', 'Good morning!'],
+      target_language: 'fr',
+      source_language: 'en',
+    }
+    const whole = await bodyOf<TranslationBody>(await stack.post('/v1/translations', request))
+    const streamed = await stack.post('/v1/translations', { ...request, stream: true })
+    expect(streamed.headers.get('content-type')).toMatch(/^text\/event-stream/)
+    const events = (await streamed.text()).split('\n\n')
+    expect(events.pop()).toBe('')
+    expect(events.pop()).toBe('data: [DONE]')
+    const parts = events.map((event) => JSON.parse(event.replace(/^data: /, '')) as TranslationEvent)
+    expect(new Set(parts.map(({ object }) => object))).toEqual(new Set(['translation.chunk']))
+    const done = parts.filter(({ type }) => type === 'translation.item.done')
+    expect(done).toHaveLength(3)
+    for (const { index, text } of whole.data) {
+      const deltas = parts.filter((part) => part.type === 'translation.delta' && part.index === index)
+      expect(
+        deltas
+          .map(({ delta }) => delta)
+          .join('')
+          .trim(),
+      ).toBe(text)
+      expect(done.find((part) => part.index === index)?.text).toBe(text)
+    }
+    expect(parts.at(-1)).toMatchObject({
+      type: 'translation.done',
+      usage: { total_tokens: whole.usage.total_tokens },
+    })
+  })
+
   it('is told which languages the model lacks', async () => {
     const response = await stack.post('/v1/translations', { model, input: 'Hello', target_language: 'ja' })
     expect(response.status).toBe(400)
@@ -122,7 +173,7 @@ describe('a new user', () => {
     if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600)
   })
 
-  it.skipIf(process.platform !== 'linux')('has core dumps off wherever plaintext is', () => {
+  it.skipIf(!linux)('has core dumps off wherever plaintext is', () => {
     const limits = descendantsOf(stack.child.pid ?? 0)
       .slice(1)
       .map(coreLimit)
@@ -153,5 +204,35 @@ describe('a new user', () => {
     await expect(startStack({ args: ['--port', port] })).rejects.toThrow(
       new RegExp(`port ${port}.*in use`, 's'),
     )
+  })
+
+  // Last, since it ends the stack that the others share.
+  it('prints nothing else on stdout, to the end', async () => {
+    expect(await stack.stop()).toBe(0)
+    expect(stack.output()).toHaveLength(1)
+  })
+
+  it.skipIf(!shell)('pastes the curl line and the SDK snippet of the banner, and both work', async () => {
+    // On the folder of the first run, as a user would start it the next time; the port is the only difference.
+    const again = spawn(process.execPath, [...UP, '--port', '0', '--data', stack.dir], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(async () => void (await stopChild(again, 'SIGTERM')))
+    let banner = ''
+    for await (const text of again.stdout.setEncoding('utf8')) {
+      banner += text
+      if (banner.includes('Ctrl-C')) break
+    }
+    expect(banner).toContain('SIMULATED')
+    const [, curl = ''] = /^ {2}(curl (?:.*\\\n)*.*)$/m.exec(banner) ?? []
+    const [, snippet = ''] = /^( {2}import OpenAI[\s\S]*?)\n\n/m.exec(banner) ?? []
+    const run = promisify(execFile)
+    const pasted = JSON.parse((await run('/bin/sh', ['-c', curl], { cwd: ROOT })).stdout)
+    expect(pasted).toMatchObject({ object: 'chat.completion', model })
+    expect(pasted.choices[0].message.content.length).toBeGreaterThan(3)
+    const printed = await run(process.execPath, ['--input-type=module', '--eval', snippet], { cwd: ROOT })
+    // What it says is drawn by chance: the snippet sets no temperature.
+    expect(printed.stdout.trim()).not.toBe('')
   })
 })

@@ -20,6 +20,8 @@ export interface Stack {
   sdk: OpenAI
   /** All of stderr so far. */
   log(): string
+  /** All lines of stdout so far. */
+  output(): readonly string[]
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>
   /** Sends the signal and resolves with the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
@@ -83,6 +85,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     child,
     sdk: new OpenAI({ baseURL: ready.url, apiKey: ready.apiKey, maxRetries: 0 }),
     log: () => stderr,
+    output: () => stdout,
     post: (path, body, headers = {}) =>
       fetch(origin + path, {
         method: 'POST',
@@ -121,7 +124,8 @@ export function payloadOf(body: ReceiptBody): { requestId: string; status: strin
 /** Signals a child and resolves with its exit code. */
 export async function stopChild(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
-  const gone = once(child, 'exit')
+  // `close`, not `exit`: by then all that it wrote has been read.
+  const gone = once(child, 'close')
   child.kill(signal)
   const [code] = await gone
   return code
