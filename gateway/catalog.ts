@@ -1,31 +1,45 @@
 import type { CatalogModel } from './api/deps.ts'
-import type { WorkerPool } from './link/index.ts'
+import type { WorkerModel, WorkerPool } from './link/index.ts'
 
 /** The models that verified workers serve now. */
 export class Catalog {
   readonly #pool: Pick<WorkerPool, 'workers'>
-  readonly #pinned: readonly string[]
+  readonly #pinned: Readonly<Record<string, readonly string[]>>
+  /** The digest that an id was last shown with. */
+  readonly #shown = new Map<string, string>()
   readonly #since = new Map<string, number>()
 
-  /** @param pinned ids of the models that policy expects */
-  constructor(pool: Pick<WorkerPool, 'workers'>, pinned: readonly string[]) {
+  /** @param pinned digests of the models that policy expects, by id */
+  constructor(pool: Pick<WorkerPool, 'workers'>, pinned: Readonly<Record<string, readonly string[]>> = {}) {
     this.#pool = pool
     this.#pinned = pinned
   }
 
-  /** One entry for each model that at least one attested worker takes work for. */
+  /**
+   * One entry for each model that at least one attested worker takes work for. Where workers claim one id for
+   * different weights or contexts it shows the weights that are pinned first, else those that were served first and
+   * still are, and the context that most of their workers have: a stray worker changes no entry.
+   */
   models(): CatalogModel[] {
-    const models = new Map<string, CatalogModel>()
+    const served = new Map<string, WorkerModel[]>()
     for (const worker of this.#pool.workers()) {
       if (!worker.attested || worker.state === 'draining') continue
       for (const { quote } of worker.quotes) {
-        const model = worker.models.find(({ id }) => id === quote.model.id)
-        if (!model || models.has(model.id)) continue
-        const { id, sha256, contextLength } = model
-        models.set(id, { id, sha256, contextLength, created: this.#firstSeen(id) })
+        const { id, sha256 } = quote.model
+        const model = worker.models.find((each) => each.id === id && each.sha256 === sha256)
+        if (model) served.set(id, [...(served.get(id) ?? []), model])
       }
     }
-    return [...models.values()]
+    return [...served].map(([id, models]) => this.#entry(id, models))
+  }
+
+  #entry(id: string, models: readonly WorkerModel[]): CatalogModel {
+    const digests = new Set(models.map(({ sha256 }) => sha256))
+    const preferred = [...(this.#pinned[id] ?? []), this.#shown.get(id) ?? '']
+    const sha256 = preferred.find((digest) => digests.has(digest)) ?? models[0]?.sha256 ?? ''
+    this.#shown.set(id, sha256)
+    const contextLength = commonest(models.filter((model) => model.sha256 === sha256))
+    return { id, sha256, contextLength, created: this.#firstSeen(id) }
   }
 
   /**
@@ -33,7 +47,7 @@ export class Catalog {
    * back yet since this gateway started.
    */
   mayReturn(id: string): boolean {
-    return this.#since.size === 0 || this.#since.has(id) || this.#pinned.includes(id)
+    return this.#since.size === 0 || this.#since.has(id) || Object.hasOwn(this.#pinned, id)
   }
 
   #firstSeen(id: string): number {
@@ -41,4 +55,13 @@ export class Catalog {
     this.#since.set(id, known)
     return known
   }
+}
+
+/** The context length that most have; of several the one that came first. */
+function commonest(models: readonly WorkerModel[]): number {
+  const counts = new Map<number, number>()
+  for (const { contextLength } of models) counts.set(contextLength, (counts.get(contextLength) ?? 0) + 1)
+  let best = 0
+  for (const [length, count] of counts) if (count > (counts.get(best) ?? 0)) best = length
+  return best
 }

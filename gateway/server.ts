@@ -77,7 +77,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     limits: { heartbeatMs: config.heartbeatMs, barMs: config.barSeconds * 1000 },
   })
   const dispatcher = new Dispatcher({ pool, ledger, signer: identity.signer, gatewayId, log })
-  const catalog = new Catalog(pool, Object.keys(models ?? {}))
+  const catalog = new Catalog(pool, models)
   const app = createApp({
     dispatcher,
     keys: ledger,

@@ -67,6 +67,8 @@ async function serve(
     path: c.req.path,
     body,
     model,
+    sha256: known.sha256,
+    contextLength: known.contextLength,
     stream,
     ...bounds(known.contextLength),
     signal,

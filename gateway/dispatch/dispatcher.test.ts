@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { utf8 } from '../../attest/bytes.ts'
 import { ApiError } from '../../worker/protocol/errors.ts'
+import { MODEL } from '../link/testing/fake-worker.ts'
 import type { Job } from '../link/testing/job.ts'
+import type { DispatchResponse } from './index.ts'
 import {
   type Books,
   CANARY,
@@ -251,6 +253,40 @@ describe('before any worker', () => {
     await second
     books.clock.advance(11_000)
     expect(await failure(third)).toMatchObject({ status: 429, apiCode: 'queue_timeout' })
+  })
+
+  it('429 when one key has too many under way, and others go on', async () => {
+    await harness.close()
+    harness = await Harness.open(books, { limits: { maxActivePerKey: 2 } })
+    const gates: Job[] = []
+    const worker = await harness.gateway.join({
+      serve: async (job) => {
+        gates.push(job)
+      },
+    })
+    const running = [harness.dispatch(), harness.dispatch()]
+    await worker.job(1)
+    const refused = await failure(harness.dispatch())
+    expect(refused).toMatchObject({ status: 429, apiCode: 'too_many_active' })
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)
+    const { key } = await books.ledger.createKey({ name: 'other', channel: 'client' })
+    running.push(harness.dispatch({ key }))
+    await worker.job(2)
+    for (const job of gates) await job.answer(['x'])
+    for (const response of running) expect(await collect(await response)).toEqual(['x'])
+    running.push(harness.dispatch())
+    await worker.job(3)
+    await gates[3]?.answer(['y'])
+    expect(await collect(await (running[3] as Promise<DispatchResponse>))).toEqual(['y'])
+  })
+
+  it('asks only workers with the weights and the context that the request is for', async () => {
+    await harness.gateway.join()
+    const wrong = [{ sha256: 'cd'.repeat(32) }, { contextLength: 513 }]
+    for (const changes of wrong)
+      expect(await failure(harness.dispatch(changes))).toMatchObject({ status: 503 })
+    const response = await harness.dispatch({ sha256: MODEL.sha256, contextLength: 512 })
+    expect(await collect(response)).toEqual(['hello'])
   })
 
   it('leaves the queue when the client does', async () => {

@@ -1,6 +1,6 @@
 import { ChrysalisError } from '../../attest/errors.ts'
 import type { SealInternals } from '../../attest/seal/index.ts'
-import { conflict } from '../../worker/protocol/errors.ts'
+import { conflict, rateLimited } from '../../worker/protocol/errors.ts'
 import { type Clock, type LinkLog, type PoolListener, systemClock, type WorkerPool } from '../link/index.ts'
 import { draining, SlotQueue } from './queue.ts'
 import { Recovery } from './recovery.ts'
@@ -71,6 +71,7 @@ export class Dispatcher implements DispatcherFace {
   async dispatch(request: DispatchRequest): Promise<DispatchResponse> {
     if (this.#draining) throw draining()
     if (this.#runs.has(request.requestId)) throw conflict('This request id is in use. Choose a new one.')
+    this.#checkShare(request.key.id)
     const { ledger, signer, gatewayId, log } = this.#options
     const run = new Run(request, {
       ledger,
@@ -85,6 +86,18 @@ export class Dispatcher implements DispatcherFace {
     const settled = run.execute().finally(() => this.#runs.delete(run.requestId))
     this.#runs.set(run.requestId, { run, settled })
     return await run.answer
+  }
+
+  /** No key takes every slot and every place in the queue. */
+  #checkShare(key: string): void {
+    let active = 0
+    for (const { run } of this.#runs.values()) if (run.key === key) active += 1
+    if (active < this.#limits.maxActivePerKey) return
+    throw rateLimited(
+      'This API key has too many requests under way. Try again when some have ended.',
+      this.#queue.retryAfter,
+      'too_many_active',
+    )
   }
 
   stats(): DispatchStats {

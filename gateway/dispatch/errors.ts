@@ -46,6 +46,17 @@ export function clientClosed(): ApiError {
   })
 }
 
+/** 408: the client took nothing for too long. */
+export function clientStalled(): ApiError {
+  return new ApiError({
+    status: 408,
+    type: 'timeout_error',
+    apiCode: 'client_stalled',
+    message:
+      'The client did not read the answer for too long, so it was cut off. Read faster, or ask for less.',
+  })
+}
+
 /** The stable code of anything thrown, for logs: never a message. */
 export function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null | undefined)?.code

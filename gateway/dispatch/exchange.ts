@@ -8,7 +8,7 @@ import type { ReceiptBook, VerifiedReceipt } from './receipt-book.ts'
 import type { DispatchEvent, DispatchLimits } from './types.ts'
 
 /** Why the gateway itself ends an exchange. */
-export type StopReason = 'aborted' | 'deadline' | 'draining'
+export type StopReason = 'aborted' | 'stalled' | 'deadline' | 'draining'
 
 /** How one attempt at one worker ended. */
 export type Outcome =

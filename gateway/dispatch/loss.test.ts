@@ -123,7 +123,8 @@ describe('a worker that is lost after its first frame', () => {
     await iterator.next()
     await iterator.next()
     const silent = iterator.next()
-    // The timers of the deadline and of the silence.
+    // The timers of the deadline and of the silence, once that of the client is gone.
+    await new Promise(setImmediate)
     await harness.gateway.until(() => books.clock.pending === before + 2)
     books.clock.advance(10_000)
     await expect(silent).rejects.toMatchObject({ status: 504, apiCode: 'upstream_timeout' })
@@ -250,6 +251,44 @@ describe('the deadline of the request', () => {
     books.clock.advance(9_000)
     await expect(response.done).rejects.toMatchObject({ status: 504 })
     expect(await harness.account()).toEqual({ charged: 8n, reserved: 0n, earned: 7n })
+  })
+})
+
+describe('a client that stays and reads nothing', () => {
+  it('frees the worker after a while, and pays for what was delivered', async () => {
+    const worker = await harness.gateway.join({
+      slots: 1,
+      serve: async (job) => {
+        await begin(job)
+        await job.cancelled
+        job.stopped()
+      },
+    })
+    const deadline = books.clock.now() + 600_000
+    const response = await harness.dispatch({ deadline })
+    // Ping by ping, so that the link outlives the wait.
+    for (let i = 0; i < 4; i++) {
+      books.clock.advance(15_000)
+      const mark = i + 1
+      worker.say({ type: 'heartbeat', active: 1, queued: mark })
+      if (i < 3) await harness.gateway.until(() => harness.gateway.pool.workers()[0]?.queued === mark)
+    }
+    await expect(response.done).rejects.toMatchObject({ status: 408, apiCode: 'client_stalled' })
+    expect(await harness.account()).toEqual({ charged: 8n, reserved: 0n, earned: 7n })
+    await harness.gateway.until(() => harness.gateway.pool.workers()[0]?.active === 0)
+    await expect(read(Promise.resolve(response))).resolves.toMatchObject({ error: { status: 408 } })
+  })
+
+  it('is not one that takes each frame in time', async () => {
+    await harness.close()
+    harness = await Harness.open(books, { limits: { stallMs: 5_000 } })
+    await harness.gateway.join({ serve: (job) => job.answer(['a', 'b', 'c', 'd']) })
+    const texts: string[] = []
+    for await (const event of (await harness.dispatch()).events) {
+      books.clock.advance(4_000)
+      texts.push(textOf(event))
+    }
+    expect(texts).toEqual(['a', 'b', 'c', 'd'])
   })
 })
 

@@ -10,7 +10,14 @@ import {
   unauthorized,
 } from '../../worker/protocol/errors.ts'
 import { LINK_LIMITS, LinkError } from '../../worker/protocol/link.ts'
-import { clientClosed, codeOf, upstreamIntegrity, upstreamLost, upstreamSilent } from './errors.ts'
+import {
+  clientClosed,
+  clientStalled,
+  codeOf,
+  upstreamIntegrity,
+  upstreamLost,
+  upstreamSilent,
+} from './errors.ts'
 import type { Outcome, StopReason } from './exchange.ts'
 import { draining, noWorker } from './queue.ts'
 
@@ -37,6 +44,7 @@ export function errorOf(outcome: Outcome, stopped: StopReason | undefined): ApiE
 /** What the client is told when the gateway itself ended the request. */
 export function stoppedError(reason: StopReason): ApiError {
   if (reason === 'deadline') return timedOut()
+  if (reason === 'stalled') return clientStalled()
   return reason === 'draining' ? draining() : clientClosed()
 }
 

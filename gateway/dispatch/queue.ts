@@ -68,16 +68,22 @@ export class SlotQueue {
     const blocked = new Set<string>()
     for (const waiter of [...this.#waiting]) {
       const { request } = waiter
-      if (blocked.has(request.model)) continue
+      const wanted = `${request.model} ${request.sha256} ${request.contextLength}`
+      if (blocked.has(wanted)) continue
       const picked = this.#source.pick(request.model, request)
       if (picked.kind === 'lease') waiter.settle(picked.lease)
-      else if (!request.exclude?.size) blocked.add(request.model)
+      else if (!request.exclude?.size) blocked.add(wanted)
     }
   }
 
   /** Tells the queue how long a slot was held, for `retry-after`. */
   observe(heldMs: number): void {
     this.#holdMs += NEWEST * (heldMs - this.#holdMs)
+  }
+
+  /** Seconds for `retry-after`: about the time until those that wait now have had their turn, 1 to 30. */
+  get retryAfter(): number {
+    return Math.min(30, Math.max(1, (this.#holdMs * this.#waiting.length) / 1000))
   }
 
   /** Turns everybody away. */
@@ -91,7 +97,7 @@ export class SlotQueue {
     if (this.#waiting.length < this.#limits.maxQueued && ofKey < this.#limits.maxQueuedPerKey) return
     throw rateLimited(
       'Too many requests are waiting for this model. Try again later.',
-      this.#retryAfter(),
+      this.retryAfter,
       'queue_full',
     )
   }
@@ -124,11 +130,7 @@ export class SlotQueue {
   #expired({ deadline }: SlotRequest): Error {
     if (this.#clock.now() >= deadline) return timedOut()
     const message = 'No worker became free in time. Try again later.'
-    return rateLimited(message, this.#retryAfter(), 'queue_timeout')
-  }
-
-  #retryAfter(): number {
-    return Math.min(30, Math.max(1, (this.#holdMs * this.#waiting.length) / 1000))
+    return rateLimited(message, this.retryAfter, 'queue_timeout')
   }
 }
 

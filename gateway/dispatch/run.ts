@@ -11,7 +11,7 @@ import { errorOf, fromLedger, retryable, stoppedError } from './outcome.ts'
 import type { SlotQueue } from './queue.ts'
 import { ReceiptBook, type VerifiedReceipt } from './receipt-book.ts'
 import { type SealParts, sealTo } from './seal-to.ts'
-import { commit, type DispatchLedger, type Settlement, tell, workerRef } from './settle.ts'
+import { commit, type DispatchLedger, dispatchedTo, type Settlement, tell, workerRef } from './settle.ts'
 import type {
   DispatchEvent,
   DispatchFinal,
@@ -37,6 +37,8 @@ interface Attempt {
 /** One request from its reservation to its charge, over as many workers as it takes. */
 export class Run {
   readonly requestId: string
+  /** Id of the API key. */
+  readonly key: string
   readonly #parts: RunParts
   readonly #request: Omit<DispatchRequest, 'body'>
   readonly #bodyBytes: number
@@ -51,6 +53,7 @@ export class Run {
   constructor(request: DispatchRequest, parts: RunParts) {
     const { body, ...rest } = request
     this.requestId = request.requestId
+    this.key = request.key.id
     this.#request = rest
     this.#body = body
     this.#bodyBytes = body.length
@@ -200,11 +203,17 @@ export class Run {
     return sealTo(lease, this.#request, body, maxCharge, this.#parts)
   }
 
-  #deliver(lease: Lease, event: DispatchEvent): Promise<boolean> {
+  async #deliver(lease: Lease, event: DispatchEvent): Promise<boolean> {
     // From the first frame on no other worker can take over, so the plaintext is not needed again.
     this.#body = undefined
     this.#answer.resolve(this.#response(lease))
-    return this.#handoff.put(event)
+    const { clock, limits } = this.#parts
+    const stopTimer = clock.after(limits.stallMs, () => this.stop('stalled'))
+    try {
+      return await this.#handoff.put(event)
+    } finally {
+      stopTimer()
+    }
   }
 
   /** Commits first, tells everybody afterwards. */
@@ -266,11 +275,13 @@ export class Run {
   async #acquire(
     options: Pick<Parameters<SlotQueue['acquire']>[0], 'exclude' | 'accepts' | 'urgent'>,
   ): Promise<Lease> {
-    const { model, key, deadline } = this.#request
+    const { model, sha256, contextLength, key, deadline } = this.#request
     try {
       return await this.#parts.queue.acquire({
         ...options,
         model,
+        sha256,
+        contextLength,
         key: key.id,
         deadline,
         signal: this.#giveUp.signal,
@@ -284,16 +295,10 @@ export class Run {
     return boundFor(quote, this.#request.maxPromptTokens, this.#request.maxOutputTokens, 1)
   }
 
-  #response({ worker, epoch, model }: Lease): DispatchResponse {
+  #response(lease: Lease): DispatchResponse {
     return {
       requestId: this.requestId,
-      worker: {
-        workerId: worker.workerId,
-        bootId: worker.bootId,
-        tee: worker.tee,
-        claimsDigest: epoch.claimsDigest,
-        model: { id: model.id, sha256: model.sha256 },
-      },
+      worker: dispatchedTo(lease),
       events: this.#handoff,
       done: this.#done.promise,
     }

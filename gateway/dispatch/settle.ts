@@ -1,6 +1,7 @@
 import type { Ledger, WorkerRef } from '../ledger/index.ts'
-import type { WorkerHandle } from '../link/index.ts'
+import type { Lease, WorkerHandle } from '../link/index.ts'
 import type { VerifiedReceipt } from './receipt-book.ts'
+import type { DispatchedTo } from './types.ts'
 
 /** What a dispatch needs of the ledger. */
 export type DispatchLedger = Pick<Ledger, 'reserve' | 'assign' | 'charge' | 'release' | 'openReservations'>
@@ -68,4 +69,11 @@ export function parseWorkerRef(ref: WorkerRef): { signingKey: string; ledgerChan
   const match = /^([0-9a-f]{64})\/(.+)$/.exec(ref.id)
   const [, signingKey, ledgerChannel] = match ?? []
   return signingKey !== undefined && ledgerChannel !== undefined ? { signingKey, ledgerChannel } : undefined
+}
+
+/** Which machine holds a lease, for the response. */
+export function dispatchedTo({ worker, epoch, model }: Lease): DispatchedTo {
+  const { workerId, bootId, tee } = worker
+  const { id, sha256 } = model
+  return { workerId, bootId, tee, claimsDigest: epoch.claimsDigest, model: { id, sha256 } }
 }

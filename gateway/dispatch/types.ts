@@ -20,6 +20,10 @@ export interface DispatchRequest {
   /** The plaintext. The dispatcher drops its reference once the last seal that may be needed is made. */
   body: Uint8Array
   model: string
+  /** The weights that the face showed under this name; workers with others are not asked. Any when absent. */
+  sha256?: string
+  /** The context for which the bounds below were made, in tokens: workers with less are not asked. */
+  contextLength?: number
   stream: boolean
   maxPromptTokens: number
   maxOutputTokens: number
@@ -113,6 +117,10 @@ export interface DispatchLimits {
   firstFrameMs: number
   /** Longest silence of a worker in mid-response, while the consumer waits for it. */
   idleMs: number
+  /** Longest time that the consumer may leave a frame untaken: a slot is held meanwhile. */
+  stallMs: number
+  /** Requests of one API key at once, those that wait for a worker included. */
+  maxActivePerKey: number
   /** How long a cancelled worker may take to hand in its receipt. */
   cancelMs: number
   /** Seals of one request id, each to another worker. */
@@ -125,6 +133,8 @@ export const DEFAULT_DISPATCH_LIMITS: DispatchLimits = {
   queueMs: 30_000,
   firstFrameMs: 120_000,
   idleMs: 60_000,
+  stallMs: 60_000,
+  maxActivePerKey: 128,
   cancelMs: 5_000,
   maxAttempts: 3,
 }

@@ -212,7 +212,7 @@ export class InProcess implements AsyncDisposable {
   }
 
   #makeServer(): Server {
-    const catalog = new Catalog(this.pool, [])
+    const catalog = new Catalog(this.pool)
     const app = createApp({
       dispatcher: this.dispatcher,
       keys: this.ledger,
