@@ -12,6 +12,7 @@ import { ChrysalisError, refusePublicNetwork, SimulatedTee, simulated } from '..
 import { connectLocalChain } from '../contracts/index.ts'
 import { LINK_PATH, readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
+import { isLoopback } from './api/loopback.ts'
 import { Catalog } from './catalog.ts'
 import { type GatewayConfig, pinnedModels } from './config.ts'
 import { serveControl } from './control/index.ts'
@@ -86,6 +87,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     mayReturn: (model) => catalog.mayReturn(model),
     missing: () => (catalog.models().length === 0 ? ['worker'] : []),
     tee: 'simulated',
+    loopback: isLoopback(config.host),
     limits: {
       bodyBytes: config.maxBodyBytes,
       requestsPerMinute: config.requestsPerMinute,

@@ -10,6 +10,7 @@ import { answerError } from './errors.ts'
 import { healthRoutes } from './health.ts'
 import { inferenceRoutes } from './inference.ts'
 import { RateLimiter } from './limits.ts'
+import { loopbackOnly } from './loopback.ts'
 import { modelRoutes } from './models.ts'
 import { receiptRoutes } from './receipts.ts'
 import { type Env, only } from './route.ts'
@@ -32,6 +33,7 @@ export function createApp(deps: ApiDeps): Hono<Env> {
     ),
   )
 
+  if (deps.loopback) app.use(loopbackOnly())
   healthRoutes(app, deps)
   const limiter = new RateLimiter({ perMinute: deps.limits.requestsPerMinute, now: deps.monotonic })
   app.use('/v1/*', authenticate(deps.keys, limiter))

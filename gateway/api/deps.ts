@@ -25,6 +25,8 @@ export interface ApiDeps {
   missing: () => readonly string[]
   /** The weakest kind of TEE behind this gateway; said in every answer. */
   tee: 'simulated' | 'tdx'
+  /** The listener is bound to this machine only, so requests have to name it. */
+  loopback: boolean
   limits: {
     /** bytes of a request body */
     bodyBytes: number

@@ -221,6 +221,7 @@ export class InProcess implements AsyncDisposable {
       mayReturn: (model) => catalog.mayReturn(model),
       missing: () => [],
       tee: 'simulated',
+      loopback: true,
       limits: { bodyBytes: 1 << 20, requestsPerMinute: 1000, deadlineMs: LONG },
       now: this.clock.now,
       monotonic: this.clock.monotonic,

@@ -27,6 +27,7 @@ export async function serveFace(
     mayReturn: () => false,
     missing: () => [],
     tee: 'simulated',
+    loopback: false,
     limits: { bodyBytes: 4096, requestsPerMinute: 1000, deadlineMs: 60_000 },
     now: Date.now,
     monotonic: () => performance.now(),
