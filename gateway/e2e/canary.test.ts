@@ -3,11 +3,103 @@ import { join } from 'node:path'
 import { getLlama } from 'node-llama-cpp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { disguises, findings, tokenForms } from './canary.ts'
+import { descendantsOf } from './processes.ts'
 import { type Proxied, startProxied } from './proxied.ts'
-import { ROOT } from './stack.ts'
+import { bodyOf, type ErrorBody, ROOT, type TranslationBody } from './stack.ts'
+
+const linux = process.platform === 'linux'
+if (!linux)
+  console.warn('canary.test.ts: arguments and environments are SKIPPED, they are read from Linux /proc')
 
 /** A word that occurs nowhere else. */
 const CANARY = 'Zanzibarquokka7391'
+
+let net: Proxied
+/** What was asked and answered, as it must be found nowhere. */
+let words: string[]
+let tokens: string[]
+let answers: string[]
+let refusal: ErrorBody
+
+beforeAll(async () => {
+  net = await startProxied('debug')
+  // One request without a canary first: what it leaves holds the words that this project itself says.
+  await net.post('/v1/translations', { model: net.model, input: 'Hi', target_language: 'de' })
+  const ours = everything()
+  answers = [await chat(), await streamedChat(), ...(await translations())]
+  const refused = await net.post('/v1/chat/completions', {
+    model: net.model,
+    messages: [{ role: CANARY, content: CANARY }],
+  })
+  expect(refused.status).toBe(400)
+  refusal = await bodyOf<ErrorBody>(refused)
+  words = [CANARY, ...answers.flatMap(needlesOf).filter((word) => findings(ours, [word]).length === 0)]
+  tokens = await tokensOf([CANARY, ...answers])
+})
+afterAll(() => net?.close())
+
+async function chat(): Promise<string> {
+  const { choices } = await net.sdk.chat.completions.create({
+    model: net.model,
+    messages: [{ role: 'user', content: `Translate to German: My name is ${CANARY}. Where is the station?` }],
+    temperature: 0,
+    user: CANARY,
+    prompt_cache_key: CANARY,
+  })
+  return choices[0]?.message.content ?? ''
+}
+
+async function streamedChat(): Promise<string> {
+  const stream = await net.sdk.chat.completions.create({
+    model: net.model,
+    messages: [
+      { role: 'system', content: CANARY },
+      { role: 'user', content: 'What is Chrysalis?' },
+    ],
+    temperature: 0,
+    stream: true,
+  })
+  const chunks = await Array.fromAsync(stream)
+  return chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')
+}
+
+async function translations(): Promise<string[]> {
+  const response = await net.post('/v1/translations', {
+    model: net.model,
+    input: [`${CANARY} is here.`, 'Where is the station, please?'],
+    target_language: 'fr',
+    source_language: 'en',
+  })
+  return (await bodyOf<TranslationBody>(response)).data.map(({ text }) => text)
+}
+
+/** The opening of an answer, and its words that are too long to be chance in binary data. */
+function needlesOf(answer: string): string[] {
+  const long = answer.split(/[^\p{L}\d]+/u).filter((word) => word.length >= 8)
+  return [answer.trim().slice(0, 24), ...long].filter((needle) => needle.length >= 8)
+}
+
+/** All that can be looked through: wire, files, logs. */
+function everything(): Buffer {
+  const files = filesBelow(net.folder.dir).map((file) => readFileSync(file))
+  return Buffer.concat([...net.proxy.captured, ...net.log, ...files])
+}
+
+/** Longest run of ids that is searched for; shorter texts are searched for whole. */
+const RUN = 6
+
+/** The token ids of the texts in the embedded model, in every form that is searched for. */
+async function tokensOf(texts: readonly string[]): Promise<string[]> {
+  const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true })
+  const modelPath = join(ROOT, 'worker/model/chrysalis-tiny.gguf')
+  const model = await llama.loadModel({ modelPath, vocabOnly: true })
+  // Without the first and the last, which depend on the neighbours.
+  const runs = texts.map((text) => model.tokenize(text).slice(1, -1).slice(0, RUN))
+  await llama.dispose()
+  const long = runs.filter((ids) => ids.length >= 4)
+  expect(long.length).toBeGreaterThanOrEqual(3)
+  return long.flatMap(tokenForms)
+}
 
 function filesBelow(dir: string): string[] {
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
@@ -17,76 +109,53 @@ function filesBelow(dir: string): string[] {
   })
 }
 
-let net: Proxied
-let answer: string
-let tokens: string[]
-
-beforeAll(async () => {
-  tokens = await canaryTokens()
-  net = await startProxied('debug')
-  const chat = await net.sdk.chat.completions.create({
-    model: net.model,
-    messages: [{ role: 'user', content: `Translate to German: My name is ${CANARY}.` }],
-    user: CANARY,
-    prompt_cache_key: CANARY,
-  })
-  answer = chat.choices[0]?.message.content ?? ''
-  const stream = await net.sdk.chat.completions.create({
-    model: net.model,
-    messages: [
-      { role: 'system', content: CANARY },
-      { role: 'user', content: `Hello ${CANARY}` },
-    ],
-    stream: true,
-  })
-  for await (const _ of stream);
-  await net.post('/v1/translations', { model: net.model, input: `${CANARY} is here.`, target_language: 'fr' })
-  await net.post('/v1/chat/completions', { model: net.model, messages: [{ role: CANARY, content: CANARY }] })
-})
-afterAll(() => net.close())
-
-describe('a canary word of a prompt', () => {
-  it('is found by the search when it is there', () => {
+describe('a canary word of a prompt, and the words of the answers', () => {
+  it('are found by the search when they are there', () => {
     for (const form of disguises(CANARY))
       expect(findings(Buffer.from(`…${form}…`, 'latin1'), [CANARY])).not.toEqual([])
     const inBase64 = Buffer.from(`{"prompt":"${CANARY} and more"}`).toString('base64')
     expect(findings(Buffer.from(inBase64), [CANARY])).not.toEqual([])
+    for (const word of words) expect(findings(Buffer.from(`…${word}…`), words)).not.toEqual([])
+    for (const form of tokens)
+      expect(findings(Buffer.from(`…${form}…`, 'latin1'), [], tokens)).toContain(form)
   })
 
-  it('is nowhere on the link between gateway and worker', () => {
+  it('are several: each answer said something, and the refused request was told nothing of itself', () => {
+    expect(answers).toHaveLength(4)
+    for (const answer of answers) expect(answer.trim()).not.toBe('')
+    expect(words.length).toBeGreaterThanOrEqual(3)
+    expect(refusal.error.param).toMatch(/^messages/)
+    expect(findings(Buffer.from(JSON.stringify(refusal)), [CANARY])).toEqual([])
+  })
+
+  it('are nowhere on the link between gateway and worker', () => {
     const wire = Buffer.concat(net.proxy.captured)
     expect(wire.length).toBeGreaterThan(10_000)
-    expect(findings(wire, [CANARY, ...longWords(answer)], tokens)).toEqual([])
+    expect(findings(wire, words, tokens)).toEqual([])
   })
 
-  it('is in no file of the data folder', () => {
+  it('are in no file of the data folder', () => {
     const files = filesBelow(net.folder.dir)
     expect(files.length).toBeGreaterThan(8)
-    for (const file of files)
-      expect([file, findings(readFileSync(file), [CANARY], tokens)]).toEqual([file, []])
+    for (const file of files) expect([file, findings(readFileSync(file), words, tokens)]).toEqual([file, []])
   })
 
-  it('is in no log line, even at the most talkative level', () => {
+  it('are in no log line, even at the most talkative level', () => {
     const log = Buffer.concat(net.log)
     expect(log.length).toBeGreaterThan(500)
-    expect(findings(log, [CANARY, ...longWords(answer)], tokens)).toEqual([])
+    expect(findings(log, [...words, net.apiKey], tokens)).toEqual([])
+  })
+
+  it.skipIf(!linux)('are, like the API key, in no argument or environment of a process', () => {
+    const roles = Object.values(net.roles).flatMap(({ pid }) => descendantsOf(pid ?? 0))
+    expect(roles.length).toBeGreaterThanOrEqual(4)
+    for (const pid of roles) {
+      const visible = Buffer.concat([
+        readFileSync(`/proc/${pid}/cmdline`),
+        readFileSync(`/proc/${pid}/environ`),
+      ])
+      expect(visible.length).toBeGreaterThan(50)
+      expect([pid, findings(visible, [...words, net.apiKey], tokens)]).toEqual([pid, []])
+    }
   })
 })
-
-/** Words of an answer that could not be anything else in binary data. */
-function longWords(text: string): string[] {
-  return text.split(/[^\p{L}\d]+/u).filter((word) => word.length >= 8)
-}
-
-/** The ids of the canary's tokens in the embedded model, in every form that is searched for. */
-async function canaryTokens(): Promise<string[]> {
-  const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true })
-  const model = await llama.loadModel({
-    modelPath: join(ROOT, 'worker/model/chrysalis-tiny.gguf'),
-    vocabOnly: true,
-  })
-  const ids = model.tokenize(CANARY).slice(1, -1)
-  await llama.dispose()
-  expect(ids.length).toBeGreaterThan(3)
-  return tokenForms(ids)
-}

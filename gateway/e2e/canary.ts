@@ -10,7 +10,8 @@ export function disguises(word: string): string[] {
     .map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .join('')
   return [
-    word,
+    // Needles are searched for byte by byte: this is the UTF-8 of the word, one character for each byte.
+    bytes.toString('latin1'),
     bytes.toString('hex'),
     bytes.toString('hex').toUpperCase(),
     ...base64,
