@@ -20,6 +20,8 @@ export type LedgerErrorCode =
   | 'ERR_LEDGER_VERSION'
   | 'ERR_LEDGER_LOST'
   | 'ERR_LEDGER_CLOSED'
+  /** Too many look-ups wait; nothing was asked. */
+  | 'ERR_LEDGER_BUSY'
   | 'ERR_AUDIT'
   /** A batch did not change the file as it changed the book; nothing of it was written. */
   | 'ERR_LEDGER_MISMATCH'

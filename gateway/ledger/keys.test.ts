@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { newKeySecret } from './keys.ts'
+import { KeyLookups, newKeySecret } from './keys.ts'
 import { type Bench, chargeOf, NOON, reservation, setUp } from './testing/setup.ts'
+import type { ApiKey } from './types.ts'
 
 let bench: Bench
 beforeEach(async () => {
@@ -99,5 +100,59 @@ describe('API keys', () => {
     await expect(ledger.reserve(reservation('a', key, 1n, { channel: 'C2' }))).rejects.toEqual(
       code('ERR_UNKNOWN_CHANNEL'),
     )
+  })
+})
+
+describe('guesses', () => {
+  it('of a secret that becomes a key later do not shut it out', async () => {
+    const { ledger, key } = bench
+    const secret = newKeySecret()
+    expect(await ledger.findKey(secret)).toBeUndefined()
+    const made = await ledger.createKey({ name: 'later', channel: key.channel, secret })
+    expect(await ledger.findKey(secret)).toEqual(made.key)
+  })
+
+  const key = { id: 'key_1' } as ApiKey
+
+  it('reach the database once each, few at a time, until a key is made', async () => {
+    const lookups = new KeyLookups()
+    let [running, most, asked] = [0, 0, 0]
+    const ask = async (hash: string) => {
+      asked += 1
+      running += 1
+      most = Math.max(most, running)
+      await new Promise(setImmediate)
+      running -= 1
+      return hash === 'right' ? key : undefined
+    }
+    const all = Array.from({ length: 100 }, (_, i) => lookups.find(`wrong ${i}`, ask))
+    expect(await lookups.find('right', ask)).toBe(key)
+    await Promise.all(all)
+    expect([asked, most]).toEqual([101, 8])
+    expect(await lookups.find('wrong 7', ask)).toBeUndefined()
+    expect(asked).toBe(101)
+    lookups.forget()
+    await lookups.find('wrong 7', ask)
+    expect(asked).toBe(102)
+  })
+
+  it('that are answered after a key was made are not remembered', async () => {
+    const lookups = new KeyLookups()
+    const gate = Promise.withResolvers<undefined>()
+    const early = lookups.find('late', () => gate.promise)
+    lookups.forget()
+    gate.resolve(undefined)
+    expect(await early).toBeUndefined()
+    expect(await lookups.find('late', async () => key)).toBe(key)
+  })
+
+  it('beyond a bound are turned away', async () => {
+    const lookups = new KeyLookups()
+    const gate = Promise.withResolvers<undefined>()
+    const all = Array.from({ length: 8 + 1024 }, (_, i) => lookups.find(`${i}`, () => gate.promise))
+    await expect(lookups.find('more', () => gate.promise)).rejects.toMatchObject({ code: 'ERR_LEDGER_BUSY' })
+    gate.resolve(undefined)
+    await Promise.all(all)
+    expect(await lookups.find('more', async () => key)).toBe(key)
   })
 })

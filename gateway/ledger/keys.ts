@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { toBase64Url } from '../../attest/bytes.ts'
+import { LedgerError } from './errors.ts'
 import type { ApiKey } from './types.ts'
 
 const SECRET = /^sk-chry-[A-Za-z0-9_-]{43}$/
@@ -62,9 +63,53 @@ export class KeyCache {
   }
 }
 
-function keep(map: Map<string, ApiKey>, name: string, key: ApiKey, size: number): void {
+/** Look-ups of unknown secrets that the database works on at once, so that guesses hold up no commit. */
+const MOST_ASKED = 8
+/** Look-ups that may wait for their turn. */
+const MOST_WAITING = 1024
+/** Hashes that are remembered to belong to no key. */
+const MOST_UNKNOWN = 4096
+
+/** Asks the database for keys by the hash of their secret: few at a time, and not twice for one that it has not. */
+export class KeyLookups {
+  readonly #unknown = new Map<string, true>()
+  readonly #waiting: (() => void)[] = []
+  #asked = 0
+  #generation = 0
+
+  /** @throws LedgerError `ERR_LEDGER_BUSY` when too many wait */
+  async find(hash: string, ask: (hash: string) => Promise<ApiKey | undefined>): Promise<ApiKey | undefined> {
+    if (this.#unknown.has(hash)) return undefined
+    if (this.#asked >= MOST_ASKED) await this.#turn()
+    else this.#asked += 1
+    const generation = this.#generation
+    try {
+      const key = await ask(hash)
+      if (!key && generation === this.#generation) keep(this.#unknown, hash, true, MOST_UNKNOWN)
+      return key
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#asked -= 1
+    }
+  }
+
+  /** A key was made: what was unknown may be known, also to answers that are still on their way. */
+  forget(): void {
+    this.#generation += 1
+    this.#unknown.clear()
+  }
+
+  #turn(): Promise<void> {
+    if (this.#waiting.length >= MOST_WAITING)
+      throw new LedgerError('ERR_LEDGER_BUSY', 'too many keys are being looked up')
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+}
+
+function keep<T>(map: Map<string, T>, name: string, value: T, size: number): void {
   map.delete(name)
-  map.set(name, key)
+  map.set(name, value)
   if (map.size <= size) return
   for (const oldest of map.keys()) {
     map.delete(oldest)

@@ -5,7 +5,7 @@ import { Committer } from './committer.ts'
 import { Connection } from './connection.ts'
 import { LedgerError } from './errors.ts'
 import { checkAmount, checkCharge, checkId, checkLimits, checkReserve, checkText } from './input.ts'
-import { hashOfSecret, isKeySecret, KeyCache, newKeySecret } from './keys.ts'
+import { hashOfSecret, isKeySecret, KeyCache, KeyLookups, newKeySecret } from './keys.ts'
 import type {
   ApiKey,
   AuditReport,
@@ -36,6 +36,7 @@ export class Ledger {
   readonly #connection: Connection
   readonly #now: () => number
   readonly #keys = new KeyCache()
+  readonly #lookups = new KeyLookups()
   readonly #charging = new Map<string, Promise<ChargeResult>>()
   #closed = false
 
@@ -249,16 +250,23 @@ export class Ledger {
       channel,
       limits,
     })) as ApiKey
+    this.#lookups.forget()
     return { key, secret }
   }
 
-  /** The key of a secret, if it exists and is not revoked. Limits, expiry too, are enforced by `reserve`. */
+  /**
+   * The key of a secret, if it exists and is not revoked. Limits, expiry too, are enforced by `reserve`.
+   * @throws LedgerError `ERR_LEDGER_BUSY` when too many unknown secrets are being looked up
+   */
   async findKey(secret: string): Promise<ApiKey | undefined> {
     if (!isKeySecret(secret)) return undefined
     const hash = hashOfSecret(secret)
     const cached = this.#keys.byHash(hash)
     if (cached) return cached
-    const key = (await this.#committer.query({ ask: 'keyByHash', hash })) as ApiKey | undefined
+    const key = await this.#lookups.find(
+      hash,
+      async () => (await this.#committer.query({ ask: 'keyByHash', hash })) as ApiKey | undefined,
+    )
     return this.#usable(key, hash)
   }
 
