@@ -34,11 +34,17 @@ function readArguments(): { dir: string; tokenFile: string; port: number } {
 /** A former chain on the same folder, whose supervisor was killed, gets this long to end. */
 const LOCK_WAIT_MS = 15_000
 
+/** The supervisor is gone: end at once. What was acknowledged is on disk, and the next one waits for our lock. */
+function endWithSupervisor(): void {
+  process.on('disconnect', () => process.exit(0))
+  // It may have gone while this process was being loaded: then nothing will tell.
+  if (process.send !== undefined && !process.connected) process.exit(0)
+}
+
 async function main(): Promise<void> {
+  endWithSupervisor()
   const { dir, tokenFile, port } = readArguments()
   const token = (await readFile(tokenFile, 'utf8')).trim()
-  // The supervisor is gone: end at once. What was acknowledged is on disk, and the next one waits for our lock.
-  process.on('disconnect', () => process.exit(0))
   const server = await startLocalChainServer({ dir, port, token, lockWaitMs: LOCK_WAIT_MS })
   let stopping = false
   const stop = () => {

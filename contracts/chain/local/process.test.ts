@@ -85,6 +85,18 @@ describe('local chain process', () => {
     expect(await kill(interrupted.child, 'SIGINT')).toEqual([0, null])
   })
 
+  it('ends with its supervisor, also with one that goes while it loads', async () => {
+    for (const early of [true, false]) {
+      const args = [MAIN, '--dir', join(dir, 'orphan'), '--token-file', tokenFile]
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore', 'ipc'] })
+      running.add(child)
+      const exit = once(child, 'exit')
+      if (!early) await firstLine(child.stdout)
+      child.disconnect()
+      expect(await exit).toEqual([0, null])
+    }
+  })
+
   it('says in one line why it does not start', async () => {
     const child = spawn(process.execPath, [MAIN, '--dir', join(dir, 'x')], {
       stdio: ['ignore', 'ignore', 'pipe'],
