@@ -2,7 +2,7 @@
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import { z } from 'zod'
-import { fromBase64 } from '../bytes.ts'
+import { fromBase64, toBase64 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
 
@@ -84,6 +84,17 @@ export function parseClaims(bytes: Uint8Array): Claims {
 /** SHA-256 of the claims' bytes as they are: the one name of this evidence. 32 bytes. */
 export function claimsDigest(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(sha256(bytes))
+}
+
+/** How claims describe an epoch: `EpochKeys.current()` fits. */
+export function epochClaims(epoch: {
+  id: string
+  publicKey: Uint8Array
+  notBefore: number
+  notAfter: number
+}): Claims['epoch'] {
+  const { id, publicKey, notBefore, notAfter } = epoch
+  return { id, kem: 'X-Wing', publicKey: toBase64(publicKey), notBefore, notAfter }
 }
 
 /** epoch.id = SHA-256(epoch public key)[0:16]. */

@@ -19,7 +19,7 @@ ${gpu === 'off' ? '' : '  GPU use is not attested yet.\n'}
 Try it:
 
   curl ${url}/chat/completions -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' \\
-    -d '{"model": "${model}", "messages": [{"role": "user", "content": "What is Chrysalis?"}]}'
+    -d '{"model": "${model}", "messages": [{"role": "user", "content": "What is Chrysalis?"}], "temperature": 0}'
 
 or with the openai package (npm i openai):
 
@@ -28,6 +28,7 @@ or with the openai package (npm i openai):
   const answer = await client.chat.completions.create({
     model: '${model}',
     messages: [{ role: 'user', content: 'Translate to German: Good morning' }],
+    temperature: 0,
   })
   console.log(answer.choices[0].message.content)
 

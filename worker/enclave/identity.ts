@@ -8,6 +8,7 @@ import {
   createEvidence,
   type EvidenceBundle,
   encodeClaims,
+  epochClaims,
   type Tee,
 } from '../../attest/evidence/index.ts'
 import type { ModelInfo } from '../engine/index.ts'
@@ -70,13 +71,7 @@ export class Identity {
       role: 'worker',
       bootId: this.bootId,
       signingKey: toBase64(this.signingKey),
-      epoch: {
-        id: epoch.id,
-        kem: 'X-Wing',
-        publicKey: toBase64(epoch.publicKey),
-        notBefore: epoch.notBefore,
-        notAfter: epoch.notAfter,
-      },
+      epoch: epochClaims(epoch),
       accelerators: [],
       embedding: 'cpu',
       models: [{ id, sha256, quantization, contextLength, tokenizerSha256, templateSha256 }],

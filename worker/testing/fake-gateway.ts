@@ -10,6 +10,7 @@ import {
   type Claims,
   createEvidence,
   encodeClaims,
+  epochClaims,
   failedFactors,
   verifyEvidence,
 } from '../../attest/evidence/index.ts'
@@ -118,13 +119,7 @@ export class FakeGateway {
       role: 'gateway',
       bootId: '77'.repeat(16),
       signingKey: toBase64(this.publicKey),
-      epoch: {
-        id: epoch.id,
-        kem: 'X-Wing',
-        publicKey: toBase64(epoch.publicKey),
-        notBefore: epoch.notBefore,
-        notAfter: epoch.notAfter,
-      },
+      epoch: epochClaims(epoch),
       accelerators: [],
       embedding: 'cpu',
       models: [],

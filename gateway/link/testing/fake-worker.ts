@@ -14,6 +14,7 @@ import {
   createEvidence,
   type EvidenceBundle,
   encodeClaims,
+  epochClaims,
 } from '../../../attest/evidence/index.ts'
 import type { SignedReceipt } from '../../../attest/receipt/index.ts'
 import { openSealed, SealError } from '../../../attest/seal/index.ts'
@@ -179,13 +180,7 @@ export class FakeWorker {
       role: 'worker',
       bootId: this.boot.bootId,
       signingKey: toBase64(this.boot.publicKey),
-      epoch: {
-        id: epoch.id,
-        kem: 'X-Wing',
-        publicKey: toBase64(epoch.publicKey),
-        notBefore: epoch.notBefore,
-        notAfter: epoch.notAfter,
-      },
+      epoch: epochClaims(epoch),
       accelerators: [],
       embedding: 'cpu',
       models: [
