@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -63,6 +63,22 @@ function start(args: string[] = []) {
 }
 
 describe('the gateway process', () => {
+  it.skipIf(process.platform !== 'linux')(
+    'turns core dumps off by itself when started without a supervisor',
+    async () => {
+      const called = once(chain, 'request')
+      const { port } = chain.address() as AddressInfo
+      const connection = ['--chain-url', `http://127.0.0.1:${port}`, '--chain-token-file', join(dir, 'token')]
+      const folders = ['--data', join(dir, 'gateway'), '--tee-dir', join(dir, 'tee'), '--port', '0']
+      const shell = 'ulimit -c unlimited 2>/dev/null || ulimit -S -c "$(ulimit -H -c)"; exec "$@"'
+      const { CHRYSALIS_SUPERVISED: _, ...env } = process.env
+      const command = [process.execPath, MAIN, ...connection, ...folders]
+      child = spawn('/bin/sh', ['-c', shell, 'sh', ...command], { env, stdio: 'ignore' })
+      await called
+      expect(readFileSync(`/proc/${child.pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 /m)
+    },
+  )
+
   it.each([
     ['reject', 'unhandled rejection'],
     ['throw', 'uncaught exception'],

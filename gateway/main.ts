@@ -2,8 +2,10 @@
  * Entry point of the gateway process. Prints one JSON line on stdout when it serves:
  * {"event":"ready","url":"http://…","channel":"EQ…"}. Logs go to stderr, codes and ids only.
  */
+
 import { pino } from 'pino'
 import { loadConfig } from '../attest/cli/config.ts'
+import { withoutCoreDumps } from '../attest/cli/core-dumps.ts'
 import { codeOf, dieQuietly, onStop, placeOf } from '../attest/cli/process.ts'
 import { gatewaySchema } from './config.ts'
 import { isKnown } from './known.ts'
@@ -22,6 +24,7 @@ async function main(): Promise<void> {
     },
     { argv: process.argv.slice(2), env: process.env },
   )
+  withoutCoreDumps()
   // Synchronous: a line that explains a crash must not be lost in it.
   const log = pino({ level: config.logLevel, name: 'gateway' }, pino.destination({ fd: 2, sync: true }))
   const die = dieQuietly(log)

@@ -101,8 +101,6 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const shouldUpgradeCallback = ({ url }: IncomingMessage) => url?.split('?', 1)[0] === LINK_PATH
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { shouldUpgradeCallback } }) as Server
   server.on('upgrade', (request, socket, head) => {
-    // Node takes its own listener off an upgraded socket: without one a reset would end the process.
-    socket.on('error', () => socket.destroy())
     if (!pool.handleUpgrade(request, socket, head)) socket.destroy()
   })
   const url = await listen(server, config)

@@ -1,11 +1,11 @@
 /** The worker process: `node worker/main.ts --help`. */
 
 import pino from 'pino'
+import { withoutCoreDumps } from '../attest/cli/core-dumps.ts'
 import { codeOf, dieQuietly, onStop, placeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
 import { ContractsError } from '../contracts/errors.ts'
 import { readSettings } from './config.ts'
-import { withoutCoreDumps } from './process.ts'
 
 /** After this much longer than the drain the process ends by force. */
 const FORCE_MS = 5_000

@@ -23,6 +23,12 @@ interface ChannelStatus {
   ceiling: string
 }
 
+/** What every verb answers and `--json` prints. */
+export interface ChannelReport {
+  channels: ChannelStatus[]
+  balances: Record<string, string>
+}
+
 /** `chrysalis channel status|settle|close`: asks the running server through its control plane. */
 export async function channel([verb, ...argv]: string[]): Promise<void> {
   const known = VERBS.find((candidate) => candidate === verb)
@@ -36,10 +42,7 @@ export async function channel([verb, ...argv]: string[]): Promise<void> {
     },
     { argv: known ? argv : ['--help'], env: process.env },
   )
-  const answer = (await callControl(readAccess(config.data), `channel/${known}`)) as {
-    channels: ChannelStatus[]
-    balances: Record<string, string>
-  }
+  const answer = (await callControl(readAccess(config.data), `channel/${known}`)) as ChannelReport
   process.stdout.write(config.json ? `${JSON.stringify(answer)}\n` : table(answer))
 }
 
@@ -54,13 +57,7 @@ export function readAccess(data: string): ControlAccess {
   }
 }
 
-function table({
-  channels,
-  balances,
-}: {
-  channels: ChannelStatus[]
-  balances: Record<string, string>
-}): string {
+function table({ channels, balances }: ChannelReport): string {
   const lines: string[] = []
   for (const { role, address, state, ...amounts } of channels) {
     lines.push(`${role} channel ${address} (${state})`)

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { commandWithoutCoreDumps } from '../../attest/cli/core-dumps.ts'
 import { STOP_MESSAGE } from '../../attest/cli/process.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
 
@@ -114,7 +115,7 @@ export class Role extends EventEmitter<{ ready: [ReadyLine]; died: [string]; fai
       fileURLToPath(this.#spec.main),
       ...args,
     ]
-    const [file, rest] = withoutCoreDumps(command)
+    const [file, rest] = commandWithoutCoreDumps(command)
     const child = spawn(file, rest, {
       env: { ...process.env, ...this.#spec.env, CHRYSALIS_SUPERVISED: '1' },
       stdio: ['ignore', 'pipe', this.#spec.onLog ? 'pipe' : 'inherit', 'ipc'],
@@ -141,16 +142,6 @@ export class Role extends EventEmitter<{ ready: [ReadyLine]; died: [string]; fai
       this.#onDeath((error as Error).message)
     }
   }
-}
-
-/**
- * A core dump of a process that holds plaintext would put prompts on disk. Node cannot lower its own limit, so a
- * POSIX shell does it and then becomes Node.
- */
-function withoutCoreDumps(command: string[]): [string, string[]] {
-  const [file = '', ...args] = command
-  if (process.platform === 'win32') return [file, args]
-  return ['/bin/sh', ['-c', 'ulimit -c 0; exec "$@"', 'sh', ...command]]
 }
 
 function parseReady(line: string): ReadyLine | undefined {

@@ -1,21 +1,9 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import type { ChannelReport } from '../cli/channel.ts'
 import { bodyOf, type ReceiptBody, ROOT, type Stack } from './stack.ts'
 
-/** What `chrysalis channel … --json` prints; amounts are nanotons in decimal. */
-export interface ChannelReport {
-  channels: {
-    role: string
-    address: string
-    state: string
-    deposited: string
-    settled: string
-    charged: string
-    reserved: string
-    ceiling: string
-  }[]
-  balances: Record<string, string>
-}
+export type { ChannelReport }
 
 /** Runs `chrysalis channel VERB` on a data folder. */
 export async function channelStatus({ dir }: { dir: string }, verb = 'status'): Promise<ChannelReport> {

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { basename, resolve as resolvePath } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { commandWithoutCoreDumps } from '../../attest/cli/core-dumps.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { modelIdSchema } from '../protocol/ids.ts'
 import { ChildEngine } from './client.ts'
@@ -136,13 +137,7 @@ function spawnChild(weights: Weights): ChildProcess {
   const passed = Object.entries(process.env).filter(([name]) => passedVariables.test(name))
   // An abort in ggml would start a debugger to print where it was.
   const env = { ...Object.fromEntries(passed), GGML_NO_BACKTRACE: '1' }
-  const command = [process.execPath, fileURLToPath(entry)]
-  // A core file would hold prompts. Node cannot set limits itself; the shell becomes Node (exec), so the
-  // process id and the signals are the child's own.
-  const [file = '', ...args] =
-    process.platform === 'win32'
-      ? command
-      : ['/bin/sh', '-c', 'ulimit -c 0 && exec "$@"', 'chrysalis-engine', ...command]
+  const [file, args] = commandWithoutCoreDumps([process.execPath, fileURLToPath(entry)])
   return spawn(file, args, {
     env,
     serialization: 'advanced',
