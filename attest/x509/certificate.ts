@@ -1,4 +1,7 @@
-/** X.509 v3 certificates (RFC 5280) with P-256 keys and ecdsa-with-SHA256, as attestation chains use them. */
+/**
+ * X.509 v3 certificates (RFC 5280), as attestation chains use them: P-256 keys with ecdsa-with-SHA256 (Intel), or
+ * P-384 keys with ecdsa-with-SHA384 (NVIDIA). Whoever parses says which of the two; a chain never mixes them.
+ */
 
 import { equalBytes, fromUtf8, toHex } from '../bytes.ts'
 import {
@@ -13,14 +16,17 @@ import {
   wholeBits,
   X509Error,
 } from './der.ts'
+import { COORDINATE, type Curve, rawSignature, verifyEcdsa } from './ecdsa.ts'
 import { proveOnce } from './memory.ts'
-import { rawSignature, verifyP256 } from './p256.ts'
 
 export const OID = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
+  ecdsaWithSha384: '1.2.840.10045.4.3.3',
   ecPublicKey: '1.2.840.10045.2.1',
   prime256v1: '1.2.840.10045.3.1.7',
+  secp384r1: '1.3.132.0.34',
   commonName: '2.5.4.3',
+  serialNumber: '2.5.4.5',
   organization: '2.5.4.10',
   subjectKeyId: '2.5.29.14',
   keyUsage: '2.5.29.15',
@@ -33,6 +39,12 @@ export const OID = {
 
 /** Key usage bits (RFC 5280, 4.2.1.3), as they stand in the first byte of the bit string. */
 export const KEY_USAGE = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0x02 } as const
+
+/** What a key and a signature of each curve are called, in OIDs and in words. */
+const NAMES = {
+  'P-256': { key: OID.prime256v1, signature: OID.ecdsaWithSha256, word: 'ecdsa-with-SHA256' },
+  'P-384': { key: OID.secp384r1, signature: OID.ecdsaWithSha384, word: 'ecdsa-with-SHA384' },
+} as const
 
 /** The largest certificate that is looked at, in bytes. */
 export const MAX_CERTIFICATE = 4096
@@ -54,9 +66,11 @@ export interface Certificate {
   commonName: string
   notBefore: number
   notAfter: number
-  /** Uncompressed point, 65 bytes. */
+  /** Of the key and of the signature alike. */
+  curve: Curve
+  /** Uncompressed point, 65 bytes (97 of P-384). */
   publicKey: Uint8Array
-  /** r || s, 64 bytes. */
+  /** r || s, 64 bytes (96 of P-384). */
   signature: Uint8Array
   ca: boolean
   pathLength: number | undefined
@@ -65,10 +79,13 @@ export interface Certificate {
   extensions: ReadonlyMap<string, Extension>
 }
 
-/** Parses one certificate. Throws X509Error on anything unusual: version, algorithm, curve, unknown critical extension. */
-export function parseCertificate(bytes: Uint8Array): Certificate {
+/**
+ * Parses one certificate, whose key and signature must be of this curve. Throws X509Error on anything unusual:
+ * version, algorithm, curve, unknown critical extension.
+ */
+export function parseCertificate(bytes: Uint8Array, curve: Curve = 'P-256'): Certificate {
   if (bytes.length > MAX_CERTIFICATE) throw new X509Error(`certificate: more than ${MAX_CERTIFICATE} bytes`)
-  const { tbs, algorithm, signature } = readSigned(bytes, 'certificate')
+  const { tbs, algorithm, signature } = readSigned(bytes, 'certificate', curve)
   const fields = new DerReader(tbs.value, 'certificate')
   const version = fields.open(0xa0, 'certificate version')
   if (smallInteger(version.next(TAG.integer).value, 'certificate version') !== 2) {
@@ -83,7 +100,7 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
   const notAfter = timeValue(validity.next(), 'certificate notAfter')
   validity.end()
   const subject = fields.next(TAG.sequence).raw
-  const publicKey = readPublicKey(fields.next(TAG.sequence))
+  const publicKey = readPublicKey(fields.next(TAG.sequence), curve)
   const wrapped = fields.open(0xa3, 'certificate extensions')
   const extensions = readExtensions(wrapped.next(TAG.sequence), 'certificate')
   wrapped.end()
@@ -94,9 +111,10 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
     serial,
     issuer,
     subject,
-    commonName: readCommonName(subject),
+    commonName: nameAttribute(subject, OID.commonName),
     notBefore,
     notAfter,
+    curve,
     publicKey,
     signature,
     ...readBasicConstraints(extensions),
@@ -118,7 +136,8 @@ export function checkIssued(child: Certificate, issuer: Certificate): Promise<vo
       throw new X509Error(`${pair}: the issuer may not sign certificates`)
     }
     if (child.ca && issuer.pathLength === 0) throw new X509Error(`${pair}: path length exceeded`)
-    if (!(await verifyP256(issuer.publicKey, child.signature, child.tbs))) {
+    const signed = await verifyEcdsa(issuer.curve, issuer.publicKey, child.signature, child.tbs)
+    if (child.curve !== issuer.curve || !signed) {
       throw new X509Error(`${pair}: the signature does not verify`)
     }
   })
@@ -135,6 +154,7 @@ export function checkDates(certificate: Certificate, now: number): void {
 export function readSigned(
   bytes: Uint8Array,
   what: string,
+  curve: Curve = 'P-256',
 ): { tbs: Tlv; algorithm: Tlv; signature: Uint8Array } {
   const outer = new DerReader(bytes, what)
   const sequence = outer.open(TAG.sequence, what)
@@ -142,11 +162,11 @@ export function readSigned(
   const tbs = sequence.next(TAG.sequence)
   const algorithm = sequence.next(TAG.sequence)
   const fields = new DerReader(algorithm.value, `${what} algorithm`)
-  if (oidText(fields.next(TAG.oid).value) !== OID.ecdsaWithSha256) {
-    throw new X509Error(`${what}: signature algorithm is not ecdsa-with-SHA256`)
+  if (oidText(fields.next(TAG.oid).value) !== NAMES[curve].signature) {
+    throw new X509Error(`${what}: signature algorithm is not ${NAMES[curve].word}`)
   }
   fields.end()
-  const signature = rawSignature(wholeBits(sequence.next(TAG.bitString).value, `${what} signature`))
+  const signature = rawSignature(wholeBits(sequence.next(TAG.bitString).value, `${what} signature`), curve)
   sequence.end()
   return { tbs, algorithm, signature }
 }
@@ -184,33 +204,39 @@ export function readExtensions(sequence: Tlv, what: string): Map<string, Extensi
   return extensions
 }
 
-function readPublicKey(sequence: Tlv): Uint8Array {
+function readPublicKey(sequence: Tlv, curve: Curve): Uint8Array {
   const info = new DerReader(sequence.value, 'public key')
   const algorithm = info.open(TAG.sequence, 'public key algorithm')
   const kind = oidText(algorithm.next(TAG.oid).value)
-  if (kind !== OID.ecPublicKey || oidText(algorithm.next(TAG.oid).value) !== OID.prime256v1) {
-    throw new X509Error('public key: not a P-256 key')
+  if (kind !== OID.ecPublicKey || oidText(algorithm.next(TAG.oid).value) !== NAMES[curve].key) {
+    throw new X509Error(`public key: not a ${curve} key`)
   }
   algorithm.end()
   const point = wholeBits(info.next(TAG.bitString).value, 'public key')
   info.end()
-  if (point.length !== 65 || point[0] !== 4) throw new X509Error('public key: not an uncompressed point')
+  const length = 2 * COORDINATE[curve] + 1
+  if (point.length !== length || point[0] !== 4) throw new X509Error('public key: not an uncompressed point')
   return point
 }
 
-function readCommonName(name: Uint8Array): string {
+/**
+ * The text of one attribute of a name (DER), which must be there exactly once.
+ * @param oid the attribute's type, dotted
+ */
+export function nameAttribute(name: Uint8Array, oid: string): string {
+  const word = oid === OID.commonName ? 'common name' : `attribute ${oid}`
   const outer = new DerReader(name, 'name').open(TAG.sequence, 'name')
   let found: string | undefined
   while (!outer.done) {
     const attribute = outer.open(TAG.set, 'name part').open(TAG.sequence, 'name attribute')
-    if (oidText(attribute.next(TAG.oid).value) !== OID.commonName) continue
-    if (found !== undefined) throw new X509Error('name: two common names')
+    if (oidText(attribute.next(TAG.oid).value) !== oid) continue
+    if (found !== undefined) throw new X509Error(`name: two of ${word}`)
     const text = attribute.next()
     if (text.tag !== TAG.utf8String && text.tag !== TAG.printableString)
       throw new X509Error('name: not a text')
     found = readText(text.value)
   }
-  if (found === undefined) throw new X509Error('name: no common name')
+  if (found === undefined) throw new X509Error(`name: no ${word}`)
   return found
 }
 

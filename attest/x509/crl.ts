@@ -10,8 +10,8 @@ import {
   requireSameAlgorithm,
 } from './certificate.ts'
 import { DerReader, smallInteger, TAG, timeValue, X509Error } from './der.ts'
+import { verifyP256 } from './ecdsa.ts'
 import { proveOnce } from './memory.ts'
-import { verifyP256 } from './p256.ts'
 
 /** The largest list that is looked at, in bytes (about 4,800 entries; Intel's of 2026 has 57). */
 export const MAX_CRL = 256 * 1024

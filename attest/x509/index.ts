@@ -1,6 +1,6 @@
 export * from './certificate.ts'
 export * from './crl.ts'
 export * from './der.ts'
+export * from './ecdsa.ts'
 export * from './memory.ts'
-export * from './p256.ts'
 export * from './pem.ts'

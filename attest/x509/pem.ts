@@ -4,6 +4,7 @@ import { base64 } from '@scure/base'
 import { fromUtf8 } from '../bytes.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
 import { X509Error } from './der.ts'
+import type { Curve } from './ecdsa.ts'
 import { Bounded } from './memory.ts'
 
 const BEGIN = '-----BEGIN CERTIFICATE-----\n'
@@ -11,7 +12,7 @@ const END = '\n-----END CERTIFICATE-----'
 
 /** The largest chain that is looked at, in characters, and the most certificates in it. */
 export const MAX_CHAIN = 16 * 1024
-const MAX_CERTIFICATES = 4
+const MAX_CERTIFICATES: Record<Curve, number> = { 'P-256': 4, 'P-384': 5 }
 
 /** Writes certificates (DER) as PEM, 64 columns, each ended by a newline. */
 export function encodePem(certificates: readonly Uint8Array[]): string {
@@ -24,27 +25,31 @@ export function encodePem(certificates: readonly Uint8Array[]): string {
  * Parses a chain, leaf first. The text must be the canonical encoding of its certificates; of the last newline and,
  * as Intel's quotes have it, one NUL after it, both, one or none may stand there. Throws X509Error.
  */
-export function parseChain(text: string): readonly Certificate[] {
+export function parseChain(text: string, curve: Curve = 'P-256'): readonly Certificate[] {
   if (text.length > MAX_CHAIN) throw new X509Error(`certificate chain: more than ${MAX_CHAIN} characters`)
-  return chains.get(text, () => readChain(text))
+  return chains[curve].get(text, () => readChain(text, curve))
 }
 
 /** The same few chains come with every quote. */
-const chains = new Bounded<readonly Certificate[]>(64)
+const chains: Record<Curve, Bounded<readonly Certificate[]>> = {
+  'P-256': new Bounded(64),
+  'P-384': new Bounded(64),
+}
 
-function readChain(text: string): readonly Certificate[] {
+function readChain(text: string, curve: Curve): readonly Certificate[] {
   const trimmed = text.endsWith('\n\0') ? text.slice(0, -1) : text.endsWith('\n') ? text : `${text}\n`
   const ders: Uint8Array[] = []
   let at = 0
   while (at < trimmed.length) {
     const end = trimmed.indexOf(END, at)
     if (!trimmed.startsWith(BEGIN, at) || end < 0) throw new X509Error('certificate chain: not canonical PEM')
-    if (ders.length === MAX_CERTIFICATES) throw new X509Error('certificate chain: too many certificates')
+    if (ders.length === MAX_CERTIFICATES[curve])
+      throw new X509Error('certificate chain: too many certificates')
     ders.push(decodeBody(trimmed.slice(at + BEGIN.length, end)))
     at = end + END.length + 1
   }
   if (encodePem(ders) !== trimmed) throw new X509Error('certificate chain: not canonical PEM')
-  return ders.map(parseCertificate)
+  return ders.map((bytes) => parseCertificate(bytes, curve))
 }
 
 /** As parseChain, from bytes (UTF-8). */
