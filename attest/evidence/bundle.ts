@@ -35,6 +35,7 @@ export interface OpenedBundle {
   collateral: Collateral | undefined
   eventLog: Uint8Array | undefined
   gpu: Uint8Array | undefined
+  registrySnapshot: Uint8Array | undefined
 }
 
 /** Checks shape and sizes and decodes. Throws EvidenceError that names the field. */
@@ -44,15 +45,18 @@ export function openBundle(input: unknown): OpenedBundle {
     const [issue] = parsed.error.issues
     throw new EvidenceError(`bundle: ${issue?.path.join('.')}: ${issue?.message}`)
   }
-  const { tee, nonce, claims, quote, collateral, eventLog, gpu } = parsed.data
+  const { tee, nonce, claims, quote, collateral, eventLog, gpu, registrySnapshot } = parsed.data
+  const optional = (text: string | undefined, name: string) =>
+    text === undefined ? undefined : decode(text, name)
   const opened = {
     tee,
     nonce: decode(nonce, 'nonce'),
     claims: decode(claims, 'claims'),
     quote: decode(quote, 'quote'),
     collateral,
-    eventLog: eventLog === undefined ? undefined : decode(eventLog, 'eventLog'),
-    gpu: gpu === undefined ? undefined : decode(gpu, 'gpu'),
+    eventLog: optional(eventLog, 'eventLog'),
+    gpu: optional(gpu, 'gpu'),
+    registrySnapshot: optional(registrySnapshot, 'registrySnapshot'),
   }
   if (opened.nonce.length !== 32) throw new EvidenceError('bundle: nonce is not 32 bytes')
   return opened
@@ -85,13 +89,25 @@ export function reportData({
   return Uint8Array.from(sha512(concat(utf8('chrysalis/report-data/1\0'), nonce, digest, gpuPart)))
 }
 
+/**
+ * What every GPU report of this evidence carries: SHA-256("chrysalis/gpu-nonce/1" || 00 || nonce[32] ||
+ * claimsDigest[32]). 32 bytes.
+ */
+export function gpuNonce(nonce: Uint8Array, digest: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(sha256(concat(utf8('chrysalis/gpu-nonce/1\0'), nonce, digest)))
+}
+
 /** Something that makes quotes: a TDX guest or the simulated TEE. */
 export interface Tee {
   readonly kind: 'tdx' | 'simulated-tdx'
   /** Quotes 64 bytes of report data. */
   quote(reportData: Uint8Array): Promise<Uint8Array>
-  /** Collateral that judges these quotes now. */
-  collateral(): Promise<Collateral>
+  /** Collateral that judges this quote now; undefined leaves it to the verifier. */
+  collateral(quote: Uint8Array): Promise<Collateral | undefined>
+  /** What the run-time registers stand for (see attest/eventlog). */
+  eventLog?(): Promise<Uint8Array | undefined>
+  /** Evidence of every claimed accelerator over this 32-byte nonce (see attest/gpu); absent without accelerators. */
+  gpu?(nonce: Uint8Array): Promise<Uint8Array | undefined>
 }
 
 /** Makes the evidence for one nonce (32 bytes) and the claims' exact bytes. */
@@ -104,13 +120,19 @@ export async function createEvidence({
   nonce: Uint8Array
   claims: Uint8Array
 }): Promise<EvidenceBundle> {
-  const quote = await tee.quote(reportData({ nonce, claimsDigest: claimsDigest(claims) }))
+  const digest = claimsDigest(claims)
+  const gpu = await tee.gpu?.(gpuNonce(nonce, digest))
+  const quote = await tee.quote(reportData({ nonce, claimsDigest: digest, gpu }))
+  const eventLog = await tee.eventLog?.()
+  const collateral = await tee.collateral(quote)
   return {
     format: 'chrysalis/evidence/1',
     tee: tee.kind,
     nonce: toBase64(nonce),
     claims: toBase64(claims),
     quote: toBase64(quote),
-    collateral: await tee.collateral(),
+    ...(collateral && { collateral }),
+    ...(eventLog && { eventLog: toBase64(eventLog) }),
+    ...(gpu && { gpu: toBase64(gpu) }),
   }
 }

@@ -8,4 +8,6 @@ export {
   MAX_CLAIMS,
   parseClaims,
 } from './claims.ts'
+export { MAX_EPOCH } from './judge-claims.ts'
+export * from './verdict.ts'
 export * from './verify.ts'

@@ -9,7 +9,8 @@ import { fromBase64, toBase64 } from '../bytes.ts'
 import { simulated } from '../policy/presets.ts'
 import type { EvidenceBundle } from './bundle.ts'
 import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from './testing.ts'
-import { failedFactors, type VerdictFields, verifyEvidence } from './verify.ts'
+import { failedFactors, type VerdictFields } from './verdict.ts'
+import { verifyEvidence } from './verify.ts'
 
 const FILE = new URL('./bundle.vectors.json', import.meta.url)
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { fromBase64, fromHex, toBase64, utf8 } from '../bytes.ts'
+import { EVENTLOG_FACTORS, GPU_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
 import { simulated } from '../policy/presets.ts'
 import type { CollateralSpec } from '../simulate/collateral.ts'
@@ -8,7 +9,8 @@ import { parseCertificate } from '../x509/index.ts'
 import { createEvidence, type EvidenceBundle, reportData } from './bundle.ts'
 import { type Claims, claimsDigest, encodeClaims } from './claims.ts'
 import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from './testing.ts'
-import { failedFactors, refusalReasons, type Verdict, verifyEvidence } from './verify.ts'
+import { failedFactors, refusalReasons, type Verdict } from './verdict.ts'
+import { verifyEvidence } from './verify.ts'
 
 const tee = sampleTee()
 const policy = simulated(tee.rootSha256)
@@ -63,11 +65,13 @@ describe('verifyEvidence', () => {
     expect(strict.verdict).toBe('refuse')
     expect(failedFactors(strict)).toEqual([
       'model.allowed',
-      'eventlog.replay',
+      'software.allowed',
       'registry.expected',
       'registry.allowed',
       'sidechannel.token-access',
+      'td.owner',
       'measurement.allowed',
+      ...EVENTLOG_FACTORS,
     ])
   })
 
@@ -154,7 +158,7 @@ describe('bindings', () => {
     [
       'an event log that nobody here can judge',
       async () => ({ ...(await good), eventLog: 'AAAA' }),
-      ['eventlog.replay'],
+      [...EVENTLOG_FACTORS],
     ],
     ['no collateral', async () => ({ ...(await good), collateral: undefined }), ['collateral.format']],
   ])('refuses %s', async (_name, make, factors) => {
@@ -201,6 +205,10 @@ describe('bindings', () => {
   })
 })
 
+/** When no level is reached there are no advisories to judge, and what is not judged refuses. */
+const NO_LEVEL = ['tcb.status', 'tcb.advisories']
+const DOCUMENTS = ['tcbinfo.signature', 'qeidentity.signature']
+
 describe('forged quotes and collateral', () => {
   const out = { platformStatus: 'OutOfDate', advisories: ['INTEL-SA-1'] }
   const seam = Uint8Array.of(7, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -210,7 +218,7 @@ describe('forged quotes and collateral', () => {
     ['a debug TD', { report: { tdAttributes: fromHex('0100001000000000') } }, {}, ['td.debug']],
     ['a profiled TD', { report: { tdAttributes: fromHex('2000001000000000') } }, {}, ['td.debug']],
     ['a migratable TD', { report: { tdAttributes: fromHex('0000003000000000') } }, {}, ['td.migratable']],
-    ['SEPT_VE_DISABLE clear', { report: { tdAttributes: new Uint8Array(8) } }, {}, ['td.attributes']],
+    ['SEPT_VE_DISABLE clear', { report: { tdAttributes: new Uint8Array(8) } }, {}, ['td.sept-ve-disable']],
     [
       'an unknown TD attribute',
       { report: { tdAttributes: fromHex('0001001000000000') } },
@@ -230,24 +238,39 @@ describe('forged quotes and collateral', () => {
       'SEAM attributes',
       { report: { seamAttributes: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0) } },
       {},
-      ['seam.signer'],
+      ['seam.attributes'],
     ],
-    ['a module of unknown major version', { report: { teeTcbSvn: seam } }, {}, ['seam.signer', 'tcb.status']],
-    ['an old module', { report: { teeTcbSvn: seam.with(0, 6).with(1, 1) } }, {}, ['tcb.status']],
-    ['old TDX microcode', { report: { teeTcbSvn: seam.with(1, 1).with(2, 2) } }, {}, ['tcb.status']],
+    [
+      'a module of unknown major version',
+      { report: { teeTcbSvn: seam } },
+      {},
+      ['seam.signer', 'seam.attributes', 'seam.module', ...NO_LEVEL],
+    ],
+    ['an old module', { report: { teeTcbSvn: seam.with(0, 6).with(1, 1) } }, {}, NO_LEVEL],
+    ['old TDX microcode', { report: { teeTcbSvn: seam.with(1, 1).with(2, 2) } }, {}, NO_LEVEL],
     ['another quoting enclave', { qe: { mrSigner: new Uint8Array(32) } }, {}, ['qe.identity']],
     ['another product', { qe: { isvProdId: 1 } }, {}, ['qe.identity']],
-    ['an old quoting enclave', { qe: { isvSvn: 3 } }, {}, ['tcb.status']],
-    ['an OutOfDate platform', {}, out, ['tcb.status']],
+    ['an old quoting enclave', { qe: { isvSvn: 3 } }, {}, ['qe.tcb', ...NO_LEVEL]],
+    ['an OutOfDate platform', {}, out, NO_LEVEL],
     ['an OutOfDate module', {}, { moduleStatus: 'OutOfDate' }, ['tcb.status']],
-    ['an OutOfDate quoting enclave', {}, { qeStatus: 'OutOfDate' }, ['tcb.status']],
+    ['an OutOfDate quoting enclave', {}, { qeStatus: 'OutOfDate' }, ['qe.tcb', 'tcb.status']],
     ['a Revoked platform', {}, { platformStatus: 'Revoked' }, ['tcb.status']],
-    ['no matching level', {}, { unreachable: true }, ['tcb.status']],
-    ['TCB info of another platform', {}, { fmspc: new Uint8Array(6) }, ['platform.match', 'tcb.status']],
-    ['TCB info of another PCE', {}, { pceId: Uint8Array.of(1, 0) }, ['platform.match', 'tcb.status']],
+    ['no matching level', {}, { unreachable: true }, NO_LEVEL],
+    [
+      'TCB info of another platform',
+      {},
+      { fmspc: new Uint8Array(6) },
+      ['platform.match', 'platform.allowed', ...NO_LEVEL],
+    ],
+    [
+      'TCB info of another PCE',
+      {},
+      { pceId: Uint8Array.of(1, 0) },
+      ['platform.match', 'platform.allowed', ...NO_LEVEL],
+    ],
     ['a revoked PCK certificate', {}, { pckRevoked: [serial('leaf')] }, ['pck.revocation']],
-    ['a revoked PCK CA', {}, { rootRevoked: [serial('ca')] }, ['pck.revocation']],
-    ['a revoked TCB signer', {}, { rootRevoked: [Uint8Array.of(5), serial('tcb')] }, ['pck.revocation']],
+    ['a revoked PCK CA', {}, { rootRevoked: [serial('ca')] }, ['ca.revocation']],
+    ['a revoked TCB signer', {}, { rootRevoked: [Uint8Array.of(5), serial('tcb')] }, ['ca.revocation']],
     [
       'someone else’s revocation',
       {},
@@ -272,7 +295,7 @@ describe('forged quotes and collateral', () => {
     const named = await judge(bundle, tcb(['OutOfDate'], all))
     expect(named.verdict).toBe('accept')
     expect(named.advisories).toEqual(all)
-    expect(failedFactors(await judge(bundle, tcb(['OutOfDate'], ['INTEL-SA-1'])))).toEqual(['tcb.status'])
+    expect(failedFactors(await judge(bundle, tcb(['OutOfDate'], ['INTEL-SA-1'])))).toEqual(['tcb.advisories'])
     expect(failedFactors(await judge(bundle, tcb(['SWHardeningNeeded'], all)))).toEqual(['tcb.status'])
     const revoked = await forged({}, { platformStatus: 'Revoked' })
     expect(failedFactors(await judge(revoked, tcb(['Revoked'], all)))).toEqual(['tcb.status'])
@@ -283,33 +306,29 @@ describe('forged quotes and collateral', () => {
     const bundle = await sampleEvidence(tee)
     const own = tee.issueCollateral({})
     const theirs = other.issueCollateral({})
-    const swaps: (readonly (keyof typeof own)[])[] = [
-      ['pck_crl'],
-      ['root_ca_crl'],
-      ['pck_crl', 'pck_crl_issuer_chain'],
-      ['pck_crl_issuer_chain'],
-      ['tcb_info', 'tcb_info_signature', 'tcb_info_issuer_chain'],
-      ['qe_identity', 'qe_identity_signature', 'qe_identity_issuer_chain'],
-      ['tcb_info_signature'],
-      ['qe_identity_signature'],
+    const swaps: (readonly [string, ...(keyof typeof own)[]])[] = [
+      ['crl.signature', 'pck_crl'],
+      ['crl.signature', 'root_ca_crl'],
+      ['crl.signature', 'pck_crl', 'pck_crl_issuer_chain'],
+      ['crl.signature', 'pck_crl_issuer_chain'],
+      ['tcbinfo.signature', 'tcb_info', 'tcb_info_signature', 'tcb_info_issuer_chain'],
+      ['qeidentity.signature', 'qe_identity', 'qe_identity_signature', 'qe_identity_issuer_chain'],
+      ['tcbinfo.signature', 'tcb_info_signature'],
+      ['qeidentity.signature', 'qe_identity_signature'],
     ]
-    for (const keys of swaps) {
+    for (const [factor, ...keys] of swaps) {
       const collateral = { ...own, ...Object.fromEntries(keys.map((key) => [key, theirs[key]])) }
-      expect(failedFactors(await judge({ ...bundle, collateral })), keys.join()).toContain(
-        'collateral.signature',
-      )
+      expect(failedFactors(await judge({ ...bundle, collateral })), keys.join()).toEqual([factor])
     }
     const crossed = { ...own, pck_crl: own.root_ca_crl, root_ca_crl: own.pck_crl }
-    expect(failedFactors(await judge({ ...bundle, collateral: crossed }))).toEqual(['collateral.signature'])
+    expect(failedFactors(await judge({ ...bundle, collateral: crossed }))).toEqual(['crl.signature'])
     const wrongSigner = { ...own, tcb_info_issuer_chain: own.pck_crl_issuer_chain }
-    expect(failedFactors(await judge({ ...bundle, collateral: wrongSigner }))).toEqual([
-      'collateral.signature',
-    ])
+    expect(failedFactors(await judge({ ...bundle, collateral: wrongSigner }))).toEqual(['tcbinfo.signature'])
     const all = await judge({ ...bundle, collateral: theirs })
-    expect(failedFactors(all)).toEqual(['collateral.signature'])
+    expect(failedFactors(all)).toEqual([...DOCUMENTS, 'crl.signature'])
   })
 })
 
 function gpu(): string[] {
-  return ['gpu.signature', 'gpu.nonce', 'gpu.rim', 'gpu.complete', 'gpu.devtools']
+  return [...GPU_FACTORS]
 }

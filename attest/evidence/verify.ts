@@ -1,48 +1,14 @@
-/** Judges an evidence bundle: quote and collateral, then what binds the claims to them, then the policy. */
+/** Judges evidence: quote and collateral, event log, accelerators, then what binds the claims to them, by the policy. */
 
-import { equalBytes, fromBase64, toHex } from '../bytes.ts'
-import { accepted, BUNDLE_FACTORS, type Factor, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
+import { equalBytes, toHex } from '../bytes.ts'
+import { accepted, FACTORS, type FactorName, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
 import { type Policy, parsePolicy } from '../policy/policy.ts'
 import { type QuoteVerdict, verifyQuote } from '../tdx/verify.ts'
-import { type OpenedBundle, openBundle, reportData } from './bundle.ts'
-import { type Claims, claimsDigest, epochId, parseClaims } from './claims.ts'
-
-/** An epoch key lives at most this long, ms. */
-export const MAX_EPOCH = 600_000
-const DEFAULT_SKEW = 5_000
-
-/** What the quote says, in hex, for people and logs. */
-export interface VerdictFields {
-  quoteVersion?: number
-  mrTd?: string
-  rtmr?: readonly string[]
-  mrSeam?: string
-  teeTcbSvn?: string
-  tdAttributes?: string
-  xfam?: string
-  reportData?: string
-  fmspc?: string
-  tcbEvaluationDataNumber?: number
-  /** When the collateral runs out, ms. */
-  collateralUntil?: number
-}
-
-export interface Verdict {
-  verdict: 'accept' | 'refuse'
-  /** What the pinned anchor vouches for; `none` when no pinned anchor was reached. Never the bundle's own word. */
-  tee: 'tdx' | 'simulated-tdx' | 'none'
-  tcbStatus?: string
-  advisories: readonly string[]
-  factors: Factor[]
-  /** Factors whose skip the policy forgives. */
-  maySkip: readonly string[]
-  /** Present only in an accepting verdict, so that unproven claims are never used by mistake. */
-  claims?: Claims
-  claimsBytes?: Uint8Array
-  /** Hex. */
-  claimsDigest?: string
-  fields: VerdictFields
-}
+import { gpuNonce, type OpenedBundle, openBundle, reportData } from './bundle.ts'
+import { type Claims, claimsDigest, parseClaims } from './claims.ts'
+import { judgeClaims } from './judge-claims.ts'
+import { type GpuTools, judgeEventLog, judgeGpu } from './stubs.ts'
+import { fieldsOf, type Verdict } from './verdict.ts'
 
 export interface VerifyOptions {
   policy: Policy
@@ -50,10 +16,23 @@ export interface VerifyOptions {
   now: () => number
   /** The 32 bytes that this verifier chose. Required for the freshness `caller-nonce`. */
   nonce?: Uint8Array
+  /** Nonces that nobody knew before a moment of the verifier's choice (ids of final masterchain blocks, hashed). */
+  beacons?: readonly Uint8Array[]
+  /** What the verifier brings along to judge accelerators. */
+  gpuTools?: GpuTools
+}
+
+/** Evidence that is not a bundle: files of other systems. At least one of quote and gpu. */
+export interface EvidenceParts {
+  quote?: Uint8Array
+  /** The nine-key object. */
+  collateral?: unknown
+  eventLog?: Uint8Array
+  gpu?: Uint8Array
 }
 
 /**
- * Judges evidence. Never throws on bad evidence: it refuses, and the failed factors say why. Throws ChrysalisError
+ * Judges a bundle. Never throws on bad evidence: it refuses, and the failed factors say why. Throws ChrysalisError
  * ERR_POLICY for a policy that is itself malformed.
  */
 export async function verifyEvidence(bundle: unknown, options: VerifyOptions): Promise<Verdict> {
@@ -61,194 +40,149 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   const now = options.now()
   const factors = new Factors()
   const opened = await factors.check('bundle.format', 'the bundle is well-formed', () => openBundle(bundle))
-  if (opened === undefined) return refusal(factors, policy)
-  const quote = await verifyQuote(opened.quote, opened.collateral, { policy, now })
+  if (opened === undefined) return conclude(factors, policy, undefined, { judged: false })
   const claims = await factors.check('claims.format', 'the claims are well-formed', () =>
     parseClaims(opened.claims),
   )
+  const quote = await verifyQuote(opened.quote, opened.collateral, { policy, now })
   judgeAnchorKind(factors, opened, quote)
-  judgeFreshness(factors, opened, policy, options.nonce)
-  judgeUnsupported(factors, opened)
-  if (claims !== undefined) {
-    judgeBinding(factors, opened, claims, quote)
-    judgeClaims(factors, claims, policy, now)
+  judgeFreshness(factors, opened, options)
+  judgeBinding(factors, opened, quote)
+  judgeSnapshot(factors, opened, policy)
+  if (claims !== undefined) judgeClaims(factors, claims, policy, now)
+  await judgeEventLog(factors, { bytes: opened.eventLog, body: quote.quote?.body, claims }, policy)
+  const nonce = gpuNonce(opened.nonce, claimsDigest(opened.claims))
+  const { gpuTools: tools = {} } = options
+  await judgeGpu(factors, { bytes: opened.gpu, nonce, claims, anchor: quote.anchor, now, tools }, policy)
+  return conclude(factors, policy, quote, { judged: claims !== undefined, claims, bytes: opened.claims })
+}
+
+/**
+ * Judges files without claims: a bare quote with its collateral, an event log, evidence of accelerators. What only a
+ * bundle carries is skipped, so the policy has to forgive that; what is there has to be right. `nonce` may be of 32
+ * bytes (either half of REPORTDATA carries it) or 64 (all of REPORTDATA). Never throws on bad evidence.
+ */
+export async function verifyParts(parts: EvidenceParts, options: VerifyOptions): Promise<Verdict> {
+  const policy = parsePolicy(options.policy)
+  const now = options.now()
+  const factors = new Factors()
+  const { nonce, gpuTools: tools = {} } = options
+  const bytes = parts.quote
+  const quote = bytes && (await verifyQuote(bytes, parts.collateral, { policy, now }))
+  if (quote?.anchor !== undefined)
+    factors.set('anchor.kind', 'pass', `the root vouches for ${teeOf(quote.anchor)}`)
+  factors.set('bundle.format', 'not-applicable', 'files are judged, not a bundle')
+  judgePartsNonce(factors, quote, parts, options)
+  const body = quote?.quote?.body
+  await judgeEventLog(factors, { bytes: parts.eventLog, body, claims: undefined }, policy)
+  const gpu = { bytes: parts.gpu, nonce: nonce?.length === 32 ? nonce : undefined, claims: undefined }
+  await judgeGpu(factors, { ...gpu, anchor: quote?.anchor, now, tools }, policy)
+  for (const name of FACTORS) {
+    const quoted = (QUOTE_FACTORS as readonly FactorName[]).includes(name)
+    if (quote === undefined && quoted) factors.set(name, 'skip', 'there is no quote')
+    else if (!quoted) factors.set(name, 'skip', 'there are no claims to judge')
   }
-  return conclude(factors, opened, claims, quote, policy)
-}
-
-/** Names of the factors that stand against acceptance, in order: failures, and skips that the policy does not name. */
-export function failedFactors(verdict: Verdict): string[] {
-  return against(verdict).map(({ name }) => name)
-}
-
-/** The same with their reasons, `name: reason`, each one short line that is safe to log. */
-export function refusalReasons(verdict: Verdict): string[] {
-  return against(verdict).map(({ name, reason }) => `${name}: ${reason}`)
-}
-
-function against({ factors, maySkip }: Verdict): Factor[] {
-  return factors.filter((factor) => !accepted([factor], maySkip))
+  return conclude(factors, policy, quote, { judged: quote !== undefined || parts.gpu !== undefined })
 }
 
 function judgeAnchorKind(factors: Factors, { tee }: OpenedBundle, { anchor }: QuoteVerdict): void {
   if (anchor === undefined) return
-  const kind = anchor === 'intel' ? 'tdx' : 'simulated-tdx'
+  const kind = teeOf(anchor)
   const bad = `the bundle calls itself ${tee}, but its root vouches for ${kind}`
   factors.expect('anchor.kind', tee === kind, `the root vouches for ${kind}`, bad)
 }
 
-function judgeFreshness(
-  factors: Factors,
-  opened: OpenedBundle,
-  policy: Policy,
-  nonce: Uint8Array | undefined,
-): void {
+function teeOf(anchor: QuoteVerdict['anchor']): Verdict['tee'] {
+  return anchor === undefined ? 'none' : anchor === 'intel' ? 'tdx' : 'simulated-tdx'
+}
+
+function judgeFreshness(factors: Factors, opened: OpenedBundle, options: VerifyOptions): void {
+  const { nonce, beacons, policy } = options
+  const name = 'evidence.freshness'
   if (nonce !== undefined) {
     const same = nonce.length === 32 && equalBytes(nonce, opened.nonce)
     const bad = 'made for another nonce: old or replayed evidence'
-    factors.expect('evidence.freshness', same, 'caller-nonce: made for the nonce of this verifier', bad)
-    return
+    factors.expect(name, same, 'caller-nonce: made for the nonce of this verifier', bad)
+  } else if (policy.freshness.includes('none')) {
+    factors.set(name, 'pass', 'none: the policy asks for no nonce')
+  } else if (policy.freshness.includes('beacon') && beacons !== undefined) {
+    const known = beacons.some((beacon) => equalBytes(beacon, opened.nonce))
+    const bad = 'the nonce is none of the beacons: old evidence'
+    factors.expect(name, known, 'beacon: made after a block that the verifier knows', bad)
+  } else {
+    factors.set(name, 'fail', 'the policy asks for a nonce, and none was given')
   }
-  const none = policy.freshness.includes('none')
-  factors.expect(
-    'evidence.freshness',
-    none,
-    'none: the policy asks for no nonce',
-    'the policy asks for a nonce, and none was given',
-  )
 }
 
-/** Evidence that this version cannot judge yet is never passed over in silence. */
-function judgeUnsupported(factors: Factors, opened: OpenedBundle): void {
-  if (opened.eventLog === undefined) factors.set('eventlog.replay', 'skip', 'there is no event log')
-  else factors.set('eventlog.replay', 'fail', 'event logs are not judged by this version')
-  factors.set('registry.allowed', 'skip', 'registry snapshots are not judged by this version')
+function judgePartsNonce(
+  factors: Factors,
+  quote: QuoteVerdict | undefined,
+  { gpu }: EvidenceParts,
+  { nonce, policy }: VerifyOptions,
+): void {
+  const data = quote?.quote?.body.reportData
+  const name = 'evidence.freshness'
+  if (nonce !== undefined && data !== undefined) {
+    const whole = nonce.length === 64 && equalBytes(nonce, data)
+    const half = [data.subarray(0, 32), data.subarray(32)].some((part) => equalBytes(part, nonce))
+    const bad = 'REPORTDATA does not carry the nonce: old or replayed evidence'
+    factors.expect(name, whole || half, 'caller-nonce: REPORTDATA carries it', bad)
+  } else if (nonce !== undefined && gpu !== undefined) {
+    factors.set(name, 'skip', 'there is no quote: see gpu.nonce')
+  } else if (policy.freshness.includes('none')) {
+    factors.set(name, 'pass', 'none: the policy asks for no nonce')
+  } else {
+    factors.set(name, 'fail', 'the policy asks for a nonce, and none was given')
+  }
 }
 
-function judgeBinding(factors: Factors, opened: OpenedBundle, claims: Claims, { quote }: QuoteVerdict): void {
-  const gpuNames = ['gpu.signature', 'gpu.nonce', 'gpu.rim', 'gpu.complete', 'gpu.devtools'] as const
-  const bare = claims.accelerators.length === 0
-  for (const name of gpuNames) {
-    if (bare && opened.gpu === undefined) factors.set(name, 'not-applicable', 'no accelerator is claimed')
-    else if (bare) factors.set(name, 'fail', 'GPU evidence without a claimed accelerator')
-    else if (opened.gpu === undefined)
-      factors.set(name, 'fail', 'an accelerator is claimed without GPU evidence')
-    else factors.set(name, 'fail', 'GPU evidence is not judged by this version')
-  }
+/** Evidence that this version cannot judge is never passed over in silence. */
+function judgeSnapshot(factors: Factors, { registrySnapshot }: OpenedBundle, policy: Policy): void {
+  const name = 'registry.allowed'
+  const pinned = policy.measurements !== undefined && policy.models !== undefined
+  if (registrySnapshot !== undefined)
+    factors.set(name, 'fail', 'registry snapshots are not judged by this version')
+  else if (pinned) factors.set(name, 'not-applicable', 'the policy itself pins measurements and models')
+  else factors.set(name, 'skip', 'there is no registry snapshot')
+}
+
+function judgeBinding(factors: Factors, opened: OpenedBundle, { quote }: QuoteVerdict): void {
   if (quote === undefined) return
-  const expected = reportData({
-    nonce: opened.nonce,
-    claimsDigest: claimsDigest(opened.claims),
-    gpu: opened.gpu,
-  })
+  const { nonce, claims, gpu } = opened
+  const expected = reportData({ nonce, claimsDigest: claimsDigest(claims), gpu })
   factors.expect(
     'reportdata.binding',
     equalBytes(expected, quote.body.reportData),
-    'the quote binds nonce, claims and epoch key',
-    'the quote was made for other claims or another nonce',
+    'the quote binds nonce, claims, epoch key and GPU evidence',
+    'the quote was made for other claims, other GPU evidence or another nonce',
   )
 }
 
-function judgeClaims(factors: Factors, claims: Claims, policy: Policy, now: number): void {
-  const role = policy.roles.includes(claims.role)
-  factors.expect('role.expected', role, `role ${claims.role}`, `role ${claims.role} is not expected here`)
-  const epoch = epochProblem(claims.epoch, now, policy.clockSkewMs ?? DEFAULT_SKEW)
-  factors.expect('epoch.valid', epoch === undefined, 'the epoch is current', epoch ?? '')
-  judgeModels(factors, claims, policy)
-  judgeRegistry(factors, claims, policy)
-  if (claims.models.length === 0) {
-    factors.set('sidechannel.token-access', 'not-applicable', 'no model is served')
-  } else if (claims.embedding === 'gpu') {
-    factors.set('sidechannel.token-access', 'pass', 'the embedding table lies on the GPU')
-  } else {
-    const reason = 'the embedding table lies in guest memory: page traces of a hostile host can name tokens'
-    factors.set('sidechannel.token-access', 'skip', reason)
-  }
-}
-
-function epochProblem(epoch: Claims['epoch'], now: number, skew: number): string | undefined {
-  if (toHex(epochId(fromBase64(epoch.publicKey))) !== epoch.id)
-    return 'the epoch id is not the digest of its key'
-  if (epoch.notAfter <= epoch.notBefore) return 'the epoch ends before it begins'
-  if (epoch.notAfter - epoch.notBefore > MAX_EPOCH) return `the epoch is longer than ${MAX_EPOCH / 1000} s`
-  if (now >= epoch.notAfter) return 'the epoch is over: ask for new evidence'
-  if (now < epoch.notBefore - skew) return 'the epoch has not begun: compare the clocks'
-  return undefined
-}
-
-function judgeModels(factors: Factors, { models }: Claims, policy: Policy): void {
-  if (models.length === 0) {
-    factors.set('model.allowed', 'not-applicable', 'no model is served')
-    return
-  }
-  const allowed = policy.models
-  if (allowed === undefined) {
-    factors.set('model.allowed', 'skip', 'the policy pins no models')
-    return
-  }
-  const bad = models.find(({ id, sha256 }) => !(Object.hasOwn(allowed, id) && allowed[id]?.includes(sha256)))
-  const reason = `model ${JSON.stringify(bad?.id ?? '')} has a digest that the policy does not allow`
-  factors.expect('model.allowed', bad === undefined, 'every model digest is allowed', reason)
-}
-
-function judgeRegistry(factors: Factors, { registry }: Claims, policy: Policy): void {
-  const pinned = policy.registry
-  if (pinned === undefined) {
-    factors.set('registry.expected', 'skip', 'the policy pins no registry')
-    return
-  }
-  const same = pinned.globalId === registry.globalId && pinned.address === registry.address
-  factors.expect('registry.expected', same, 'the expected registry', 'the enclave follows another registry')
-}
-
-function refusal(factors: Factors, { skip }: Policy): Verdict {
-  return {
-    verdict: 'refuse',
-    tee: 'none',
-    advisories: [],
-    factors: factors.list([...BUNDLE_FACTORS, ...QUOTE_FACTORS]),
-    maySkip: skip,
-    fields: {},
-  }
+interface Judged {
+  /** Whether there was anything to accept. */
+  judged: boolean
+  claims?: Claims | undefined
+  bytes?: Uint8Array
 }
 
 function conclude(
   own: Factors,
-  opened: OpenedBundle,
-  claims: Claims | undefined,
-  quote: QuoteVerdict,
   policy: Policy,
+  quote: QuoteVerdict | undefined,
+  { judged, claims, bytes }: Judged,
 ): Verdict {
-  const factors = [...own.list([...BUNDLE_FACTORS, 'anchor.kind']), ...quote.factors]
-  const ok = accepted(factors, policy.skip) && claims !== undefined
-  const tee = quote.anchor === undefined ? 'none' : quote.anchor === 'intel' ? 'tdx' : 'simulated-tdx'
+  for (const { name, result, reason } of quote?.factors ?? []) own.set(name, result, reason)
+  const factors = own.list(FACTORS)
+  const ok = judged && accepted(factors, policy.skip)
   return {
     verdict: ok ? 'accept' : 'refuse',
-    tee,
-    ...(quote.tcbStatus === undefined ? {} : { tcbStatus: quote.tcbStatus }),
-    advisories: quote.advisories,
+    tee: teeOf(quote?.anchor),
+    ...(quote?.tcbStatus === undefined ? {} : { tcbStatus: quote.tcbStatus }),
+    advisories: quote?.advisories ?? [],
     factors,
     maySkip: policy.skip,
-    ...(ok ? { claims, claimsBytes: opened.claims } : {}),
-    claimsDigest: toHex(claimsDigest(opened.claims)),
+    ...(ok && claims && bytes ? { claims, claimsBytes: bytes } : {}),
+    ...(bytes && { claimsDigest: toHex(claimsDigest(bytes)) }),
     fields: fieldsOf(quote),
-  }
-}
-
-function fieldsOf({ quote, platform, evaluationDataNumber, collateralUntil }: QuoteVerdict): VerdictFields {
-  if (quote === undefined) return {}
-  const { body } = quote
-  return {
-    quoteVersion: quote.version,
-    mrTd: toHex(body.mrTd),
-    rtmr: body.rtmr.map(toHex),
-    mrSeam: toHex(body.mrSeam),
-    teeTcbSvn: toHex(body.teeTcbSvn),
-    tdAttributes: toHex(body.tdAttributes),
-    xfam: toHex(body.xfam),
-    reportData: toHex(body.reportData),
-    ...(platform === undefined ? {} : { fmspc: platform.fmspc }),
-    ...(evaluationDataNumber === undefined ? {} : { tcbEvaluationDataNumber: evaluationDataNumber }),
-    ...(collateralUntil === undefined ? {} : { collateralUntil }),
   }
 }

@@ -10,24 +10,62 @@ export const QUOTE_FACTORS = [
   'anchor.kind',
   'pck.chain',
   'pck.revocation',
-  'collateral.signature',
+  'ca.revocation',
+  'tcbinfo.signature',
+  'qeidentity.signature',
+  'crl.signature',
   'collateral.fresh',
   'platform.match',
+  'platform.allowed',
   'qe.report',
   'qe.identity',
+  'qe.tcb',
   'quote.signature',
   'seam.signer',
+  'seam.attributes',
+  'seam.module',
   'tcb.status',
+  'tcb.advisories',
   'tcb.evaluation-floor',
   'td.debug',
   'td.migratable',
+  'td.sept-ve-disable',
   'td.attributes',
   'td.xfam',
   'td.service',
+  'td.owner',
   'measurement.allowed',
 ] as const
 
-/** Factors about the bundle around the quote. */
+/** Factors about the event log: what the run-time registers of the quote stand for. */
+export const EVENTLOG_FACTORS = [
+  'eventlog.format',
+  'eventlog.replay',
+  'eventlog.digests',
+  'eventlog.claims',
+] as const
+
+/** Factors about accelerators. */
+export const GPU_FACTORS = [
+  'gpu.format',
+  'gpu.chain',
+  'gpu.signature',
+  'gpu.nonce',
+  'gpu.fwid',
+  'gpu.rim-signature',
+  'gpu.rim',
+  'gpu.driver',
+  'gpu.vbios',
+  'gpu.devtools',
+  'gpu.mode',
+  'gpu.distinct',
+  'gpu.complete',
+  'gpu.switch',
+  'gpu.ocsp',
+  'gpu.eat',
+] as const
+
+/** Factors about the bundle around quote, log and accelerators. */
 export const BUNDLE_FACTORS = [
   'bundle.format',
   'claims.format',
@@ -36,18 +74,16 @@ export const BUNDLE_FACTORS = [
   'role.expected',
   'epoch.valid',
   'model.allowed',
-  'eventlog.replay',
-  'gpu.signature',
-  'gpu.nonce',
-  'gpu.rim',
-  'gpu.complete',
-  'gpu.devtools',
+  'software.allowed',
   'registry.expected',
   'registry.allowed',
   'sidechannel.token-access',
 ] as const
 
-export type FactorName = (typeof QUOTE_FACTORS)[number] | (typeof BUNDLE_FACTORS)[number]
+/** Every factor, in the order of a verdict. */
+export const FACTORS = [...BUNDLE_FACTORS, ...QUOTE_FACTORS, ...EVENTLOG_FACTORS, ...GPU_FACTORS] as const
+
+export type FactorName = (typeof FACTORS)[number]
 
 export interface Factor {
   name: FactorName

@@ -2,41 +2,93 @@
 
 import { z } from 'zod'
 import { ChrysalisError } from '../errors.ts'
-import { BUNDLE_FACTORS, QUOTE_FACTORS } from './factors.ts'
+import { parseStrictJson } from '../json.ts'
+import { FACTORS } from './factors.ts'
+
+/** First line of a policy file. */
+export const POLICY_FORMAT = 'chrysalis/policy/1'
+const MAX_POLICY = 1024 * 1024
 
 const hex = (bytes: number) =>
   z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `not ${bytes} bytes of hex`)
+const text = z.string().min(1).max(256)
+const register = hex(48)
+const roots = <const K extends readonly [string, ...string[]]>(kinds: K) =>
+  z.array(z.strictObject({ sha256: hex(32), kind: z.enum(kinds) })).min(1)
+
+/** One allowed set of TD measurements, in hex. A register that is null is not compared. */
+export const measurementSetSchema = z.strictObject({
+  /** For people. */
+  name: text.optional(),
+  mrTd: register,
+  rtmr: z.tuple([register.nullable(), register.nullable(), register.nullable(), register.nullable()]),
+  /** Where absent, the field of the TD has to be zero. */
+  mrConfigId: register.optional(),
+  mrOwner: register.optional(),
+  mrOwnerConfig: register.optional(),
+})
+
+export type MeasurementSet = z.infer<typeof measurementSetSchema>
+
+const gpuSchema = z.strictObject({
+  /** Whether a worker without an accelerator is refused. */
+  required: z.boolean(),
+  /** Roots of device certificates (SHA-256 of the DER). */
+  roots: roots(['nvidia', 'simulated']),
+  /** Roots of the signers of reference measurements. */
+  rimRoots: roots(['nvidia', 'simulated']),
+  /** Allowed driver versions; a version, or its beginning with a star: `580.*`. Without this gpu.driver is skipped. */
+  drivers: z.array(text).min(1).optional(),
+  /** Allowed VBIOS versions, written alike. Without this gpu.vbios is skipped. */
+  vbios: z.array(text).min(1).optional(),
+  /** Allowed modes of confidential computing; single GPU passthrough alone when absent. */
+  modes: z
+    .array(z.enum(['spt', 'mpt', 'ppcie']))
+    .min(1)
+    .optional(),
+  /** Tokens of NVIDIA's attestation service: who issues them, and the pinned intermediates that sign their keys. */
+  eat: z.strictObject({ issuer: text, intermediates: z.array(hex(32)).optional() }).optional(),
+})
 
 export const policySchema = z.strictObject({
   name: z.string().min(1).max(128),
   /** Root certificates (SHA-256 of the DER) that a chain may end in, and what they vouch for. */
-  roots: z.array(z.strictObject({ sha256: hex(32), kind: z.enum(['intel', 'simulated']) })).min(1),
+  roots: roots(['intel', 'simulated']),
   roles: z.array(z.enum(['worker', 'gateway'])).min(1),
-  /** caller-nonce: the nonce that the verifier chose must be bound; none: any age within the epoch. */
-  freshness: z.array(z.enum(['caller-nonce', 'none'])).min(1),
+  /**
+   * caller-nonce: the nonce that the verifier chose must be bound; beacon: the nonce must be one that was unknown
+   * before a moment which the verifier names; none: any age within the epoch.
+   */
+  freshness: z.array(z.enum(['caller-nonce', 'beacon', 'none'])).min(1),
   /** Allowed SHA-256 digests by model id; without this the factor model.allowed is skipped. */
   models: z.record(z.string(), z.array(hex(32))).optional(),
+  /** Allowed software versions; without this software.allowed is skipped. */
+  software: z.array(text).min(1).optional(),
   /** Factors that may be skipped; every other skip refuses. A failure is never forgiven. */
-  skip: z.array(z.enum([...QUOTE_FACTORS, ...BUNDLE_FACTORS])),
+  skip: z.array(z.enum(FACTORS)),
   registry: z.strictObject({ globalId: z.int(), address: z.string() }).optional(),
-  /** Allowed TD measurements; without this measurement.allowed is skipped. A missing register is not compared. */
-  measurements: z
-    .array(
-      z.strictObject({
-        mrTd: hex(48),
-        rtmr: z.tuple([hex(48).nullable(), hex(48).nullable(), hex(48).nullable(), hex(48).nullable()]),
-      }),
-    )
-    .optional(),
+  /** Allowed TD measurements; without this measurement.allowed and td.owner are skipped. */
+  measurements: z.array(measurementSetSchema).optional(),
+  /** Allowed TDX modules by MRSEAM; without this any module that Intel lists as current. */
+  modules: z.array(register).min(1).optional(),
   /** TCB statuses besides UpToDate, and the advisories that may come with them. */
   tcb: z.strictObject({ statuses: z.array(z.string()), advisories: z.array(z.string()) }).optional(),
-  /** Lowest tcbEvaluationDataNumber; without this tcb.evaluation-floor is skipped. */
-  evaluationFloor: z.int().min(0).optional(),
+  /**
+   * Lowest tcbEvaluationDataNumber: a number, or `dated` for the number in force at the verifier's clock by the table
+   * in tdx/evaluation-floor.ts. Without this tcb.evaluation-floor is skipped.
+   */
+  evaluationFloor: z.union([z.int().min(0), z.literal('dated')]).optional(),
+  /** Platforms that are refused: PPID, platform instance id or id of the quoting enclave, 16 bytes of hex. */
+  revokedPlatforms: z.array(hex(16)).optional(),
+  /** Registers that an event log has to account for; all four when absent. */
+  eventLog: z.strictObject({ registers: z.array(z.int().min(0).max(3)).min(1) }).optional(),
+  gpu: gpuSchema.optional(),
   /** How far this clock and the enclave's may differ at the start of an epoch; 5 s when absent. */
   clockSkewMs: z.int().min(0).max(60_000).optional(),
 })
 
 export type Policy = z.infer<typeof policySchema>
+export type GpuPolicy = z.infer<typeof gpuSchema>
 
 /** Checks a policy. Throws ChrysalisError ERR_POLICY that names the field. */
 export function parsePolicy(policy: unknown): Policy {
@@ -44,4 +96,28 @@ export function parsePolicy(policy: unknown): Policy {
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   throw new ChrysalisError('ERR_POLICY', `policy: ${issue?.path.join('.')}: ${issue?.message}`)
+}
+
+/** Reads a policy file: JSON with `"format": "chrysalis/policy/1"`. Throws ChrysalisError ERR_POLICY. */
+export function decodePolicy(bytes: Uint8Array): Policy {
+  if (bytes.length > MAX_POLICY) throw new ChrysalisError('ERR_POLICY', 'policy: more than 1 MiB')
+  let json: unknown
+  try {
+    json = parseStrictJson(bytes)
+  } catch {
+    throw new ChrysalisError('ERR_POLICY', 'policy: not JSON, or a name twice in one object')
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new ChrysalisError('ERR_POLICY', 'policy: not a JSON object')
+  }
+  const { format, ...policy } = json as Record<string, unknown>
+  if (format !== POLICY_FORMAT) {
+    throw new ChrysalisError('ERR_POLICY', `policy: format: expected "${POLICY_FORMAT}"`)
+  }
+  return parsePolicy(policy)
+}
+
+/** Writes a policy as the text of a policy file. */
+export function encodePolicy(policy: Policy): string {
+  return `${JSON.stringify({ format: POLICY_FORMAT, ...parsePolicy(policy) }, null, 2)}\n`
 }

@@ -6,7 +6,8 @@ import { NAMES, newKey, type Role } from '../simulate/platform.ts'
 import { encodePem, parseCertificate } from '../x509/index.ts'
 import {
   type Anchor,
-  checkCollateralSigned,
+  checkCrlsSigned,
+  checkDocumentSigned,
   checkFresh,
   checkPckChain,
   evaluationNumber,
@@ -90,9 +91,20 @@ describe('PCK chain', () => {
 })
 
 describe('collateral', () => {
-  const signed = (changes: Partial<Collateral>): Promise<void> => {
+  const signed = async (changes: Partial<Collateral>): Promise<void> => {
     const changed = { ...collateral, ...changes }
-    return checkCollateralSigned(changed, parseCollateral(changed), chain, anchor, NOW)
+    const parsed = parseCollateral(changed)
+    const { tcb_info, tcb_info_signature, qe_identity, qe_identity_signature } = changed
+    await checkDocumentSigned(parsed.tcbInfo, parsed.tcbChain, tcb_info, tcb_info_signature, anchor, NOW)
+    await checkDocumentSigned(
+      parsed.qeIdentity,
+      parsed.qeChain,
+      qe_identity,
+      qe_identity_signature,
+      anchor,
+      NOW,
+    )
+    await checkCrlsSigned(changed, parsed, chain, anchor)
   }
   const signers = (tcb: Uint8Array, root: Uint8Array = certificates.root): string => encodePem([tcb, root])
   const crl = (role: 'root' | 'ca' | 'tcb', key = keys[role]): string => {

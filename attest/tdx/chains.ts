@@ -11,8 +11,9 @@ import {
   parseChainBytes,
   X509Error,
 } from '../x509/index.ts'
-import { type Collateral, checkDocuments, type ParsedCollateral } from './collateral.ts'
+import { type Collateral, checkDocument, type ParsedCollateral } from './collateral.ts'
 import { type Quote, QuoteError } from './quote.ts'
+import type { Identity, TcbInfo } from './tcb.ts'
 
 /** What a pinned root vouches for: hardware, or the simulation of one installation. */
 export type AnchorKind = 'intel' | 'simulated'
@@ -73,16 +74,26 @@ export async function checkPckChain(
   await checkIssued(leaf, ca)
 }
 
-/** Checks that everything in the collateral is signed under the same anchor as the quote's chain. Throws X509Error. */
-export async function checkCollateralSigned(
+/** Checks one document's signer under the quote's anchor, and its signature over the exact text. Throws X509Error. */
+export async function checkDocumentSigned(
+  document: TcbInfo | Identity,
+  signers: readonly Certificate[],
+  text: string,
+  signature: string,
+  anchor: Anchor,
+  now: number,
+): Promise<void> {
+  await checkSigners(signers, anchor, now)
+  await checkDocument(document, text, signature, signers[0])
+}
+
+/** Checks that both revocation lists are issued under the same anchor as the quote's chain. Throws X509Error. */
+export async function checkCrlsSigned(
   collateral: Collateral,
   parsed: ParsedCollateral,
   chain: PckChain,
   anchor: Anchor,
-  now: number,
 ): Promise<void> {
-  await checkSigners(parsed.tcbChain, anchor, now)
-  await checkSigners(parsed.qeChain, anchor, now)
   const [crlCa, crlRoot, more] = parsed.pckCrlChain
   const sameCa = crlCa !== undefined && equalBytes(crlCa.der, chain.ca.der)
   if (!sameCa || crlRoot === undefined || more !== undefined || !equalBytes(crlRoot.der, anchor.der)) {
@@ -90,7 +101,6 @@ export async function checkCollateralSigned(
   }
   await checkCrlIssued(parsed.rootCrl, chain.root)
   await checkCrlIssued(parsed.pckCrl, chain.ca)
-  await checkDocuments(collateral, parsed)
   const given = collateral.pck_certificate_chain
   const own = [chain.leaf, chain.ca, chain.root].map((certificate) => certificate.der)
   if (given !== undefined && given !== encodePem(own))
@@ -111,14 +121,15 @@ async function checkSigners(signers: readonly Certificate[], anchor: Anchor, now
   await checkIssued(signer, root)
 }
 
-/** Throws X509Error when a certificate in use is on a list. The lists' signatures are checked apart. */
-export function checkRevocation(
-  { rootCrl, pckCrl, tcbChain, qeChain }: ParsedCollateral,
-  { leaf, ca }: PckChain,
-): void {
+/** Throws X509Error when the CA or a signer in use is on the root's list. The list's signature is checked apart. */
+export function checkCaRevocation({ rootCrl, tcbChain, qeChain }: ParsedCollateral, { ca }: PckChain): void {
   for (const certificate of [ca, ...tcbChain, ...qeChain]) {
     if (rootCrl.revoked.has(certificate.serial)) throw new X509Error(`"${certificate.commonName}" is revoked`)
   }
+}
+
+/** Throws X509Error when the platform's PCK certificate is on its CA's list. */
+export function checkPckRevocation({ pckCrl }: ParsedCollateral, { leaf }: PckChain): void {
   if (pckCrl.revoked.has(leaf.serial)) throw new X509Error('the PCK certificate of this platform is revoked')
 }
 

@@ -65,14 +65,8 @@ export function parseCollateral(collateral: Collateral): ParsedCollateral {
   }))
 }
 
-/** Checks the signatures over the exact text of both documents. Throws X509Error. */
-export async function checkDocuments(collateral: Collateral, parsed: ParsedCollateral): Promise<void> {
-  const { tcbInfo, tcbChain, qeIdentity, qeChain } = parsed
-  await checkDocument(tcbInfo, collateral.tcb_info, collateral.tcb_info_signature, tcbChain[0])
-  await checkDocument(qeIdentity, collateral.qe_identity, collateral.qe_identity_signature, qeChain[0])
-}
-
-async function checkDocument(
+/** Checks a document's signature over its exact text. Throws X509Error. */
+export async function checkDocument(
   document: TcbInfo | Identity,
   text: string,
   signature: string,

@@ -122,17 +122,19 @@ export function moduleIdentity(
   return found
 }
 
-/** The signer and attributes of the TDX module must be those of its identity. Throws QuoteError (Intel's step 3.9). */
-export function checkModule(info: TcbInfo, body: TdBody): void {
-  const expected = moduleIdentity(info, body) ?? info.tdxModule
+type ModuleIdentity = TcbInfo['tdxModule']
+
+/** The signer of the TDX module must be that of its identity. Throws QuoteError (Intel's step 3.9). */
+export function checkModuleSigner(expected: ModuleIdentity, body: TdBody): void {
   if (!same(body.mrSignerSeam, expected.mrsigner))
     throw new QuoteError('TDX module: MRSIGNERSEAM is not the expected')
-  if (
-    !masked(body.seamAttributes, expected.attributes, expected.attributesMask) ||
-    !isZero(body.seamAttributes)
-  ) {
+}
+
+/** The attributes of the TDX module must be zero, and those of its identity. Throws QuoteError (Intel's step 3.9). */
+export function checkModuleAttributes(expected: ModuleIdentity, { seamAttributes }: TdBody): void {
+  const good = masked(seamAttributes, expected.attributes, expected.attributesMask)
+  if (!good || !isZero(seamAttributes))
     throw new QuoteError('TDX module: SEAMATTRIBUTES are not the expected')
-  }
 }
 
 /** The quoting enclave must be the one that the identity describes. Throws QuoteError (Intel's step 3.7). */
@@ -147,6 +149,11 @@ export function checkQe(identity: Identity, report: QeReport): void {
   }
   if (!same(report.mrSigner, mrsigner)) throw new QuoteError('quoting enclave: MRSIGNER is not the expected')
   if (report.isvProdId !== isvprodid) throw new QuoteError('quoting enclave: ISVPRODID is not the expected')
+}
+
+/** The status of the quoting enclave's own level. Throws QuoteError when none matches (Intel's step 3.7). */
+export function qeStatus(identity: Identity, report: QeReport): TcbStatus {
+  return isvLevel(identity.tcbLevels, report.isvSvn, 'quoting enclave').tcbStatus
 }
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../bytes.ts'
 import { accepted } from '../policy/factors.ts'
-import { intelPlatform } from '../policy/presets.ts'
+import { platform } from '../policy/presets.ts'
 import { parseQuote } from './quote.ts'
 import { haveVectors, type VectorCase, type VectorMutation, vectorBytes, vectorJson } from './testing.ts'
 import { type QuoteVerdict, verifyQuote } from './verify.ts'
@@ -10,14 +10,14 @@ const there = haveVectors()
 const index = there
   ? vectorJson<{ cases: VectorCase[]; mutations: VectorMutation[] }>('tdx/index.json')
   : { cases: [], mutations: [] }
-const policy = intelPlatform()
+const policy = platform()
 
 /** What each refusal must be refused for: a refusal for another reason would prove nothing. */
 const REASONS: Record<string, readonly string[]> = {
-  'gcp_cos113_v4.bin': ['tcb.status'],
-  'phala_v4.bin': ['tcb.status'],
+  'gcp_cos113_v4.bin': ['tcb.status', 'tcb.advisories'],
+  'phala_v4.bin': ['tcb.status', 'tcb.advisories'],
   'trustee_v4_DEBUG_TD.bin': ['td.debug'],
-  'alibaba_v5_td15_mrservicetd.bin': ['tcb.status', 'td.service'],
+  'alibaba_v5_td15_mrservicetd.bin': ['tcb.status', 'tcb.advisories', 'td.service'],
   'azure_v5_td15.bin': ['tcb.status'],
   'google_spr_e4_v4.bin': ['quote.format'],
   'sgx_v3_NOT_TDX.bin': ['quote.format', 'collateral.format'],
@@ -120,7 +120,7 @@ describe.skipIf(!there)('real quotes', () => {
       policy: lying,
       now: test.unix * 1000,
     })
-    expect(failures(verdict)).toEqual(['pck.chain', 'collateral.signature'])
+    expect(failures(verdict)).toEqual(['pck.chain', 'tcbinfo.signature', 'qeidentity.signature'])
   })
 
   it.runIf(process.env.CHRYSALIS_FLIPS === 'all')(

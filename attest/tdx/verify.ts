@@ -4,25 +4,40 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { concat, equalBytes, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { type Factor, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { MeasurementSet, Policy } from '../policy/policy.ts'
 import { type Certificate, verifyP256 } from '../x509/index.ts'
 import {
   type Anchor,
   type AnchorKind,
-  checkCollateralSigned,
+  checkCaRevocation,
+  checkCrlsSigned,
+  checkDocumentSigned,
   checkFresh,
   checkPckChain,
-  checkRevocation,
+  checkPckRevocation,
   evaluationNumber,
   type PckChain,
   pckChain,
   windows,
 } from './chains.ts'
 import { type Collateral, collateralSchema, type ParsedCollateral, parseCollateral } from './collateral.ts'
+import { evaluationFloor } from './evaluation-floor.ts'
 import { type PckPlatform, readPckPlatform } from './pck.ts'
 import { isZero, parseQuote, type Quote, QuoteError, type TdBody } from './quote.ts'
-import { checkModule, checkQe, type Level, tcbLevel } from './tcb.ts'
+import {
+  checkModuleAttributes,
+  checkModuleSigner,
+  checkQe,
+  type Level,
+  moduleIdentity,
+  qeStatus,
+  type TcbInfo,
+  type TcbStatus,
+  tcbLevel,
+} from './tcb.ts'
 import { attributeBits, xfamAllowed } from './td.ts'
+
+const NO_REGISTER = '0'.repeat(96)
 
 export interface QuoteVerdict {
   factors: Factor[]
@@ -137,18 +152,40 @@ class QuoteJudge {
   async #judgeCollateral(collateral: Collateral, parsed: ParsedCollateral, chain: PckChain): Promise<void> {
     const anchor = this.#anchor
     if (anchor === undefined) return
-    await this.#factors.check(
-      'collateral.signature',
-      'both documents and both lists are signed under the anchor',
-      () => checkCollateralSigned(collateral, parsed, chain, anchor, this.#now),
+    const { tcbInfo, tcbChain, qeIdentity, qeChain } = parsed
+    await this.#factors.check('tcbinfo.signature', 'the TCB info is signed under the anchor', () =>
+      checkDocumentSigned(
+        tcbInfo,
+        tcbChain,
+        collateral.tcb_info,
+        collateral.tcb_info_signature,
+        anchor,
+        this.#now,
+      ),
     )
-    await this.#factors.check('pck.revocation', 'no certificate used is revoked', () =>
-      checkRevocation(parsed, chain),
+    await this.#factors.check('qeidentity.signature', 'the QE identity is signed under the anchor', () =>
+      checkDocumentSigned(
+        qeIdentity,
+        qeChain,
+        collateral.qe_identity,
+        collateral.qe_identity_signature,
+        anchor,
+        this.#now,
+      ),
+    )
+    await this.#factors.check('crl.signature', 'both revocation lists are signed under the anchor', () =>
+      checkCrlsSigned(collateral, parsed, chain, anchor),
+    )
+    await this.#factors.check('pck.revocation', 'the PCK certificate is not revoked', () =>
+      checkPckRevocation(parsed, chain),
+    )
+    await this.#factors.check('ca.revocation', 'neither the PCK CA nor a TCB signer is revoked', () =>
+      checkCaRevocation(parsed, chain),
     )
     await this.#factors.check('collateral.fresh', 'the collateral is in date', () =>
       checkFresh(parsed, this.#now),
     )
-    const floor = this.#policy.evaluationFloor
+    const floor = evaluationFloor(this.#policy.evaluationFloor, this.#now)
     const number = evaluationNumber(parsed)
     if (floor === undefined) {
       this.#factors.set('tcb.evaluation-floor', 'skip', 'the policy sets no floor')
@@ -174,16 +211,43 @@ class QuoteJudge {
     await this.#factors.check('qe.identity', 'the quoting enclave is the expected one', () =>
       checkQe(qeIdentity, quote.qeReport),
     )
-    await this.#factors.check('seam.signer', 'the TDX module is the expected one', () =>
-      checkModule(tcbInfo, quote.body),
+    await this.#judgeModule(tcbInfo, quote.body)
+    await this.#factors.check('qe.tcb', 'the quoting enclave is up to date or allowed by name', () =>
+      checkStatus(qeStatus(qeIdentity, quote.qeReport), this.#policy),
     )
     if (platform === undefined) return
     this.#platform = platform
+    this.#judgePlatform(platform, quote)
     await this.#factors.check('tcb.status', 'the platform is up to date or allowed by name', () => {
       const level = tcbLevel(tcbInfo, qeIdentity, platform, quote)
       this.#level = level
-      checkLevel(level, this.#policy)
+      checkStatus(level.status, this.#policy)
     })
+    const level = this.#level
+    if (level === undefined) return
+    await this.#factors.check('tcb.advisories', 'no advisory is open but those that the policy names', () =>
+      checkAdvisories(level, this.#policy),
+    )
+  }
+
+  /** Step 3.9. */
+  async #judgeModule(tcbInfo: TcbInfo, body: TdBody): Promise<void> {
+    const { modules } = this.#policy
+    if (modules !== undefined && !modules.includes(toHex(body.mrSeam))) {
+      this.#factors.set('seam.module', 'fail', `the policy does not pin TDX module ${toHex(body.mrSeam)}`)
+    }
+    const expected = await this.#factors.check(
+      'seam.module',
+      'the TCB info knows this TDX module',
+      () => moduleIdentity(tcbInfo, body) ?? tcbInfo.tdxModule,
+    )
+    if (expected === undefined) return
+    await this.#factors.check('seam.signer', 'the expected key signed the TDX module', () =>
+      checkModuleSigner(expected, body),
+    )
+    await this.#factors.check('seam.attributes', 'the TDX module runs with the expected attributes', () =>
+      checkModuleAttributes(expected, body),
+    )
   }
 
   /** Step 3.15: what Intel leaves to the caller. */
@@ -203,10 +267,16 @@ class QuoteJudge {
       'the TD can be migrated by an unverified service',
     )
     expect(
+      'td.sept-ve-disable',
+      attributes.septVeDisable,
+      'SEPT_VE_DISABLE is set',
+      'SEPT_VE_DISABLE is clear: a hostile host can make the guest see changed memory as new',
+    )
+    expect(
       'td.attributes',
-      attributes.septVeDisable && !attributes.unknown,
-      'SEPT_VE_DISABLE is set and no unknown bit',
-      `TD attributes ${toHex(body.tdAttributes)} lack SEPT_VE_DISABLE or set an unknown bit`,
+      !attributes.unknown,
+      'no unknown attribute is set',
+      `TD attributes ${toHex(body.tdAttributes)} set an unknown bit`,
     )
     expect(
       'td.xfam',
@@ -221,22 +291,42 @@ class QuoteJudge {
     this.#judgeMeasurements(body)
   }
 
+  #judgePlatform(platform: PckPlatform, _quote: Quote): void {
+    const revoked = this.#policy.revokedPlatforms?.includes(platform.ppid) ?? false
+    this.#factors.expect(
+      'platform.allowed',
+      !revoked,
+      'the policy does not refuse this platform',
+      `the policy refuses platform ${platform.ppid}`,
+    )
+  }
+
   #judgeMeasurements(body: TdBody): void {
     const { measurements } = this.#policy
     if (measurements === undefined) {
       this.#factors.set('measurement.allowed', 'skip', 'the policy pins no measurements')
+      this.#factors.set('td.owner', 'skip', 'the policy pins no measurements')
       return
     }
-    const found = measurements.some(
-      ({ mrTd, rtmr }) =>
-        mrTd === toHex(body.mrTd) &&
-        rtmr.every((pin, i) => pin === null || pin === toHex(body.rtmr[i] as Uint8Array)),
-    )
+    const registers = (set: MeasurementSet): boolean =>
+      set.mrTd === toHex(body.mrTd) &&
+      set.rtmr.every((pin, i) => pin === null || pin === toHex(body.rtmr[i] as Uint8Array))
+    const owner = (set: Partial<MeasurementSet>): boolean =>
+      (set.mrConfigId ?? NO_REGISTER) === toHex(body.mrConfigId) &&
+      (set.mrOwner ?? NO_REGISTER) === toHex(body.mrOwner) &&
+      (set.mrOwnerConfig ?? NO_REGISTER) === toHex(body.mrOwnerConfig)
+    const found = measurements.filter(registers)
     this.#factors.expect(
       'measurement.allowed',
-      found,
+      found.length > 0,
       'the measurements are pinned',
       'the measurements are not pinned',
+    )
+    this.#factors.expect(
+      'td.owner',
+      found.length > 0 ? found.some(owner) : owner({}),
+      'MRCONFIGID, MROWNER and MROWNERCONFIG are as pinned',
+      'MRCONFIGID, MROWNER or MROWNERCONFIG is not as pinned',
     )
   }
 }
@@ -262,13 +352,13 @@ async function checkQeReport(quote: Quote, leaf: Certificate): Promise<void> {
   }
 }
 
-function checkLevel({ status, advisories }: Level, policy: Policy): void {
+function checkStatus(status: TcbStatus, { tcb }: Policy): void {
   if (status === 'UpToDate') return
-  const allowed = policy.tcb
-  const named =
-    allowed?.statuses.includes(status) && advisories.every((id) => allowed.advisories.includes(id))
-  if (status === 'Revoked' || !named) {
-    const list = advisories.length > 0 ? ` (${advisories.join(', ')})` : ''
-    throw new QuoteError(`TCB status is ${status}${list}`)
-  }
+  if (status === 'Revoked' || !tcb?.statuses.includes(status)) throw new QuoteError(`TCB status is ${status}`)
+}
+
+function checkAdvisories({ status, advisories }: Level, { tcb }: Policy): void {
+  if (status === 'UpToDate') return
+  const open = advisories.filter((id) => !tcb?.advisories.includes(id))
+  if (open.length > 0) throw new QuoteError(`the policy does not name ${open.join(', ')}`)
 }

@@ -282,7 +282,7 @@ describe('epochs', () => {
     let joined = false
     const worker = await gateway.join({
       bendEvidence: (bundle) =>
-        joined ? bendClaims(bundle, (claims) => Object.assign(claims, { embedding: 'gpu' })) : bundle,
+        joined ? bendClaims(bundle, (claims) => Object.assign(claims, { payoutAddress: 'bent' })) : bundle,
     })
     joined = true
     worker.say({ type: 'attest-request' })

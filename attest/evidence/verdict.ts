@@ -1,0 +1,73 @@
+/** What a verifier concludes: every factor once, and the fields of the quote for people and logs. */
+
+import { toHex } from '../bytes.ts'
+import { accepted, type Factor } from '../policy/factors.ts'
+import type { QuoteVerdict } from '../tdx/verify.ts'
+import type { Claims } from './claims.ts'
+
+/** What the quote says, in hex. */
+export interface VerdictFields {
+  quoteVersion?: number
+  mrTd?: string
+  rtmr?: readonly string[]
+  mrSeam?: string
+  teeTcbSvn?: string
+  tdAttributes?: string
+  xfam?: string
+  reportData?: string
+  fmspc?: string
+  tcbEvaluationDataNumber?: number
+  /** When the collateral runs out, ms. */
+  collateralUntil?: number
+}
+
+export interface Verdict {
+  verdict: 'accept' | 'refuse'
+  /** What the pinned anchor vouches for; `none` when no pinned anchor was reached. Never the bundle's own word. */
+  tee: 'tdx' | 'simulated-tdx' | 'none'
+  tcbStatus?: string
+  advisories: readonly string[]
+  factors: Factor[]
+  /** Factors whose skip the policy forgives. */
+  maySkip: readonly string[]
+  /** Present only in an accepting verdict, so that unproven claims are never used by mistake. */
+  claims?: Claims
+  claimsBytes?: Uint8Array
+  /** Hex. */
+  claimsDigest?: string
+  fields: VerdictFields
+}
+
+/** Names of the factors that stand against acceptance, in order: failures, and skips that the policy does not name. */
+export function failedFactors(verdict: Verdict): string[] {
+  return against(verdict).map(({ name }) => name)
+}
+
+/** The same with their reasons, `name: reason`, each one short line that is safe to log. */
+export function refusalReasons(verdict: Verdict): string[] {
+  return against(verdict).map(({ name, reason }) => `${name}: ${reason}`)
+}
+
+function against({ factors, maySkip }: Verdict): Factor[] {
+  return factors.filter((factor) => !accepted([factor], maySkip))
+}
+
+/** The fields of a judged quote. */
+export function fieldsOf(verdict: QuoteVerdict | undefined): VerdictFields {
+  if (verdict?.quote === undefined) return {}
+  const { quote, platform, evaluationDataNumber, collateralUntil } = verdict
+  const { body } = quote
+  return {
+    quoteVersion: quote.version,
+    mrTd: toHex(body.mrTd),
+    rtmr: body.rtmr.map(toHex),
+    mrSeam: toHex(body.mrSeam),
+    teeTcbSvn: toHex(body.teeTcbSvn),
+    tdAttributes: toHex(body.tdAttributes),
+    xfam: toHex(body.xfam),
+    reportData: toHex(body.reportData),
+    ...(platform === undefined ? {} : { fmspc: platform.fmspc }),
+    ...(evaluationDataNumber === undefined ? {} : { tcbEvaluationDataNumber: evaluationDataNumber }),
+    ...(collateralUntil === undefined ? {} : { collateralUntil }),
+  }
+}
