@@ -1,0 +1,170 @@
+/**
+ * The certificate chain of a GPU or switch: five certificates, from the key that signs reports to NVIDIA's root.
+ *
+ * leaf: signing key of the firmware now loaded; boot ROM: the device itself; provisioner and identity: NVIDIA's
+ * factory; root: pinned by hash. A certificate of one role never serves in another, and the chip that leaf, boot ROM
+ * and provisioner name is one chip.
+ */
+
+import { sha256 } from '@noble/hashes/sha2.js'
+import { fromUtf8, toHex } from '../bytes.ts'
+import {
+  type Certificate,
+  checkDates,
+  checkIssued,
+  KEY_USAGE,
+  nameAttribute,
+  OID,
+  parseChain,
+  X509Error,
+} from '../x509/index.ts'
+import { GpuError } from './errors.ts'
+
+/** SHA-256 of NVIDIA Device Identity CA (valid 2021-11-05 to 9999-12-31), the root of GPUs and switches. */
+export const NVIDIA_DEVICE_ROOT = '102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48'
+
+/** What a pinned root vouches for: NVIDIA's hardware, or the simulation of one installation. */
+export type GpuAnchor = 'nvidia' | 'simulated'
+
+/** A root certificate (SHA-256 of its DER, hex) and what it vouches for. */
+export interface GpuRoot {
+  sha256: string
+  kind: GpuAnchor
+}
+
+export const ARCHITECTURES = ['HOPPER', 'BLACKWELL', 'LS10'] as const
+/** As NVIDIA's evidence names them; LS10 is the NVSwitch of Hopper systems. */
+export type GpuArch = (typeof ARCHITECTURES)[number]
+
+/** How the chips of each architecture are named, and whose identity certificate stands over their provisioners. */
+const CHIPS: Record<GpuArch, { chip: RegExp; identity: (chip: string) => string }> = {
+  HOPPER: { chip: /^GH1\d\d$/, identity: (chip) => chip },
+  BLACKWELL: { chip: /^GB[12]\d\d$/, identity: (chip) => chip },
+  LS10: { chip: /^LS_10$/, identity: () => 'GH100' },
+}
+
+const NEWLINE = 10
+
+export interface DeviceChain {
+  kind: GpuAnchor
+  arch: GpuArch
+  /** `GH100`, `GB100`, `LS_10`. */
+  chip: string
+  /**
+   * The device's own id (PDI, 8 bytes, hex): the last 8 bytes of the serial number in the boot ROM certificate's
+   * subject. It stays when firmware changes, switches list GPUs by it and GPUs switches.
+   */
+  deviceId: string
+  /** Signs the reports. */
+  leaf: Certificate
+  /** Leaf first, root last. */
+  certificates: readonly Certificate[]
+}
+
+/** Parses a PEM chain (P-384), as bytes; newlines at the end do not matter. Throws GpuError ERR_GPU_CHAIN. */
+export function parseDeviceChain(pem: Uint8Array): readonly Certificate[] {
+  return asChainError(() => {
+    let end = pem.length
+    while (pem[end - 1] === NEWLINE) end--
+    return parseChain(readText(pem.subarray(0, end)), 'P-384')
+  })
+}
+
+function readText(pem: Uint8Array): string {
+  try {
+    return fromUtf8(pem)
+  } catch {
+    throw new X509Error('not a text')
+  }
+}
+
+/**
+ * Checks roles, dates, names, constraints, path lengths and signatures, and that the chain ends in one of the roots.
+ *
+ * @param now milliseconds since 1970
+ * @throws GpuError ERR_GPU_CHAIN
+ */
+export async function checkDeviceChain(
+  certificates: readonly Certificate[],
+  roots: readonly GpuRoot[],
+  now: number,
+): Promise<DeviceChain> {
+  const [leaf, rom, provisioner, identity, root, more] = certificates
+  if (!leaf || !rom || !provisioner || !identity || !root || more !== undefined) {
+    throw chainError(`${certificates.length} certificates where five belong`)
+  }
+  const pinned = toHex(sha256(root.der))
+  const anchor = roots.find((known) => known.sha256 === pinned)
+  if (anchor === undefined) throw chainError('ends in a root that the policy does not pin')
+  const names = [leaf, rom, provisioner, identity, root].map(({ commonName }) => commonName)
+  const role = readRoles(names, anchor.kind)
+  await checkPath([leaf, rom, provisioner, identity, root], now)
+  return { ...role, kind: anchor.kind, deviceId: readDeviceId(rom), leaf, certificates }
+}
+
+/**
+ * Checks dates, names, constraints, path lengths and signatures of a chain, leaf first, whose last certificate is
+ * pinned elsewhere. The leaf signs and is no CA. Throws GpuError ERR_GPU_CHAIN.
+ */
+export async function checkPath(chain: readonly Certificate[], now: number): Promise<void> {
+  const [leaf] = chain
+  const usage = leaf?.keyUsage ?? 0
+  if (
+    leaf === undefined ||
+    leaf.ca ||
+    !(usage & KEY_USAGE.digitalSignature) ||
+    usage & KEY_USAGE.keyCertSign
+  ) {
+    throw chainError('the leaf is not an end-entity signing certificate')
+  }
+  for (const [depth, certificate] of chain.entries()) {
+    asChainError(() => checkDates(certificate, now))
+    const { pathLength } = certificate
+    if (pathLength !== undefined && depth - 1 > pathLength) {
+      throw chainError(`path length of "${certificate.commonName}" exceeded`)
+    }
+    const issuer = chain[depth + 1] ?? certificate
+    await checkIssued(certificate, issuer).catch((error: unknown) => {
+      throw error instanceof X509Error ? chainError(error.message) : error
+    })
+  }
+}
+
+/** Reads architecture and chip from the common names; the simulation's names all begin with "Simulated ". */
+function readRoles(names: readonly string[], kind: GpuAnchor): { arch: GpuArch; chip: string } {
+  const prefix = kind === 'simulated' ? 'Simulated ' : ''
+  const wrong = chainError('the certificates do not have the names of their roles')
+  if (!names.every((name) => name.startsWith(prefix))) throw wrong
+  const [leaf = '', rom, provisioner = '', identity, root] = names.map((name) => name.slice(prefix.length))
+  const [, chip = '', device = ''] = /^(\S+) ([A-Z]\d\d (?:GSP|FSP)) FMC LF$/.exec(leaf) ?? []
+  const arch = ARCHITECTURES.find((name) => CHIPS[name].chip.test(chip))
+  if (arch === undefined) throw chainError('the leaf is of no known device')
+  const factory = `NVIDIA ${chip} Provisioner ICA `
+  const right =
+    rom === `${chip} ${device} BROM` &&
+    provisioner.startsWith(factory) &&
+    /^\d{1,8}$/.test(provisioner.slice(factory.length)) &&
+    identity === `NVIDIA ${CHIPS[arch].identity(chip)} Identity` &&
+    root === 'NVIDIA Device Identity CA'
+  if (!right) throw wrong
+  return { arch, chip }
+}
+
+/** A byte for the kind of id, then the 8 bytes of the PDI, in upper-case hex. */
+function readDeviceId(rom: Certificate): string {
+  const serial = asChainError(() => nameAttribute(rom.subject, OID.serialNumber))
+  if (!/^[0-9A-F]{18}$/.test(serial)) throw chainError('the boot ROM certificate carries no device id')
+  return serial.slice(2).toLowerCase()
+}
+
+function asChainError<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw error instanceof X509Error ? chainError(error.message) : error
+  }
+}
+
+function chainError(problem: string): GpuError {
+  return new GpuError('ERR_GPU_CHAIN', `device certificate chain: ${problem}`)
+}
