@@ -1,0 +1,121 @@
+/** One target for each parser of bytes that others choose. */
+
+import { fromHex, fromUtf8, utf8 } from '../bytes.ts'
+import { openBundle } from '../evidence/bundle.ts'
+import { claimsDigest, EvidenceError, encodeClaims, parseClaims } from '../evidence/claims.ts'
+import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from '../evidence/testing.ts'
+import { verifyEvidence } from '../evidence/verify.ts'
+import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { decodePolicy, encodePolicy } from '../policy/policy.ts'
+import { platform, simulated, strict } from '../policy/presets.ts'
+import type { Collateral } from '../tdx/collateral.ts'
+import { collateralSchema, parseCollateral } from '../tdx/collateral.ts'
+import { readPckPlatform } from '../tdx/pck.ts'
+import { parseQuote } from '../tdx/quote.ts'
+import { parseQeIdentity, parseTcbInfo } from '../tdx/tcb.ts'
+import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
+import { encodePem, parseCertificate, parseChainBytes, parseCrl } from '../x509/index.ts'
+import type { Target } from './fuzz.ts'
+
+const tee = sampleTee()
+const collateral = tee.issueCollateral({})
+const real = haveVectors()
+
+/** The simulated TEE's, and a real one where the vectors are here. */
+function documents(member: keyof Collateral): string[] {
+  const own = collateral[member] ?? ''
+  if (!real) return [own]
+  return [own, vectorJson<Collateral>('tdx/collateral/b0c06f_2026-08-13.json')[member] ?? '']
+}
+
+/** JSON for a parser that takes values; what is not JSON is refused here. */
+function json(bytes: Uint8Array): unknown {
+  try {
+    return parseStrictJson(bytes)
+  } catch {
+    throw new EvidenceError('not JSON')
+  }
+}
+
+async function quotes(): Promise<Uint8Array[]> {
+  const own = await tee.quote(new Uint8Array(64).fill(7))
+  if (!real) return [own]
+  return [own, vectorBytes('tdx/quotes/cocoon_v4.bin'), vectorBytes('tdx/quotes/google_v5_td15.bin')]
+}
+
+const policy = simulated(tee.rootSha256)
+
+export const TARGETS: Readonly<Record<string, Target>> = {
+  quote: { reads: 'TDX quotes, versions 4 and 5', seeds: quotes, parse: parseQuote },
+  certificate: {
+    reads: 'X.509 certificates (DER), with the SGX extension of PCK leaves',
+    seeds: () => [tee.platform.certificates.leaf],
+    parse: (bytes) => readPckPlatform(parseCertificate(bytes)),
+  },
+  crl: {
+    reads: 'certificate revocation lists (DER)',
+    seeds: () => [...documents('root_ca_crl'), ...documents('pck_crl')].map(fromHex),
+    parse: parseCrl,
+  },
+  chain: {
+    reads: 'PEM chains',
+    seeds: () => [utf8(encodePem(Object.values(tee.platform.certificates).slice(0, 3)))],
+    parse: parseChainBytes,
+  },
+  'tcb-info': {
+    reads: 'TCB info documents',
+    seeds: () => documents('tcb_info').map(utf8),
+    parse: (bytes) => parseTcbInfo(text(bytes)),
+  },
+  'qe-identity': {
+    reads: 'QE identity documents',
+    seeds: () => documents('qe_identity').map(utf8),
+    parse: (bytes) => parseQeIdentity(text(bytes)),
+  },
+  collateral: {
+    reads: 'the nine-key collateral object',
+    seeds: () => [canonicalBytes(collateral)],
+    parse: (bytes) => {
+      const shape = collateralSchema.safeParse(json(bytes))
+      if (!shape.success) throw new EvidenceError('not the nine keys')
+      return parseCollateral(shape.data)
+    },
+  },
+  claims: { reads: 'claims', seeds: () => [encodeClaims(sampleClaims())], parse: parseClaims },
+  bundle: {
+    reads: 'evidence bundles',
+    seeds: async () => [canonicalBytes(await sampleEvidence(tee))],
+    parse: (bytes) => openBundle(json(bytes)),
+  },
+  policy: {
+    reads: 'policy files',
+    seeds: () => [strict(), platform(), policy].map((each) => utf8(encodePolicy(each))),
+    parse: decodePolicy,
+  },
+  verdict: {
+    reads: 'whole evidence, judged: never an acceptance, never anything thrown',
+    seeds: async () => [canonicalBytes(await sampleEvidence(tee))],
+    parse: async (bytes) => {
+      const bundle = json(bytes)
+      const verdict = await verifyEvidence(bundle, { policy, now: () => NOW, nonce: NONCE })
+      if (verdict.verdict === 'accept') return accepted(bundle)
+      throw new EvidenceError('refused')
+    },
+  },
+}
+
+const genuine = claimsDigest(encodeClaims(sampleClaims()))
+
+/** Bytes may differ where JSON lets them (spaces between names); what they say may not. */
+function accepted(bundle: unknown): void {
+  const { claims } = openBundle(bundle)
+  if (Buffer.compare(claimsDigest(claims), genuine) !== 0) throw new Error('forged evidence was accepted')
+}
+
+function text(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes)
+  } catch {
+    throw new EvidenceError('not UTF-8')
+  }
+}
