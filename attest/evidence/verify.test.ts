@@ -69,7 +69,6 @@ describe('verifyEvidence', () => {
       'registry.expected',
       'registry.allowed',
       'sidechannel.token-access',
-      'td.owner',
       'measurement.allowed',
       ...EVENTLOG_FACTORS,
     ])
@@ -246,7 +245,12 @@ describe('forged quotes and collateral', () => {
       {},
       ['seam.signer', 'seam.attributes', 'seam.module', ...NO_LEVEL],
     ],
-    ['an old module', { report: { teeTcbSvn: seam.with(0, 6).with(1, 1) } }, {}, NO_LEVEL],
+    [
+      'an old module',
+      { report: { teeTcbSvn: seam.with(0, 6).with(1, 1) } },
+      {},
+      ['seam.module', ...NO_LEVEL],
+    ],
     ['old TDX microcode', { report: { teeTcbSvn: seam.with(1, 1).with(2, 2) } }, {}, NO_LEVEL],
     ['another quoting enclave', { qe: { mrSigner: new Uint8Array(32) } }, {}, ['qe.identity']],
     ['another product', { qe: { isvProdId: 1 } }, {}, ['qe.identity']],
@@ -318,16 +322,23 @@ describe('forged quotes and collateral', () => {
     ]
     for (const [factor, ...keys] of swaps) {
       const collateral = { ...own, ...Object.fromEntries(keys.map((key) => [key, theirs[key]])) }
-      expect(failedFactors(await judge({ ...bundle, collateral })), keys.join()).toEqual([factor])
+      expect(failures(await judge({ ...bundle, collateral })), keys.join()).toEqual([factor])
     }
     const crossed = { ...own, pck_crl: own.root_ca_crl, root_ca_crl: own.pck_crl }
-    expect(failedFactors(await judge({ ...bundle, collateral: crossed }))).toEqual(['crl.signature'])
+    expect(failures(await judge({ ...bundle, collateral: crossed }))).toEqual(['crl.signature'])
     const wrongSigner = { ...own, tcb_info_issuer_chain: own.pck_crl_issuer_chain }
-    expect(failedFactors(await judge({ ...bundle, collateral: wrongSigner }))).toEqual(['tcbinfo.signature'])
+    expect(failures(await judge({ ...bundle, collateral: wrongSigner }))).toEqual(['tcbinfo.signature'])
     const all = await judge({ ...bundle, collateral: theirs })
-    expect(failedFactors(all)).toEqual([...DOCUMENTS, 'crl.signature'])
+    expect(failures(all)).toEqual([...DOCUMENTS, 'crl.signature'])
+    // Nothing is concluded from documents and lists that nobody signed.
+    expect(all.tcbStatus).toBeUndefined()
+    expect(all.factors.find(({ name }) => name === 'pck.revocation')?.result).toBe('skip')
   })
 })
+
+function failures({ factors }: Verdict): string[] {
+  return factors.filter(({ result }) => result === 'fail').map(({ name }) => name)
+}
 
 function gpu(): string[] {
   return [...GPU_FACTORS]

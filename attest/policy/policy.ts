@@ -71,6 +71,8 @@ export const policySchema = z.strictObject({
   measurements: z.array(measurementSetSchema).optional(),
   /** Allowed TDX modules by MRSEAM; without this any module that Intel lists as current. */
   modules: z.array(register).min(1).optional(),
+  /** Lowest TEE_TCB_SVN, each of its 16 bytes (hex) compared by itself; what Intel's levels ask stays asked. */
+  minimumTeeTcbSvn: hex(16).optional(),
   /** TCB statuses besides UpToDate, and the advisories that may come with them. */
   tcb: z.strictObject({ statuses: z.array(z.string()), advisories: z.array(z.string()) }).optional(),
   /**

@@ -3,7 +3,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { fromBase64, toBase64 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
-import { makeCertificate, sgxExtension } from './certificates.ts'
+import { type CertificateSpec, makeCertificate, type SgxSpec, sgxExtension } from './certificates.ts'
 
 export const NAMES = {
   root: 'Simulated SGX Root CA',
@@ -29,33 +29,45 @@ export interface Platform {
   certificates: Record<Role, Uint8Array>
 }
 
-const YEAR = 365 * 86_400_000
+const DAY = 86_400_000
+const YEAR = 365 * DAY
 const ROOT_UNTIL = Date.UTC(2049, 11, 31, 23, 59, 59)
 
+const ISSUER: Record<Role, Role> = { root: 'root', ca: 'root', leaf: 'ca', tcb: 'root' }
+const YEARS: Record<Role, number> = { root: 100, ca: 15, leaf: 7, tcb: 7 }
+const PATH_LENGTH: Partial<Record<Role, number>> = { root: 1, ca: 0 }
+
+/** What a test may change about one certificate; the SGX extension is the platform's unless it is given. */
+export type CertificateChanges = Partial<Omit<CertificateSpec, 'sgx'> & { sgx: Partial<SgxSpec> }>
+
 /** Makes a platform with fresh keys; certificates are valid from a day before `now` (ms). */
-export function makePlatform(now: number): Platform {
+export function makePlatform(now: number, changes: Partial<Record<Role, CertificateChanges>> = {}): Platform {
   const keys = { root: newKey(), ca: newKey(), leaf: newKey(), tcb: newKey() }
-  const notBefore = Math.max(0, now - 86_400_000)
-  const issue = (role: Role, by: Role, notAfter: number, more: { caPathLength?: number; sgx?: Uint8Array }) =>
-    makeCertificate({
-      subject: NAMES[role],
-      issuer: NAMES[by],
-      subjectKey: keys[role],
-      issuerKey: keys[by],
-      notBefore,
-      notAfter: Math.min(notAfter, ROOT_UNTIL),
-      ...more,
-    })
-  const sgx = sgxExtension({ ...PLATFORM, ppid: new Uint8Array(randomBytes(16)) })
+  const ppid = new Uint8Array(randomBytes(16))
+  const issue = (role: Role): Uint8Array => makeRole(role, { keys, ppid, now }, changes[role] ?? {})
   return {
     keys,
-    certificates: {
-      root: issue('root', 'root', ROOT_UNTIL, { caPathLength: 1 }),
-      ca: issue('ca', 'root', now + 15 * YEAR, { caPathLength: 0 }),
-      leaf: issue('leaf', 'ca', now + 7 * YEAR, { sgx }),
-      tcb: issue('tcb', 'root', now + 7 * YEAR, {}),
-    },
+    certificates: { root: issue('root'), ca: issue('ca'), leaf: issue('leaf'), tcb: issue('tcb') },
   }
+}
+
+function makeRole(
+  role: Role,
+  { keys, ppid, now }: { keys: Platform['keys']; ppid: Uint8Array; now: number },
+  { sgx, ...changes }: CertificateChanges,
+): Uint8Array {
+  const length = PATH_LENGTH[role]
+  return makeCertificate({
+    subject: NAMES[role],
+    issuer: NAMES[ISSUER[role]],
+    subjectKey: keys[role],
+    issuerKey: keys[ISSUER[role]],
+    notBefore: Math.max(0, now - DAY),
+    notAfter: Math.min(now + YEARS[role] * YEAR, ROOT_UNTIL),
+    ...(length === undefined ? {} : { caPathLength: length }),
+    ...(role === 'leaf' ? { sgx: sgxExtension({ ...PLATFORM, ppid, ...sgx }) } : {}),
+    ...changes,
+  })
 }
 
 /** A fresh P-256 private key. */

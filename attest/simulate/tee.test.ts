@@ -59,7 +59,7 @@ describe('SimulatedTee', () => {
     expect(other[4]).toBe(r3)
     expect((await quoteOf('1.0', ['other']))[4]).not.toBe(r3)
     expect((await quoteOf('1.0', []))[4]).toBe('00'.repeat(48))
-    // SHA-384(48 zero bytes || SHA-384("model"))
+    // SHA-384(48 zero bytes || SHA-384("chrysalis/event/1" || 00 || "chrysalis.measured" || 00 || "model"))
     expect(r3).toBe(RTMR3)
   })
 
@@ -78,4 +78,4 @@ describe('SimulatedTee', () => {
 })
 
 const RTMR3 =
-  '3271ef06f34168c0ea39ad7fe0eca4d563c485b3f68d0c6173e4b77088154c5fd1ba66f3e2cd8962d0f47c3152aa4d08'
+  '853cdf27793b33555bec4d81bbfd0f38865a468a81d415a3ea6a58643e7c2b0c19e62bc7b37e73b22baa234fda277e70'

@@ -9,7 +9,17 @@ import type { Tee } from '../evidence/bundle.ts'
 import type { Collateral } from '../tdx/collateral.ts'
 import { COLLATERAL_LIFETIME, type CollateralSpec, makeCollateral } from './collateral.ts'
 import { decodePlatform, encodePlatform, makePlatform, newKey, type Platform } from './platform.ts'
-import { digest, makeQuote, QE, type QeSpec, type TdReport, tdReport } from './quote.ts'
+import {
+  digest,
+  makeQuote,
+  QE,
+  type QeSpec,
+  type QuoteParts,
+  type QuoteWire,
+  type TdReport,
+  tdReport,
+  WIRE,
+} from './quote.ts'
 
 /** Collateral is always somewhat older than its use, and the verifier's clock may run behind this one. ms */
 const BACKDATED = 3_600_000
@@ -22,14 +32,19 @@ export interface SimulatedTeeOptions {
   now: () => number
   /** Version and configuration of what runs: MRTD and RTMR0-2 follow from it. */
   software?: string
-  /** Texts whose digests are extended into RTMR3, in order: model digests, configuration. */
+  /** What is measured into RTMR3, in order. A text payload is taken as UTF-8. */
+  events?: readonly { name: string; payload: string | Uint8Array }[]
+  /** Texts that are measured behind the events, under the name chrysalis.measured. */
   measured?: readonly string[]
+  /** GPUs of this TEE; without them there is no GPU evidence. */
+  gpus?: { evidence(nonce: Uint8Array): Promise<Uint8Array> }
 }
 
 /** What a test may change to make evidence that must be refused. */
-export interface Forgery {
+export interface Forgery extends Pick<QuoteParts, 'chain' | 'qeReportKey' | 'signingKey'> {
   report?: Partial<TdReport>
   qe?: Partial<QeSpec>
+  wire?: Partial<QuoteWire>
 }
 
 /** A TEE for machines without one. It proves nothing about a machine: whoever can read its folder can forge. */
@@ -41,6 +56,7 @@ export class SimulatedTee implements Tee {
   readonly platform: Platform
   readonly #now: () => number
   readonly #report: TdReport
+  readonly #gpus: SimulatedTeeOptions['gpus']
   readonly #attestationKey: KeyObject = newKey()
   #collateral: { value: Collateral; renewAt: number } | undefined
 
@@ -48,8 +64,11 @@ export class SimulatedTee implements Tee {
     this.platform = platform
     this.rootSha256 = rootDigest(platform.certificates.root)
     this.#now = options.now
-    const report = tdReport(options.software ?? '')
-    this.#report = { ...report, rtmr: extended(report.rtmr, options.measured ?? []) }
+    const { software = '', events = [], measured = [] } = options
+    const all = [...events, ...measured.map((payload) => ({ name: 'chrysalis.measured', payload }))]
+    const report = tdReport(software)
+    this.#report = { ...report, rtmr: extended(report.rtmr, all) }
+    this.#gpus = options.gpus
   }
 
   /**
@@ -70,17 +89,27 @@ export class SimulatedTee implements Tee {
     return new SimulatedTee(platform, options)
   }
 
-  /** A simulated TEE in memory alone. */
-  static ephemeral(options: SimulatedTeeOptions): SimulatedTee {
-    return new SimulatedTee(makePlatform(options.now()), options)
+  /** A simulated TEE in memory alone, on a platform of its own unless one is given. */
+  static ephemeral(options: SimulatedTeeOptions, platform = makePlatform(options.now())): SimulatedTee {
+    return new SimulatedTee(platform, options)
   }
 
-  async quote(reportData: Uint8Array, { report, qe }: Forgery = {}): Promise<Uint8Array<ArrayBuffer>> {
+  async quote(
+    reportData: Uint8Array,
+    { report, qe, wire, ...parts }: Forgery = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
     return makeQuote({ ...this.#report, ...report }, reportData, {
+      ...parts,
       platform: this.platform,
       attestationKey: this.#attestationKey,
       qe: { ...QE, ...qe },
+      wire: { ...WIRE, ...wire },
     })
+  }
+
+  /** Evidence of all GPUs for a nonce of 32 bytes; undefined where there are none. */
+  async gpu(nonce: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#gpus?.evidence(nonce)
   }
 
   /** Collateral valid for 30 days, issued anew when two thirds of that are over. */
@@ -120,12 +149,16 @@ function rootDigest(certificate: Uint8Array): string {
   return createHash('sha256').update(certificate).digest('hex')
 }
 
-/** RTMR' = SHA-384(RTMR || SHA-384(text)) for each text, on RTMR3. */
-function extended(rtmr: TdReport['rtmr'], texts: readonly string[]): TdReport['rtmr'] {
-  const last = texts.reduce<Uint8Array>(
-    (value, text) => digest('sha384', concat(value, digest('sha384', utf8(text)))),
-    rtmr[3],
-  )
+/** RTMR' = SHA-384(RTMR || SHA-384("chrysalis/event/1" || 00 || name || 00 || payload)) for each event, on RTMR3. */
+function extended(
+  rtmr: TdReport['rtmr'],
+  events: NonNullable<SimulatedTeeOptions['events']>,
+): TdReport['rtmr'] {
+  const last = events.reduce<Uint8Array>((value, { name, payload }) => {
+    const bytes = typeof payload === 'string' ? utf8(payload) : payload
+    const event = digest('sha384', concat(utf8(`chrysalis/event/1\0${name}\0`), bytes))
+    return digest('sha384', concat(value, event))
+  }, rtmr[3])
   return [rtmr[0], rtmr[1], rtmr[2], last]
 }
 

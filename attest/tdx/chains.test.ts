@@ -7,9 +7,10 @@ import { encodePem, parseCertificate } from '../x509/index.ts'
 import {
   type Anchor,
   checkCrlsSigned,
-  checkDocumentSigned,
   checkFresh,
   checkPckChain,
+  checkQeIdentitySigned,
+  checkTcbInfoSigned,
   evaluationNumber,
   type PckChain,
   pckChain,
@@ -94,16 +95,8 @@ describe('collateral', () => {
   const signed = async (changes: Partial<Collateral>): Promise<void> => {
     const changed = { ...collateral, ...changes }
     const parsed = parseCollateral(changed)
-    const { tcb_info, tcb_info_signature, qe_identity, qe_identity_signature } = changed
-    await checkDocumentSigned(parsed.tcbInfo, parsed.tcbChain, tcb_info, tcb_info_signature, anchor, NOW)
-    await checkDocumentSigned(
-      parsed.qeIdentity,
-      parsed.qeChain,
-      qe_identity,
-      qe_identity_signature,
-      anchor,
-      NOW,
-    )
+    await checkTcbInfoSigned(changed, parsed, anchor, NOW)
+    await checkQeIdentitySigned(changed, parsed, anchor, NOW)
     await checkCrlsSigned(changed, parsed, chain, anchor)
   }
   const signers = (tcb: Uint8Array, root: Uint8Array = certificates.root): string => encodePem([tcb, root])

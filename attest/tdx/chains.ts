@@ -13,7 +13,6 @@ import {
 } from '../x509/index.ts'
 import { type Collateral, checkDocument, type ParsedCollateral } from './collateral.ts'
 import { type Quote, QuoteError } from './quote.ts'
-import type { Identity, TcbInfo } from './tcb.ts'
 
 /** What a pinned root vouches for: hardware, or the simulation of one installation. */
 export type AnchorKind = 'intel' | 'simulated'
@@ -74,17 +73,26 @@ export async function checkPckChain(
   await checkIssued(leaf, ca)
 }
 
-/** Checks one document's signer under the quote's anchor, and its signature over the exact text. Throws X509Error. */
-export async function checkDocumentSigned(
-  document: TcbInfo | Identity,
-  signers: readonly Certificate[],
-  text: string,
-  signature: string,
+/** Checks the TCB info's signer under the quote's anchor, and its signature over the exact text. Throws X509Error. */
+export async function checkTcbInfoSigned(
+  { tcb_info, tcb_info_signature }: Collateral,
+  { tcbInfo, tcbChain }: ParsedCollateral,
   anchor: Anchor,
   now: number,
 ): Promise<void> {
-  await checkSigners(signers, anchor, now)
-  await checkDocument(document, text, signature, signers[0])
+  const signer = await checkSigners(tcbChain, anchor, now)
+  await checkDocument(tcbInfo, tcb_info, tcb_info_signature, signer)
+}
+
+/** As checkTcbInfoSigned, for the QE identity. Throws X509Error. */
+export async function checkQeIdentitySigned(
+  { qe_identity, qe_identity_signature }: Collateral,
+  { qeIdentity, qeChain }: ParsedCollateral,
+  anchor: Anchor,
+  now: number,
+): Promise<void> {
+  const signer = await checkSigners(qeChain, anchor, now)
+  await checkDocument(qeIdentity, qe_identity, qe_identity_signature, signer)
 }
 
 /** Checks that both revocation lists are issued under the same anchor as the quote's chain. Throws X509Error. */
@@ -107,7 +115,11 @@ export async function checkCrlsSigned(
     throw new X509Error("collateral: PCK chain is not the quote's")
 }
 
-async function checkSigners(signers: readonly Certificate[], anchor: Anchor, now: number): Promise<void> {
+async function checkSigners(
+  signers: readonly Certificate[],
+  anchor: Anchor,
+  now: number,
+): Promise<Certificate> {
   const [signer, root, more] = signers
   const two = signer !== undefined && root !== undefined && more === undefined
   if (!two || !equalBytes(root.der, anchor.der)) {
@@ -119,6 +131,7 @@ async function checkSigners(signers: readonly Certificate[], anchor: Anchor, now
   }
   checkDates(signer, now)
   await checkIssued(signer, root)
+  return signer
 }
 
 /** Throws X509Error when the CA or a signer in use is on the root's list. The list's signature is checked apart. */
@@ -145,6 +158,14 @@ export function windows({ rootCrl, pckCrl, tcbInfo, qeIdentity }: ParsedCollater
     { name: 'TCB info', from: tcbInfo.issueDate, until: tcbInfo.nextUpdate },
     { name: 'QE identity', from: qeIdentity.issueDate, until: qeIdentity.nextUpdate },
   ]
+}
+
+/** Until when every certificate of a verdict is in date, ms. */
+export function certificatesUntil(
+  { leaf, ca, root }: PckChain,
+  { tcbChain, qeChain }: ParsedCollateral,
+): number {
+  return Math.min(...[leaf, ca, root, ...tcbChain, ...qeChain].map(({ notAfter }) => notAfter))
 }
 
 /** Throws QuoteError unless every part of the collateral is in date at `now` (ms). */

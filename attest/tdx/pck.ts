@@ -12,6 +12,8 @@ export interface PckPlatform {
   /** 16 bytes, hex: names the platform */ ppid: string
   /** 16 component security versions, 0 to 255 */ components: readonly number[]
   pceSvn: number
+  /** 16 bytes, hex: names the machine over all its packages; certificates of Intel's Processor CA have none. */
+  platformInstanceId: string | undefined
 }
 
 /** Reads the SGX extension of a PCK leaf. Throws X509Error when it is missing or incomplete. */
@@ -34,6 +36,7 @@ export function readPckPlatform(leaf: Certificate): PckPlatform {
     ppid: bytesOf(fields, 1, 16),
     components,
     pceSvn: smallInteger(need(tcb, `${SGX_EXTENSION}.2.17`, TAG.integer), 'SGX PCESVN'),
+    platformInstanceId: fields.has(`${SGX_EXTENSION}.6`) ? bytesOf(fields, 6, 16) : undefined,
   }
 }
 

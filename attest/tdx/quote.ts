@@ -55,6 +55,7 @@ export interface QeReport {
 
 export interface Quote {
   version: 4 | 5
+  /** 16: the quoting enclave's id, the same for one platform until its keys are made anew. */ qeId: Uint8Array
   body: TdBody
   /** Header and body: what the attestation key signs. */ signed: Uint8Array
   /** r || s, 64 */ signature: Uint8Array
@@ -106,16 +107,16 @@ class Fields {
 export function parseQuote(bytes: Uint8Array): Quote {
   if (bytes.length > MAX_QUOTE) throw new QuoteError(`quote: more than ${MAX_QUOTE} bytes`)
   const fields = new Fields(bytes)
-  const version = readHeader(fields)
+  const { version, qeId } = readHeader(fields)
   const body = readBody(fields, version)
   const signed = bytes.subarray(0, fields.offset)
   const signatureData = fields.take(fields.uint(4, 'signature length'), 'signature data')
   const length = fields.offset
   if (fields.rest().some((byte) => byte !== 0)) throw new QuoteError('quote: padding is not zero')
-  return { version, body, signed, ...readSignatureData(signatureData), length }
+  return { version, qeId, body, signed, ...readSignatureData(signatureData), length }
 }
 
-function readHeader(fields: Fields): 4 | 5 {
+function readHeader(fields: Fields): { version: 4 | 5; qeId: Uint8Array } {
   const version = fields.uint(2, 'version')
   if (version !== 4 && version !== 5) throw new QuoteError(`quote: version ${version} is not 4 or 5`)
   const keyType = fields.uint(2, 'attestation key type')
@@ -125,8 +126,7 @@ function readHeader(fields: Fields): 4 | 5 {
   if (!isZero(fields.take(4, 'header'))) throw new QuoteError('quote: reserved header bytes are not zero')
   const vendor = fields.take(16, 'QE vendor id')
   if (toHex(vendor) !== INTEL_QE_VENDOR) throw new QuoteError('quote: QE vendor id is not Intel')
-  fields.take(20, 'user data')
-  return version
+  return { version, qeId: fields.take(20, 'user data').subarray(0, 16) }
 }
 
 function readBody(fields: Fields, version: 4 | 5): TdBody {
@@ -163,7 +163,9 @@ function parseBody(bytes: Uint8Array, kind: 'td10' | 'td15'): TdBody {
   return body
 }
 
-function readSignatureData(bytes: Uint8Array): Omit<Quote, 'version' | 'body' | 'signed' | 'length'> {
+function readSignatureData(
+  bytes: Uint8Array,
+): Omit<Quote, 'version' | 'qeId' | 'body' | 'signed' | 'length'> {
   const fields = new Fields(bytes)
   const signature = fields.take(64, 'quote signature')
   const attestationKey = fields.take(64, 'attestation key')

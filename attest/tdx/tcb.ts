@@ -18,7 +18,10 @@ export const TCB_STATUSES = [
 ] as const
 export type TcbStatus = (typeof TCB_STATUSES)[number]
 
-const status = z.enum(TCB_STATUSES)
+/** Modules and enclaves have no configuration of their own, so Intel defines three statuses for them. */
+const ISV_STATUSES = ['UpToDate', 'OutOfDate', 'Revoked'] as const
+export type IsvStatus = (typeof ISV_STATUSES)[number]
+
 const svn = z.int().min(0).max(255)
 const date = z.iso.datetime().transform((text) => Date.parse(text))
 const hexOf = (bytes: number) =>
@@ -26,14 +29,19 @@ const hexOf = (bytes: number) =>
     .string()
     .regex(new RegExp(`^[0-9a-fA-F]{${bytes * 2}}$`))
     .transform((text) => fromHex(text.toLowerCase()))
-const level = {
-  tcbDate: date,
-  tcbStatus: status,
-  advisoryIDs: z.array(z.string().max(64)).max(256).default([]),
-}
+const level = { tcbDate: date, advisoryIDs: z.array(z.string().max(64)).max(256).default([]) }
+// The first level that a platform reaches is its level, so their order decides: newest first, as Intel's own verifier
+// sorts them, whatever the order in the document.
 const isvLevels = z
-  .array(z.object({ tcb: z.object({ isvsvn: z.int().min(0).max(65535) }), ...level }))
+  .array(
+    z.object({
+      tcb: z.object({ isvsvn: z.int().min(0).max(65535) }),
+      tcbStatus: z.enum(ISV_STATUSES),
+      ...level,
+    }),
+  )
   .max(256)
+  .transform((levels) => levels.toSorted((a, b) => b.tcb.isvsvn - a.tcb.isvsvn))
 const components = z.array(z.object({ svn })).length(16)
 const moduleFields = { mrsigner: hexOf(48), attributes: hexOf(8), attributesMask: hexOf(8) }
 const documentFields = { issueDate: date, nextUpdate: date, tcbEvaluationDataNumber: z.int().min(0) }
@@ -59,11 +67,34 @@ const tcbInfoSchema = z.object({
           pcesvn: z.int().min(0).max(65535),
           tdxtcbcomponents: components,
         }),
+        // The two relaunch statuses are the verifier's own conclusion and never written in a document.
+        tcbStatus: z
+          .enum(TCB_STATUSES)
+          .exclude(['TDRelaunchAdvised', 'TDRelaunchAdvisedConfigurationNeeded']),
         ...level,
       }),
     )
-    .max(256),
+    .max(256)
+    .transform((levels) => levels.toSorted((a, b) => compare(versions(b.tcb), versions(a.tcb)))),
 })
+
+type Components = z.infer<typeof components>
+
+/** A platform level's versions in the order in which Intel compares them: SGX, TDX, PCESVN. */
+function versions(tcb: {
+  sgxtcbcomponents: Components
+  tdxtcbcomponents: Components
+  pcesvn: number
+}): number[] {
+  return [...tcb.sgxtcbcomponents, ...tcb.tdxtcbcomponents]
+    .map((component) => component.svn)
+    .concat(tcb.pcesvn)
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, i) => value !== b[i])
+  return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0)
+}
 
 const qeIdentitySchema = z.object({
   id: z.literal('TD_QE'),
@@ -104,17 +135,19 @@ function parseDocument<T>(schema: z.ZodType<T>, text: string, name: string): T {
   throw new QuoteError(`${name}: ${issue?.path.join('.')}: ${issue?.message}`)
 }
 
+export type PlatformLevel = TcbInfo['tcbLevels'][number]
+export type IsvLevel = Identity['tcbLevels'][number]
+type ModuleIdentity = TcbInfo['tdxModuleIdentities'][number]
+
 export interface Level {
   status: TcbStatus
+  /** Of the platform's, the module's and the quoting enclave's levels together, sorted. */
   advisories: readonly string[]
 }
 
-/** The TDX module's identity block for this quote: by major version, or the base entry for TDX 1.0. Throws QuoteError. */
-export function moduleIdentity(
-  info: TcbInfo,
-  body: TdBody,
-): TcbInfo['tdxModuleIdentities'][number] | undefined {
-  const major = body.teeTcbSvn[1] ?? 0
+/** The TDX module's identity block by major version; undefined for TDX 1.0, which has none. Throws QuoteError. */
+export function moduleIdentity(info: TcbInfo, teeTcbSvn: Uint8Array): ModuleIdentity | undefined {
+  const major = teeTcbSvn[1] ?? 0
   if (major === 0) return undefined
   const id = `TDX_${major.toString(16).padStart(2, '0').toUpperCase()}`
   const found = info.tdxModuleIdentities.find((entry) => entry.id.toUpperCase() === id)
@@ -122,19 +155,26 @@ export function moduleIdentity(
   return found
 }
 
-type ModuleIdentity = TcbInfo['tdxModule']
-
-/** The signer of the TDX module must be that of its identity. Throws QuoteError (Intel's step 3.9). */
-export function checkModuleSigner(expected: ModuleIdentity, body: TdBody): void {
-  if (!same(body.mrSignerSeam, expected.mrsigner))
-    throw new QuoteError('TDX module: MRSIGNERSEAM is not the expected')
+/** The level of the TDX module that started this TD; undefined for TDX 1.0. Throws QuoteError. */
+export function moduleLevel(info: TcbInfo, teeTcbSvn: Uint8Array): IsvLevel | undefined {
+  const identity = moduleIdentity(info, teeTcbSvn)
+  return identity && isvLevel(identity.tcbLevels, teeTcbSvn[0] ?? 0, 'TDX module')
 }
 
-/** The attributes of the TDX module must be zero, and those of its identity. Throws QuoteError (Intel's step 3.9). */
-export function checkModuleAttributes(expected: ModuleIdentity, { seamAttributes }: TdBody): void {
-  const good = masked(seamAttributes, expected.attributes, expected.attributesMask)
-  if (!good || !isZero(seamAttributes))
+/** MRSIGNERSEAM must be the signer that the TCB info names. Throws QuoteError (Intel's step 3.9). */
+export function checkModuleSigner(info: TcbInfo, body: TdBody): void {
+  const { mrsigner } = moduleIdentity(info, body.teeTcbSvn) ?? info.tdxModule
+  if (!same(body.mrSignerSeam, mrsigner)) {
+    throw new QuoteError('TDX module: MRSIGNERSEAM is not the expected')
+  }
+}
+
+/** SEAMATTRIBUTES must be those of the TCB info, and zero: no mask excuses them. Throws QuoteError (step 3.9). */
+export function checkModuleAttributes(info: TcbInfo, body: TdBody): void {
+  const { attributes } = moduleIdentity(info, body.teeTcbSvn) ?? info.tdxModule
+  if (!isZero(body.seamAttributes) || !same(body.seamAttributes, attributes)) {
     throw new QuoteError('TDX module: SEAMATTRIBUTES are not the expected')
+  }
 }
 
 /** The quoting enclave must be the one that the identity describes. Throws QuoteError (Intel's step 3.7). */
@@ -151,9 +191,9 @@ export function checkQe(identity: Identity, report: QeReport): void {
   if (report.isvProdId !== isvprodid) throw new QuoteError('quoting enclave: ISVPRODID is not the expected')
 }
 
-/** The status of the quoting enclave's own level. Throws QuoteError when none matches (Intel's step 3.7). */
-export function qeStatus(identity: Identity, report: QeReport): TcbStatus {
-  return isvLevel(identity.tcbLevels, report.isvSvn, 'quoting enclave').tcbStatus
+/** The quoting enclave's level. Throws QuoteError when none matches. */
+export function qeLevel(identity: Identity, report: QeReport): IsvLevel {
+  return isvLevel(identity.tcbLevels, report.isvSvn, 'quoting enclave')
 }
 
 /**
@@ -162,26 +202,19 @@ export function qeStatus(identity: Identity, report: QeReport): TcbStatus {
  */
 export function tcbLevel(info: TcbInfo, identity: Identity, platform: PckPlatform, quote: TcbQuote): Level {
   const { body, qeReport } = quote
-  const matched = platformLevel(info, platform, body.teeTcbSvn)
-  if (matched === undefined) throw new QuoteError('TCB: no level matches this platform')
-  const module = moduleIdentity(info, body)
-  const moduleLevel = module && isvLevel(module.tcbLevels, body.teeTcbSvn[0] ?? 0, 'TDX module')
-  const qeLevel = isvLevel(identity.tcbLevels, qeReport.isvSvn, 'quoting enclave')
-  const parts = [matched, moduleLevel, qeLevel].filter((part) => part !== undefined)
-  const advisories = [...new Set(parts.flatMap((part) => part.advisoryIDs))].sort()
-  const relaunch = relaunchStatus(
-    info,
-    platform,
-    quote,
-    matched.tcbStatus,
-    moduleLevel?.tcbStatus,
-    qeLevel.tcbStatus,
+  const sgx = info.tcbLevels.find((entry) => reachesSgx(platform, entry))
+  const matched = info.tcbLevels.find(
+    (entry) => reachesSgx(platform, entry) && reachesTdx(body.teeTcbSvn, entry),
   )
-  if (relaunch !== undefined) return { status: relaunch, advisories }
-  let converged: TcbStatus = matched.tcbStatus
-  for (const part of [moduleLevel, qeLevel])
-    if (part !== undefined) converged = converge(converged, part.tcbStatus)
-  return { status: converged, advisories }
+  if (sgx === undefined || matched === undefined) throw new QuoteError('TCB: no level matches this platform')
+  const module = moduleLevel(info, body.teeTcbSvn)
+  const qe = qeLevel(identity, qeReport)
+  const parts = [matched, module, qe].filter((part) => part !== undefined)
+  const advisories = [...new Set(parts.flatMap((part) => part.advisoryIDs))].sort()
+  const converged = module === undefined ? matched.tcbStatus : converge(matched.tcbStatus, module.tcbStatus)
+  const stale = { sgx: sgx.tcbStatus, tdx: converged, module: module?.tcbStatus, qe: qe.tcbStatus }
+  const tdx = relaunchStatus(info, body, stale) ?? converged
+  return { status: converge(tdx, qe.tcbStatus), advisories }
 }
 
 interface TcbQuote {
@@ -189,34 +222,27 @@ interface TcbQuote {
   qeReport: QeReport
 }
 
-function platformLevel(
-  info: TcbInfo,
-  platform: PckPlatform,
-  svns: Uint8Array,
-): TcbInfo['tcbLevels'][number] | undefined {
-  // With a module identity the first two TDX components are the module's business.
-  const first = (svns[1] ?? 0) > 0 ? 2 : 0
-  return info.tcbLevels.find(({ tcb }) => {
-    const sgx = tcb.sgxtcbcomponents.every((component, i) => (platform.components[i] ?? 0) >= component.svn)
-    const tdx = tcb.tdxtcbcomponents.every((component, i) => i < first || (svns[i] ?? 0) >= component.svn)
-    return sgx && tdx && platform.pceSvn >= tcb.pcesvn
-  })
+function reachesSgx(platform: PckPlatform, { tcb }: PlatformLevel): boolean {
+  const all = tcb.sgxtcbcomponents.every(({ svn: least }, i) => (platform.components[i] ?? 0) >= least)
+  return all && platform.pceSvn >= tcb.pcesvn
 }
 
-function isvLevel(
-  levels: z.infer<typeof isvLevels>,
-  isvSvn: number,
-  what: string,
-): z.infer<typeof isvLevels>[number] {
+function reachesTdx(teeTcbSvn: Uint8Array, { tcb }: PlatformLevel): boolean {
+  // With a module identity the first two TDX components are the module's business.
+  const first = (teeTcbSvn[1] ?? 0) > 0 ? 2 : 0
+  return tcb.tdxtcbcomponents.every(({ svn: least }, i) => i < first || (teeTcbSvn[i] ?? 0) >= least)
+}
+
+function isvLevel(levels: readonly IsvLevel[], isvSvn: number, what: string): IsvLevel {
   const found = levels.find((entry) => isvSvn >= entry.tcb.isvsvn)
   if (found === undefined) throw new QuoteError(`TCB: no level matches this ${what}`)
   return found
 }
 
-/** Combines two statuses (Intel's step 3.11). */
-export function converge(platform: TcbStatus, part: TcbStatus): TcbStatus {
+/** Combines the platform's status with that of its module or its quoting enclave (Intel's step 3.11). */
+export function converge(platform: TcbStatus, part: IsvStatus): TcbStatus {
   if (platform === 'Revoked' || part === 'Revoked') return 'Revoked'
-  if (part !== 'OutOfDate') return part === 'UpToDate' ? platform : worse(platform, part)
+  if (part === 'UpToDate') return platform
   if (platform === 'UpToDate' || platform === 'SWHardeningNeeded') return 'OutOfDate'
   if (platform === 'ConfigurationNeeded' || platform === 'ConfigurationAndSWHardeningNeeded') {
     return 'OutOfDateConfigurationNeeded'
@@ -224,41 +250,48 @@ export function converge(platform: TcbStatus, part: TcbStatus): TcbStatus {
   return platform
 }
 
-/** Statuses other than UpToDate, OutOfDate and Revoked are not defined for modules and enclaves: take the worse. */
-function worse(a: TcbStatus, b: TcbStatus): TcbStatus {
-  return TCB_STATUSES.indexOf(a) >= TCB_STATUSES.indexOf(b) ? a : b
-}
+const CURRENT: readonly TcbStatus[] = [
+  'UpToDate',
+  'SWHardeningNeeded',
+  'ConfigurationNeeded',
+  'ConfigurationAndSWHardeningNeeded',
+]
+const CONFIGURATION: readonly TcbStatus[] = [
+  'ConfigurationNeeded',
+  'ConfigurationAndSWHardeningNeeded',
+  'OutOfDateConfigurationNeeded',
+]
 
 /**
- * TD 1.5: the platform runs an up-to-date module now, but this TD started under an older one and should be relaunched
- * (Intel's step 3.12). Undefined where the rule does not apply.
+ * TD 1.5: the machine runs the newest module now, but this TD started under an older one and should be relaunched
+ * (Intel's step 3.12). The SGX part must be current without the TDX components, only the module (and what it makes of
+ * the platform) out of date, the quoting enclave in order, and TEE_TCB_SVN_2 at the newest module version and the
+ * newest level's microcode. Undefined where the rule does not apply. Throws QuoteError for a module of unknown version.
  */
 function relaunchStatus(
   info: TcbInfo,
-  platform: PckPlatform,
-  { body }: TcbQuote,
-  platformStatus: TcbStatus,
-  module: TcbStatus | undefined,
-  qe: TcbStatus,
+  { teeTcbSvn2: now }: TdBody,
+  { sgx, tdx, module, qe }: { sgx: TcbStatus; tdx: TcbStatus; module: IsvStatus | undefined; qe: IsvStatus },
 ): TcbStatus | undefined {
-  if (body.teeTcbSvn2 === undefined || module !== 'OutOfDate' || qe === 'OutOfDate' || qe === 'Revoked')
-    return undefined
-  if (platformStatus !== 'OutOfDate' && platformStatus !== 'OutOfDateConfigurationNeeded') return undefined
-  const now = { ...body, teeTcbSvn: body.teeTcbSvn2 }
-  const level = platformLevel(info, platform, now.teeTcbSvn)
-  const identity = level && moduleIdentity(info, now)
-  const moduleNow = identity && isvLevel(identity.tcbLevels, now.teeTcbSvn[0] ?? 0, 'TDX module').tcbStatus
-  if (moduleNow !== undefined && moduleNow !== 'UpToDate') return undefined
-  if (level?.tcbStatus === 'UpToDate' || level?.tcbStatus === 'SWHardeningNeeded') return 'TDRelaunchAdvised'
-  const configuration =
-    level?.tcbStatus === 'ConfigurationNeeded' || level?.tcbStatus === 'ConfigurationAndSWHardeningNeeded'
-  return configuration ? 'TDRelaunchAdvisedConfigurationNeeded' : undefined
+  if (now === undefined || qe !== 'UpToDate') return undefined
+  const tdxOld = tdx === 'OutOfDate' || tdx === 'OutOfDateConfigurationNeeded'
+  if (!CURRENT.includes(sgx) || !tdxOld || module !== 'OutOfDate') return undefined
+  const [newest] = info.tcbLevels
+  const newestTdx = newest?.tcb.tdxtcbcomponents ?? []
+  const identity = moduleIdentity(info, now)
+  const leastModule = identity === undefined ? newestTdx[0]?.svn : identity.tcbLevels[0]?.tcb.isvsvn
+  const leastMicrocode = newestTdx[2]?.svn
+  if (leastModule === undefined || leastMicrocode === undefined) return undefined
+  if ((now[0] ?? 0) < leastModule || (now[2] ?? 0) < leastMicrocode) return undefined
+  const configuration = CONFIGURATION.includes(sgx) || CONFIGURATION.includes(tdx)
+  return configuration ? 'TDRelaunchAdvisedConfigurationNeeded' : 'TDRelaunchAdvised'
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
+/** What the mask leaves of the value is the expected, which therefore has no bit outside the mask. */
 function masked(value: Uint8Array, expected: Uint8Array, mask: Uint8Array): boolean {
-  return value.every((byte, i) => (byte & (mask[i] ?? 0)) === ((expected[i] ?? 0) & (mask[i] ?? 0)))
+  return value.every((byte, i) => (byte & (mask[i] ?? 0)) === expected[i])
 }

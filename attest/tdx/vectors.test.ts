@@ -108,7 +108,7 @@ describe.skipIf(!there)('real quotes', () => {
     ])
     const { tcb_info = '', tcb_info_signature = '', tcb_info_issuer_chain = '' } = other
     const swapped = await at(0, { ...collateral, tcb_info, tcb_info_signature, tcb_info_issuer_chain })
-    expect(failures(swapped)).toEqual(['collateral.fresh', 'platform.match'])
+    expect(failures(swapped)).toEqual(['collateral.fresh', 'platform.match', 'tcb.evaluation-floor'])
   })
 
   it('does not take Intel’s chain under a simulated anchor', async () => {

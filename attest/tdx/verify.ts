@@ -1,20 +1,22 @@
-/** Judges a TDX quote with its collateral: Intel's algorithm (reference order 3.1 to 3.11) as named factors. */
+/** Judges a TDX quote with its collateral: Intel's algorithm (reference order 3.1 to 3.15) as named factors. */
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat, equalBytes, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
-import { type Factor, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
-import type { MeasurementSet, Policy } from '../policy/policy.ts'
+import { type Factor, type FactorName, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
+import type { Policy } from '../policy/policy.ts'
 import { type Certificate, verifyP256 } from '../x509/index.ts'
 import {
   type Anchor,
   type AnchorKind,
+  certificatesUntil,
   checkCaRevocation,
   checkCrlsSigned,
-  checkDocumentSigned,
   checkFresh,
   checkPckChain,
   checkPckRevocation,
+  checkQeIdentitySigned,
+  checkTcbInfoSigned,
   evaluationNumber,
   type PckChain,
   pckChain,
@@ -22,27 +24,17 @@ import {
 } from './chains.ts'
 import { type Collateral, collateralSchema, type ParsedCollateral, parseCollateral } from './collateral.ts'
 import { evaluationFloor } from './evaluation-floor.ts'
-import { type PckPlatform, readPckPlatform } from './pck.ts'
-import { isZero, parseQuote, type Quote, QuoteError, type TdBody } from './quote.ts'
-import {
-  checkModuleAttributes,
-  checkModuleSigner,
-  checkQe,
-  type Level,
-  moduleIdentity,
-  qeStatus,
-  type TcbInfo,
-  type TcbStatus,
-  tcbLevel,
-} from './tcb.ts'
-import { attributeBits, xfamAllowed } from './td.ts'
-
-const NO_REGISTER = '0'.repeat(96)
+import { judgeIdentity, judgeLevel, judgeMatch, judgeModule, judgeQe } from './judge-tcb.ts'
+import { judgeTd } from './judge-td.ts'
+import type { PckPlatform } from './pck.ts'
+import { parseQuote, type Quote, QuoteError } from './quote.ts'
+import type { Level } from './tcb.ts'
 
 export interface QuoteVerdict {
   factors: Factor[]
   /** Kind of the pinned root that the chain ends in, undefined when it ends in none. */
   anchor: AnchorKind | undefined
+  /** By documents whose signatures hold; undefined without them. */
   tcbStatus: string | undefined
   advisories: readonly string[]
   quote: Quote | undefined
@@ -50,11 +42,16 @@ export interface QuoteVerdict {
   evaluationDataNumber: number | undefined
   /** When the first part of the collateral runs out, ms; undefined without collateral. */
   collateralUntil: number | undefined
+  /**
+   * The last moment (ms) at which all certificates, lists and documents that were used are in date and the same
+   * evaluation floor is in force; undefined without collateral.
+   */
+  validUntil: number | undefined
 }
 
 /**
  * Judges quote and collateral under the policy at `now` (ms). Never throws on bad input: what is wrong is a failed
- * factor. `quoteBytes` may carry zero padding.
+ * factor, and what rests on something unproven is skipped. `quoteBytes` may carry zero padding.
  */
 export async function verifyQuote(
   quoteBytes: Uint8Array,
@@ -66,11 +63,20 @@ export async function verifyQuote(
   return judge.verdict()
 }
 
+/** Which parts the anchor's signatures reach: nothing is concluded from the others. */
+interface Proven {
+  chain: boolean
+  tcbInfo: boolean
+  qeIdentity: boolean
+  crls: boolean
+}
+
 class QuoteJudge {
   readonly #factors = new Factors()
   readonly #policy: Policy
   readonly #now: number
   #quote: Quote | undefined
+  #chain: PckChain | undefined
   #anchor: Anchor | undefined
   #platform: PckPlatform | undefined
   #level: Level | undefined
@@ -81,29 +87,33 @@ class QuoteJudge {
     this.#now = now
   }
 
-  async run(quoteBytes: Uint8Array, collateral: unknown): Promise<void> {
+  async run(quoteBytes: Uint8Array, input: unknown): Promise<void> {
     const format = 'the quote is a well-formed TDX quote'
     const parts = await this.#factors.check('quote.format', format, () => {
       const quote = parseQuote(quoteBytes)
       return { quote, chain: pckChain(quote) }
     })
     const shape = await this.#factors.check('collateral.format', 'the collateral is well-formed', () =>
-      readCollateral(collateral),
+      readCollateral(input),
     )
     if (parts === undefined) return
     const { quote, chain } = parts
     this.#quote = quote
-    this.#judgeTd(quote.body)
-    this.#judgeAnchor(chain)
-    await this.#judgeQuote(quote, chain)
-    if (shape === undefined || this.#anchor === undefined) return
+    this.#chain = chain
+    judgeTd(this.#factors, quote.body, this.#policy)
+    const anchor = this.#judgeAnchor(chain)
+    const signatures = this.#judgeQuote(quote, chain)
+    const proven = anchor && this.#prove(anchor, chain, shape)
+    await Promise.all([signatures, proven])
+    if (shape === undefined || proven === undefined) return
     this.#parsed = shape.parsed
-    await this.#judgeCollateral(shape.collateral, shape.parsed, chain)
-    await this.#judgeTcb(quote, chain, shape.parsed)
+    await this.#judgeCollateral(shape.parsed, chain, await proven)
+    await this.#judgeTcb(quote, chain, shape.parsed, await proven)
   }
 
   verdict(): QuoteVerdict {
     const parsed = this.#parsed
+    const until = parsed && Math.min(...windows(parsed).map((window) => window.until))
     return {
       factors: this.#factors.list(QUOTE_FACTORS.filter((name) => name !== 'anchor.kind')),
       anchor: this.#anchor?.kind,
@@ -112,28 +122,31 @@ class QuoteJudge {
       quote: this.#quote,
       platform: this.#platform,
       evaluationDataNumber: parsed && evaluationNumber(parsed),
-      collateralUntil: parsed && Math.min(...windows(parsed).map(({ until }) => until)),
+      collateralUntil: until,
+      validUntil: until === undefined ? undefined : Math.min(until, this.#certificatesAndFloorUntil()),
     }
   }
 
-  #judgeAnchor(chain: PckChain): void {
+  #certificatesAndFloorUntil(): number {
+    const { until } = evaluationFloor(this.#policy.evaluationFloor, this.#now) ?? {}
+    const dated = until === undefined ? Number.POSITIVE_INFINITY : until - 1
+    if (this.#chain === undefined || this.#parsed === undefined) return dated
+    return Math.min(dated, certificatesUntil(this.#chain, this.#parsed))
+  }
+
+  #judgeAnchor(chain: PckChain): Anchor | undefined {
     const digest = toHex(sha256(chain.root.der))
     const pinned = this.#policy.roots.find(({ sha256: pin }) => pin === digest)
     const good = `the chain ends in the pinned root ${digest.slice(0, 16)}…`
     const bad = `the chain ends in root ${digest.slice(0, 16)}…, which the policy does not pin`
     this.#factors.expect('anchor.pinned', pinned !== undefined, good, bad)
     if (pinned !== undefined) this.#anchor = { kind: pinned.kind, der: chain.root.der }
+    return this.#anchor
   }
 
-  /** Steps 3.2, 3.7 and 3.8: everything that needs the quote alone. */
+  /** Steps 3.7 and 3.8: what the quote's own keys sign. */
   async #judgeQuote(quote: Quote, chain: PckChain): Promise<void> {
-    const anchor = this.#anchor
-    if (anchor !== undefined) {
-      await this.#factors.check('pck.chain', 'the PCK chain is valid', () =>
-        checkPckChain(chain, anchor.kind, this.#now),
-      )
-    }
-    await this.#factors.check(
+    const report = this.#factors.check(
       'qe.report',
       'the PCK key signed the QE report, which names the attestation key',
       () => checkQeReport(quote, chain.leaf),
@@ -146,188 +159,81 @@ class QuoteJudge {
       'the attestation key signed the TD report',
       'the quote signature does not verify',
     )
+    await report
   }
 
-  /** Steps 3.3 to 3.5. */
-  async #judgeCollateral(collateral: Collateral, parsed: ParsedCollateral, chain: PckChain): Promise<void> {
-    const anchor = this.#anchor
-    if (anchor === undefined) return
-    const { tcbInfo, tcbChain, qeIdentity, qeChain } = parsed
-    await this.#factors.check('tcbinfo.signature', 'the TCB info is signed under the anchor', () =>
-      checkDocumentSigned(
-        tcbInfo,
-        tcbChain,
-        collateral.tcb_info,
-        collateral.tcb_info_signature,
-        anchor,
-        this.#now,
+  /** Steps 3.2 to 3.5: everything that is signed under the anchor. All checks run side by side. */
+  async #prove(
+    anchor: Anchor,
+    chain: PckChain,
+    shape: { collateral: Collateral; parsed: ParsedCollateral } | undefined,
+  ): Promise<Proven> {
+    const check = async (name: FactorName, reason: string, run: () => Promise<void>): Promise<boolean> =>
+      (await this.#factors.check(name, reason, () => run().then(() => true))) === true
+    const now = this.#now
+    const pck = check('pck.chain', 'the PCK chain is valid', () => checkPckChain(chain, anchor.kind, now))
+    if (shape === undefined) return { chain: await pck, tcbInfo: false, qeIdentity: false, crls: false }
+    const { collateral, parsed } = shape
+    const [proven, tcbInfo, qeIdentity, crls] = await Promise.all([
+      pck,
+      check('tcbinfo.signature', 'the TCB info is signed under the anchor', () =>
+        checkTcbInfoSigned(collateral, parsed, anchor, now),
       ),
-    )
-    await this.#factors.check('qeidentity.signature', 'the QE identity is signed under the anchor', () =>
-      checkDocumentSigned(
-        qeIdentity,
-        qeChain,
-        collateral.qe_identity,
-        collateral.qe_identity_signature,
-        anchor,
-        this.#now,
+      check('qeidentity.signature', 'the QE identity is signed under the anchor', () =>
+        checkQeIdentitySigned(collateral, parsed, anchor, now),
       ),
+      check('crl.signature', 'both revocation lists are signed under the anchor', () =>
+        checkCrlsSigned(collateral, parsed, chain, anchor),
+      ),
+    ])
+    return { chain: proven, tcbInfo, qeIdentity, crls }
+  }
+
+  /** Dates, revocation and the evaluation floor (steps 3.3 to 3.5 and 3.14). */
+  async #judgeCollateral(parsed: ParsedCollateral, chain: PckChain, { crls }: Proven): Promise<void> {
+    await this.#factors.check('collateral.fresh', 'the collateral is in date', () =>
+      checkFresh(parsed, this.#now),
     )
-    await this.#factors.check('crl.signature', 'both revocation lists are signed under the anchor', () =>
-      checkCrlsSigned(collateral, parsed, chain, anchor),
-    )
+    this.#judgeFloor(parsed)
+    if (!crls) return // A list that nobody signed clears nobody.
     await this.#factors.check('pck.revocation', 'the PCK certificate is not revoked', () =>
       checkPckRevocation(parsed, chain),
     )
     await this.#factors.check('ca.revocation', 'neither the PCK CA nor a TCB signer is revoked', () =>
       checkCaRevocation(parsed, chain),
     )
-    await this.#factors.check('collateral.fresh', 'the collateral is in date', () =>
-      checkFresh(parsed, this.#now),
-    )
+  }
+
+  #judgeFloor({ tcbInfo, qeIdentity }: ParsedCollateral): void {
     const floor = evaluationFloor(this.#policy.evaluationFloor, this.#now)
-    const number = evaluationNumber(parsed)
     if (floor === undefined) {
       this.#factors.set('tcb.evaluation-floor', 'skip', 'the policy sets no floor')
-    } else {
-      const good = `TCB evaluation number ${number}`
-      this.#factors.expect(
-        'tcb.evaluation-floor',
-        number >= floor,
-        good,
-        `${good} is below the floor ${floor}`,
-      )
-    }
-  }
-
-  /** Steps 3.6, 3.7 (identity), 3.9 to 3.12. */
-  async #judgeTcb(quote: Quote, chain: PckChain, { tcbInfo, qeIdentity }: ParsedCollateral): Promise<void> {
-    const platform = await this.#factors.check('platform.match', 'the TCB info is for this platform', () => {
-      const found = readPckPlatform(chain.leaf)
-      if (found.fmspc !== toHex(tcbInfo.fmspc)) throw new QuoteError(`TCB info: not for FMSPC ${found.fmspc}`)
-      if (found.pceId !== toHex(tcbInfo.pceId)) throw new QuoteError(`TCB info: not for PCEID ${found.pceId}`)
-      return found
-    })
-    await this.#factors.check('qe.identity', 'the quoting enclave is the expected one', () =>
-      checkQe(qeIdentity, quote.qeReport),
-    )
-    await this.#judgeModule(tcbInfo, quote.body)
-    await this.#factors.check('qe.tcb', 'the quoting enclave is up to date or allowed by name', () =>
-      checkStatus(qeStatus(qeIdentity, quote.qeReport), this.#policy),
-    )
-    if (platform === undefined) return
-    this.#platform = platform
-    this.#judgePlatform(platform, quote)
-    await this.#factors.check('tcb.status', 'the platform is up to date or allowed by name', () => {
-      const level = tcbLevel(tcbInfo, qeIdentity, platform, quote)
-      this.#level = level
-      checkStatus(level.status, this.#policy)
-    })
-    const level = this.#level
-    if (level === undefined) return
-    await this.#factors.check('tcb.advisories', 'no advisory is open but those that the policy names', () =>
-      checkAdvisories(level, this.#policy),
-    )
-  }
-
-  /** Step 3.9. */
-  async #judgeModule(tcbInfo: TcbInfo, body: TdBody): Promise<void> {
-    const { modules } = this.#policy
-    if (modules !== undefined && !modules.includes(toHex(body.mrSeam))) {
-      this.#factors.set('seam.module', 'fail', `the policy does not pin TDX module ${toHex(body.mrSeam)}`)
-    }
-    const expected = await this.#factors.check(
-      'seam.module',
-      'the TCB info knows this TDX module',
-      () => moduleIdentity(tcbInfo, body) ?? tcbInfo.tdxModule,
-    )
-    if (expected === undefined) return
-    await this.#factors.check('seam.signer', 'the expected key signed the TDX module', () =>
-      checkModuleSigner(expected, body),
-    )
-    await this.#factors.check('seam.attributes', 'the TDX module runs with the expected attributes', () =>
-      checkModuleAttributes(expected, body),
-    )
-  }
-
-  /** Step 3.15: what Intel leaves to the caller. */
-  #judgeTd(body: TdBody): void {
-    const attributes = attributeBits(body.tdAttributes)
-    const expect = this.#factors.expect.bind(this.#factors)
-    expect(
-      'td.debug',
-      !attributes.debug,
-      'no debug bit is set',
-      'a debug or profiling bit is set: the TD can be read',
-    )
-    expect(
-      'td.migratable',
-      !attributes.migratable,
-      'not migratable',
-      'the TD can be migrated by an unverified service',
-    )
-    expect(
-      'td.sept-ve-disable',
-      attributes.septVeDisable,
-      'SEPT_VE_DISABLE is set',
-      'SEPT_VE_DISABLE is clear: a hostile host can make the guest see changed memory as new',
-    )
-    expect(
-      'td.attributes',
-      !attributes.unknown,
-      'no unknown attribute is set',
-      `TD attributes ${toHex(body.tdAttributes)} set an unknown bit`,
-    )
-    expect(
-      'td.xfam',
-      xfamAllowed(body.xfam),
-      'only known features',
-      `XFAM ${toHex(body.xfam)} is not allowed`,
-    )
-    const service = body.mrServiceTd
-    if (service === undefined) this.#factors.set('td.service', 'not-applicable', 'TD 1.0 has no service TD')
-    else
-      expect('td.service', isZero(service), 'no service TD is bound', 'a service TD is bound (MRSERVICETD)')
-    this.#judgeMeasurements(body)
-  }
-
-  #judgePlatform(platform: PckPlatform, _quote: Quote): void {
-    const revoked = this.#policy.revokedPlatforms?.includes(platform.ppid) ?? false
-    this.#factors.expect(
-      'platform.allowed',
-      !revoked,
-      'the policy does not refuse this platform',
-      `the policy refuses platform ${platform.ppid}`,
-    )
-  }
-
-  #judgeMeasurements(body: TdBody): void {
-    const { measurements } = this.#policy
-    if (measurements === undefined) {
-      this.#factors.set('measurement.allowed', 'skip', 'the policy pins no measurements')
-      this.#factors.set('td.owner', 'skip', 'the policy pins no measurements')
       return
     }
-    const registers = (set: MeasurementSet): boolean =>
-      set.mrTd === toHex(body.mrTd) &&
-      set.rtmr.every((pin, i) => pin === null || pin === toHex(body.rtmr[i] as Uint8Array))
-    const owner = (set: Partial<MeasurementSet>): boolean =>
-      (set.mrConfigId ?? NO_REGISTER) === toHex(body.mrConfigId) &&
-      (set.mrOwner ?? NO_REGISTER) === toHex(body.mrOwner) &&
-      (set.mrOwnerConfig ?? NO_REGISTER) === toHex(body.mrOwnerConfig)
-    const found = measurements.filter(registers)
+    const numbers = [tcbInfo, qeIdentity].map((document) => document.tcbEvaluationDataNumber)
+    const floors = [floor.tcbInfo, floor.qeIdentity]
+    const found = `TCB info ${numbers[0]}, QE identity ${numbers[1]}`
     this.#factors.expect(
-      'measurement.allowed',
-      found.length > 0,
-      'the measurements are pinned',
-      'the measurements are not pinned',
+      'tcb.evaluation-floor',
+      numbers.every((number, i) => number >= (floors[i] ?? 0)),
+      `TCB evaluation numbers: ${found}`,
+      `TCB evaluation numbers: ${found}, below ${floors[0]} and ${floors[1]}: collateral of an older evaluation`,
     )
-    this.#factors.expect(
-      'td.owner',
-      found.length > 0 ? found.some(owner) : owner({}),
-      'MRCONFIGID, MROWNER and MROWNERCONFIG are as pinned',
-      'MRCONFIGID, MROWNER or MROWNERCONFIG is not as pinned',
-    )
+  }
+
+  /** Steps 3.6, 3.7 (identity) and 3.9 to 3.13. */
+  async #judgeTcb(quote: Quote, chain: PckChain, parsed: ParsedCollateral, proven: Proven): Promise<void> {
+    const { tcbInfo, qeIdentity } = parsed
+    if (proven.qeIdentity) await judgeQe(this.#factors, qeIdentity, quote, this.#policy)
+    if (!proven.tcbInfo) return
+    await judgeModule(this.#factors, tcbInfo, quote.body, this.#policy)
+    if (!proven.chain) return
+    const platform = await judgeMatch(this.#factors, chain.leaf, tcbInfo)
+    if (platform === undefined) return
+    this.#platform = platform
+    judgeIdentity(this.#factors, platform, quote, this.#policy)
+    if (!proven.qeIdentity) return
+    this.#level = await judgeLevel(this.#factors, { tcbInfo, qeIdentity }, { platform, quote }, this.#policy)
   }
 }
 
@@ -350,15 +256,4 @@ async function checkQeReport(quote: Quote, leaf: Certificate): Promise<void> {
   if (!equalBytes(reportData, concat(digest, new Uint8Array(32)))) {
     throw new QuoteError('QE report: it does not name the attestation key')
   }
-}
-
-function checkStatus(status: TcbStatus, { tcb }: Policy): void {
-  if (status === 'UpToDate') return
-  if (status === 'Revoked' || !tcb?.statuses.includes(status)) throw new QuoteError(`TCB status is ${status}`)
-}
-
-function checkAdvisories({ status, advisories }: Level, { tcb }: Policy): void {
-  if (status === 'UpToDate') return
-  const open = advisories.filter((id) => !tcb?.advisories.includes(id))
-  if (open.length > 0) throw new QuoteError(`the policy does not name ${open.join(', ')}`)
 }
