@@ -53,3 +53,8 @@ export function vectorBytes(path: string): Uint8Array {
 export function vectorJson<T>(path: string): T {
   return JSON.parse(readFileSync(`${ROOT}/${path}`, 'utf8')) as T
 }
+
+/** The path of a file or folder of the real vectors. */
+export function vectorPath(path: string): string {
+  return `${ROOT}/${path}`
+}
