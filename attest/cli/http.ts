@@ -1,0 +1,66 @@
+/** One bounded GET: no redirects, a limit of time and of bytes, and errors that say what a person can do. */
+
+import { ChrysalisError } from '../errors.ts'
+import { printable } from '../inspect/text.ts'
+
+/** Nothing useful came from a URL. */
+export class FetchError extends ChrysalisError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_FETCH', message, options)
+  }
+}
+
+/** @throws FetchError when nobody answers, late, too much, with an error status, or no JSON */
+export async function fetchJson(
+  url: URL,
+  { limit, timeout }: { limit: number; timeout: number },
+): Promise<unknown> {
+  const signal = AbortSignal.timeout(timeout)
+  try {
+    const response = await fetch(url, { redirect: 'manual', signal, headers: { accept: 'application/json' } })
+    if (response.status >= 300 && response.status < 400)
+      throw new FetchError(
+        `${url.origin}: points elsewhere (HTTP ${response.status}); ask the other place yourself`,
+      )
+    const text = await boundedText(response, limit, url)
+    if (!response.ok)
+      throw new FetchError(
+        `${url.origin}: refuses with HTTP ${response.status}: ${printable(messageIn(text), 200)}`,
+      )
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    if (error instanceof FetchError) throw error
+    if (error instanceof SyntaxError) throw new FetchError(`${url.origin}: the answer is not JSON`)
+    if (signal.aborted) throw new FetchError(`${url.origin}: no answer within ${timeout / 1000} s`)
+    throw new FetchError(`${url.origin}: cannot be reached (${causeOf(error)}); is it running?`, {
+      cause: error,
+    })
+  }
+}
+
+async function boundedText(response: Response, limit: number, url: URL): Promise<string> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body ?? []) {
+    length += part.length
+    if (length > limit) throw new FetchError(`${url.origin}: the answer is larger than ${limit} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+/** The sentence of an error answer in the form of the API, or its beginning. */
+function messageIn(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } }
+    if (typeof error?.message === 'string') return error.message
+  } catch {
+    // Not JSON: shown as it is.
+  }
+  return text
+}
+
+function causeOf(error: unknown): string {
+  const { code } = ((error as Error | undefined)?.cause ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : 'no connection'
+}

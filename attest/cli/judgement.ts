@@ -1,0 +1,126 @@
+/** A verdict as a page for a person and as JSON for a program. */
+
+import { fromBase64, toHex } from '../bytes.ts'
+import { failedFactors, type Verdict } from '../evidence/verdict.ts'
+import { count, printable } from '../inspect/text.ts'
+import { type Io, type Style, styled } from './io.ts'
+
+/** What was judged, by what, as of when. */
+export interface Occasion {
+  /** File or URL, as the person named it. */
+  subject: string
+  policy: string
+  /** ms */
+  at: number
+}
+
+/** The five members that programs may rely on. */
+export interface VerdictJson {
+  verdict: 'accept' | 'refuse'
+  tcbStatus: string | null
+  advisories: readonly string[]
+  factors: { name: string; result: string; reason: string }[]
+  fields: Record<string, unknown>
+}
+
+/** The verdict as JSON. `fields` says what was read; in a refusal nothing of it is proven. */
+export function verdictJson(verdict: Verdict, { policy, at }: Occasion): VerdictJson {
+  const { claimsDigest, claims, tee } = verdict
+  return {
+    verdict: verdict.verdict,
+    tcbStatus: verdict.tcbStatus ?? null,
+    advisories: verdict.advisories,
+    factors: verdict.factors.map(({ name, result, reason }) => ({ name, result, reason })),
+    fields: {
+      ...verdict.fields,
+      tee,
+      policy,
+      at: new Date(at).toISOString(),
+      ...(claimsDigest === undefined ? {} : { claimsDigest }),
+      // Only an accepting verdict has claims, so an unproven key is never printed.
+      ...(claims === undefined
+        ? {}
+        : {
+            role: claims.role,
+            signingKey: toHex(fromBase64(claims.signingKey)),
+            models: claims.models,
+            software: claims.software,
+          }),
+    },
+  }
+}
+
+const WORDS: Record<string, string> = { pass: 'pass', fail: 'FAIL', skip: 'skip', 'not-applicable': 'n/a' }
+
+/** The verdict as a table, with the answer at its end, where a terminal shows it. */
+export function verdictText(verdict: Verdict, occasion: Occasion, io: Pick<Io, 'colour'>): string {
+  const against = new Set(failedFactors(verdict))
+  const width = Math.max(...verdict.factors.map(({ name }) => name.length))
+  const rows = verdict.factors.map(({ name, result, reason }) => {
+    const bad = against.has(name)
+    const word = bad ? (result === 'skip' ? 'SKIP' : 'FAIL') : (WORDS[result] ?? result)
+    const style: Style = bad ? 'red' : result === 'pass' ? 'green' : 'dim'
+    return `  ${styled(io, style, word.padEnd(4))}  ${name.padEnd(width)}  ${printable(reason)}`
+  })
+  return [
+    `${printable(occasion.subject)}, judged by the policy "${printable(occasion.policy)}" as of ${time(occasion.at)}`,
+    '',
+    ...rows,
+    '',
+    ...facts(verdict),
+    conclusion(verdict, against, io),
+    '',
+  ].join('\n')
+}
+
+function facts(verdict: Verdict): string[] {
+  const { mrTd, rtmr, fmspc, tcbEvaluationDataNumber, reportData } = verdict.fields
+  const rows: [string, string | undefined][] = [
+    ['TCB status', verdict.tcbStatus],
+    ['advisories', verdict.advisories.join(', ') || undefined],
+    ['platform', fmspc && `FMSPC ${fmspc}, evaluation number ${tcbEvaluationDataNumber ?? 'unknown'}`],
+    ['MRTD', mrTd],
+    ...(rtmr ?? []).map((value, i): [string, string] => [`RTMR${i}`, zeroOr(value)]),
+    ['REPORTDATA', reportData && zeroOr(reportData)],
+    ['claims', verdict.claimsDigest],
+    ['role', verdict.claims?.role],
+    ['models', verdict.claims?.models.map(({ id, sha256 }) => `${id} ${sha256}`).join(', ') || undefined],
+    ['signs with', verdict.claims && toHex(fromBase64(verdict.claims.signingKey))],
+  ]
+  const present = rows.flatMap(([name, value]) =>
+    value === undefined ? [] : [`  ${name.padEnd(10)}  ${printable(value)}`],
+  )
+  return present.length === 0 ? [] : [...present, '']
+}
+
+function zeroOr(hex: string): string {
+  return /^0+$/.test(hex) ? 'all zero' : hex
+}
+
+function conclusion(verdict: Verdict, against: ReadonlySet<string>, io: Pick<Io, 'colour'>): string {
+  const total = count(verdict.factors.length, 'factor')
+  if (verdict.verdict === 'accept') {
+    const skipped = verdict.factors.filter(({ result }) => result === 'skip').length
+    const gaps = skipped === 0 ? '' : `, ${skipped} skipped as the policy allows`
+    const open = unsaid(verdict).map((text) => `\n${text}`)
+    return `${styled(io, 'green', 'ACCEPTED')}: ${total}, none against it${gaps}${open.join('')}`
+  }
+  return `${styled(io, 'red', 'REFUSED')} by ${against.size} of ${total}: ${[...against].join(', ')}`
+}
+
+/** What an acceptance does not say, where it would be easy to believe that it did. */
+function unsaid({ tee, factors }: Verdict): string[] {
+  const passed = (name: string): boolean => factors.find((factor) => factor.name === name)?.result === 'pass'
+  return [
+    ...(tee === 'simulated-tdx'
+      ? ['SIMULATED: whoever has its folder can forge this; it proves nothing about a machine.']
+      : []),
+    ...(passed('measurement.allowed')
+      ? []
+      : ['No measurement is pinned: this says nothing of what runs on the machine.']),
+  ]
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString().replace('.000Z', 'Z')
+}

@@ -1,0 +1,44 @@
+/** Turning bytes and other people's text into something that is safe and pleasant to read in a terminal. */
+
+import { toHex } from '../bytes.ts'
+
+// Control, format (bidirectional marks, zero-width), lone surrogate and line-breaking characters: each could make a
+// terminal show something else than what the evidence says.
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+
+/**
+ * Text of unknown origin on one line: what could move a cursor, colour a terminal or turn writing around is shown as
+ * `\u{…}`, a backslash doubled, and what is longer than `max` characters cut with an ellipsis.
+ */
+export function printable(text: string, max = 400): string {
+  const cut = text.length > max ? `${text.slice(0, max)}…` : text
+  return cut
+    .replaceAll('\\', '\\\\')
+    .replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
+}
+
+/** A time in ms as `2026-06-09T00:00:00Z`; what no date can hold is shown as its number. */
+export function date(ms: number): string {
+  const value = new Date(ms)
+  if (Number.isNaN(value.getTime())) return `${ms} ms`
+  return value.toISOString().replace('.000Z', 'Z')
+}
+
+/** `1 byte`, `2 bytes`. */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`
+}
+
+/** Hexadecimal, with a word where all bytes are zero. */
+export function hexOrZero(bytes: Uint8Array): string {
+  return bytes.every((byte) => byte === 0) ? `all zero (${count(bytes.length, 'byte')})` : toHex(bytes)
+}
+
+/** The text that these bytes are in UTF-8, undefined when they are none. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
