@@ -1,7 +1,11 @@
-/** Builds `dist/` for publishing: tsc emits JavaScript and types, then the files that are not TypeScript follow. */
+/**
+ * Builds `dist/` for publishing: tsc emits JavaScript and types, then the files that are not TypeScript follow, and the
+ * verifier for browsers: attest.js to import, verify.html to open.
+ */
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { writeBrowserFiles } from '../../attest/browser/bundle.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -23,3 +27,4 @@ const { status } = spawnSync(
 if (status !== 0) process.exit(status ?? 1)
 for (const asset of ASSETS.filter((path) => existsSync(root + path)))
   cpSync(root + asset, `${root}dist/${asset}`)
+await writeBrowserFiles(`${root}dist/attest/browser`)

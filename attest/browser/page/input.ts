@@ -1,0 +1,40 @@
+/** What people save from tools comes in several wrappings. */
+
+import { parseStrictJson } from '../../json.ts'
+import { ChrysalisError, fromBase64, fromHex, fromUtf8 } from '../index.ts'
+
+/** A quote as bytes: raw, or as hex or base64 text. */
+export function unarmoured(bytes: Uint8Array): Uint8Array {
+  if (bytes.some((byte) => byte > 0x7e)) return bytes
+  const text = fromUtf8(bytes).trim()
+  try {
+    return fromHex(text.toLowerCase().replace(/^0x/, ''))
+  } catch {}
+  try {
+    return fromBase64(text)
+  } catch {
+    return bytes
+  }
+}
+
+/** Reads a JSON file. Throws ERR_INPUT. */
+export function readJson(bytes: Uint8Array, name: string): unknown {
+  try {
+    return parseStrictJson(bytes)
+  } catch {
+    throw new ChrysalisError('ERR_INPUT', `The ${name} is not JSON, or has a name twice in one object.`)
+  }
+}
+
+/** The bundles of a file: one bundle, or the answer of a gateway's or worker's `/v1/attestation`. */
+export function bundlesOf(json: unknown): { name: string; evidence: unknown }[] {
+  if (typeof json !== 'object' || json === null) return [{ name: 'bundle', evidence: json }]
+  if (!('object' in json) || json.object !== 'chrysalis.attestation')
+    return [{ name: 'bundle', evidence: json }]
+  const { gateway, workers } = json as { gateway?: unknown; workers?: unknown }
+  const found = gateway === null || gateway === undefined ? [] : [{ name: 'gateway', evidence: gateway }]
+  for (const worker of Array.isArray(workers) ? workers : [])
+    found.push({ name: `worker ${String(worker?.id).slice(0, 16)}`, evidence: worker?.evidence })
+  if (found.length === 0) throw new ChrysalisError('ERR_INPUT', 'The answer holds no evidence.')
+  return found
+}
