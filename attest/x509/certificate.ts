@@ -35,6 +35,7 @@ export const OID = {
   reasonCode: '2.5.29.21',
   crlDistributionPoints: '2.5.29.31',
   authorityKeyId: '2.5.29.35',
+  extendedKeyUsage: '2.5.29.37',
 } as const
 
 /** Key usage bits (RFC 5280, 4.2.1.3), as they stand in the first byte of the bit string. */
@@ -81,9 +82,13 @@ export interface Certificate {
 
 /**
  * Parses one certificate, whose key and signature must be of this curve. Throws X509Error on anything unusual:
- * version, algorithm, curve, unknown critical extension.
+ * version, algorithm, curve, unknown critical extension (`alsoKnown`: those that the caller judges by itself).
  */
-export function parseCertificate(bytes: Uint8Array, curve: Curve = 'P-256'): Certificate {
+export function parseCertificate(
+  bytes: Uint8Array,
+  curve: Curve = 'P-256',
+  alsoKnown: readonly string[] = [],
+): Certificate {
   if (bytes.length > MAX_CERTIFICATE) throw new X509Error(`certificate: more than ${MAX_CERTIFICATE} bytes`)
   const { tbs, algorithm, signature } = readSigned(bytes, 'certificate', curve)
   const fields = new DerReader(tbs.value, 'certificate')
@@ -102,7 +107,7 @@ export function parseCertificate(bytes: Uint8Array, curve: Curve = 'P-256'): Cer
   const subject = fields.next(TAG.sequence).raw
   const publicKey = readPublicKey(fields.next(TAG.sequence), curve)
   const wrapped = fields.open(0xa3, 'certificate extensions')
-  const extensions = readExtensions(wrapped.next(TAG.sequence), 'certificate')
+  const extensions = readExtensions(wrapped.next(TAG.sequence), 'certificate', alsoKnown)
   wrapped.end()
   fields.end()
   return {
@@ -186,7 +191,11 @@ export function readSerial(value: Uint8Array): Uint8Array {
 const CRITICAL_KNOWN: readonly string[] = [OID.keyUsage, OID.basicConstraints]
 
 /** Reads Extensions; refuses repeated ones and critical ones that nobody here understands. */
-export function readExtensions(sequence: Tlv, what: string): Map<string, Extension> {
+export function readExtensions(
+  sequence: Tlv,
+  what: string,
+  alsoKnown: readonly string[] = [],
+): Map<string, Extension> {
   const reader = new DerReader(sequence.value, `${what} extensions`)
   const extensions = new Map<string, Extension>()
   while (!reader.done) {
@@ -197,7 +206,7 @@ export function readExtensions(sequence: Tlv, what: string): Map<string, Extensi
     const value = fields.next(TAG.octetString).value
     fields.end()
     if (extensions.has(oid)) throw new X509Error(`${what}: extension ${oid} twice`)
-    if (critical && !CRITICAL_KNOWN.includes(oid))
+    if (critical && !CRITICAL_KNOWN.includes(oid) && !alsoKnown.includes(oid))
       throw new X509Error(`${what}: unknown critical extension ${oid}`)
     extensions.set(oid, { critical, value })
   }

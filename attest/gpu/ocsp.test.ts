@@ -1,0 +1,284 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { fromBase64, fromHex, toBase64, utf8 } from '../bytes.ts'
+import { Factors } from '../policy/factors.ts'
+import { FOREVER, makeGpuCertificate, newGpuKey } from '../simulate/gpu-certificates.ts'
+import { makeOcspResponse, makeResponder, type OcspSpec, ocspErrorResponse } from '../simulate/gpu-ocsp.ts'
+import { type Certificate, parseCertificate, X509Error } from '../x509/index.ts'
+import {
+  httpOcspClient,
+  issuedPairs,
+  judgeOcsp,
+  NVIDIA_OCSP_URL,
+  type OcspClient,
+  type OcspInput,
+  OcspUnreachable,
+} from './ocsp.ts'
+import vectors from './ocsp.vectors.json' with { type: 'json' }
+import { certificateId, encodeRequest, OCSP_OID, parseResponse } from './ocsp-message.ts'
+
+const NOW = Date.UTC(2026, 10, 23)
+const HOUR = 3_600_000
+
+const keys = { root: newGpuKey(), ca: newGpuKey(), leaf: newGpuKey() }
+type Role = keyof typeof keys
+const name = (role: Role) => ({ commonName: `Simulated ${role}` })
+
+function issue(subject: Role, issuer: Role, ca: boolean): Certificate {
+  const dates = { notBefore: NOW - HOUR, notAfter: FOREVER }
+  const bytes = makeGpuCertificate({
+    subject: name(subject),
+    issuer: name(issuer),
+    subjectKey: keys[subject],
+    issuerKey: keys[issuer],
+    ca,
+    ...dates,
+  })
+  return parseCertificate(bytes, 'P-384')
+}
+
+const root = issue('root', 'root', true)
+const ca = issue('ca', 'root', true)
+const leaf = issue('leaf', 'ca', false)
+/** A RIM chain: leaf and CA are asked about, the root is not. */
+const rimChains = [[leaf, ca, root]]
+const leafPair = { certificate: leaf, issuer: ca }
+const caPair = { certificate: ca, issuer: root }
+const fresh = { thisUpdate: NOW - HOUR, nextUpdate: NOW + HOUR }
+const byRoot = makeOcspResponse({ pairs: [caPair], ...fresh }, { key: keys.root })
+
+function aboutLeaf(
+  spec: Partial<OcspSpec> = {},
+  signer: Parameters<typeof makeOcspResponse>[1] = { key: keys.ca },
+) {
+  return makeOcspResponse({ pairs: [leafPair], ...fresh, ...spec }, signer)
+}
+
+async function judge(input: Partial<OcspInput>): Promise<string> {
+  const factors = new Factors()
+  await judgeOcsp(factors, { deviceChains: [], rimChains, now: NOW, ...input })
+  const [factor] = factors.list(['gpu.ocsp'])
+  return `${factor?.result}: ${factor?.reason}`
+}
+
+describe('answers that came with the evidence', () => {
+  it('pass when every certificate but roots and device leaves is good', async () => {
+    expect(await judge({ responses: [aboutLeaf(), byRoot] })).toMatch(/^pass: 2 certificates/)
+    // A device's leaf is issued by the device, which answers nobody.
+    expect(await judge({ deviceChains: rimChains, rimChains: [], responses: [byRoot] })).toMatch(/^pass: 1/)
+    expect(issuedPairs({ deviceChains: rimChains, rimChains })).toHaveLength(2)
+  })
+
+  it('may be one answer about several, and one of a delegated responder', async () => {
+    const both = makeOcspResponse({ pairs: [leafPair, caPair], ...fresh }, { key: keys.ca })
+    // The CA of the leaf is not the issuer of the CA.
+    expect(await judge({ responses: [both] })).toMatch(/^fail: .*signer is missing/)
+    const twice = makeOcspResponse({ pairs: [leafPair, leafPair], ...fresh }, { key: keys.ca })
+    expect(await judge({ responses: [twice, byRoot] })).toMatch(/^pass/)
+    const responder = makeResponder({ name: name('ca'), key: keys.ca }, NOW)
+    expect(await judge({ responses: [aboutLeaf({}, responder), byRoot] })).toMatch(/^pass/)
+    const named = aboutLeaf({ byName: { commonName: 'Simulated OCSP Responder' } }, responder)
+    expect(await judge({ responses: [named, byRoot] })).toMatch(/^pass/)
+    expect(await judge({ responses: [aboutLeaf({ byName: name('ca') }), byRoot] })).toMatch(/^pass/)
+  })
+
+  it.each<[string, Uint8Array, string]>([
+    ['a revoked certificate', aboutLeaf({ status: 'revoked' }), 'revoked (reason 1)'],
+    ['a certificate on hold', aboutLeaf({ status: 'hold' }), 'on hold'],
+    ['a certificate that the responder does not know', aboutLeaf({ status: 'unknown' }), 'does not know'],
+    ['a stale answer', aboutLeaf({ nextUpdate: NOW }), 'stale'],
+    ['an answer without an end', aboutLeaf({ nextUpdate: undefined }), 'how long'],
+    [
+      'an answer that is not yet valid',
+      aboutLeaf({ thisUpdate: NOW + HOUR, producedAt: NOW }),
+      'not yet valid',
+    ],
+    ['an answer from the future', aboutLeaf({ producedAt: NOW + HOUR }), 'future'],
+    ['another nonce', aboutLeaf({ nonce: new Uint8Array(32) }), 'nonce is another'],
+    ['a refusal of the responder', ocspErrorResponse(6), 'unauthorized'],
+    ['a responder that is busy', ocspErrorResponse(3), 'tryLater'],
+    [
+      'a signature by another key',
+      aboutLeaf({ byName: name('ca') }, { key: newGpuKey() }),
+      'does not verify',
+    ],
+    ['a signer that nobody knows', aboutLeaf({}, { key: newGpuKey() }), 'signer is missing'],
+    ['the issuer of the issuer', aboutLeaf({}, { key: keys.root }), 'signer is missing'],
+    [
+      'a responder of another CA',
+      aboutLeaf({}, makeResponder({ name: name('root'), key: keys.root }, NOW)),
+      'names do not chain',
+    ],
+    [
+      'a responder that a look-alike certified',
+      aboutLeaf({}, makeResponder({ name: name('ca'), key: newGpuKey() }, NOW)),
+      'does not verify',
+    ],
+    [
+      'a certificate for another purpose',
+      aboutLeaf({}, makeResponder({ name: name('ca'), key: keys.ca }, NOW, ['1.3.6.1.5.5.7.3.1'])),
+      'may not sign answers',
+    ],
+    [
+      'a certificate for no purpose',
+      aboutLeaf({}, { key: keys.leaf, certificate: leaf.der }),
+      'may not sign answers',
+    ],
+    [
+      'a responder whose certificate has expired',
+      aboutLeaf({}, makeResponder({ name: name('ca'), key: keys.ca }, NOW - 40 * 86_400_000)),
+      'expired',
+    ],
+  ])('fail with %s', async (_name, response, problem) => {
+    const result = await judge({ responses: [byRoot, response], nonce: new Uint8Array(32).fill(1) })
+    expect(result).toMatch(/^fail/)
+    expect(result).toContain(problem)
+  })
+
+  it('fail when one of two answers about a certificate is bad', async () => {
+    const responses = [aboutLeaf(), byRoot, aboutLeaf({ status: 'revoked' })]
+    expect(await judge({ responses })).toMatch(/^fail: .*revoked/)
+  })
+
+  it('are a skip where they leave a certificate open and nobody can be asked', async () => {
+    expect(await judge({ responses: [byRoot] })).toMatch(/^skip: .*offline.*"Simulated leaf"/)
+    expect(await judge({})).toMatch(/^skip: .*2 certificates/)
+    expect(await judge({ rimChains: [] })).toMatch(/^skip: there is no certificate/)
+  })
+
+  it('are bounded in number', async () => {
+    expect(await judge({ responses: Array.from({ length: 300 }, () => byRoot) })).toMatch(/^fail: .*256/)
+  })
+})
+
+describe('the responder', () => {
+  /** Answers as a responder does: with the nonce of the request, which stands last in it. */
+  const client = (spec: Partial<OcspSpec>, echo = true): OcspClient => ({
+    async ask(request) {
+      const nonce = request.slice(-32)
+      const isLeaf = toBase64(request) === toBase64(encodeRequest(leaf, ca, nonce))
+      const pair = isLeaf ? leafPair : caPair
+      const signer = { key: isLeaf ? keys.ca : keys.root }
+      return makeOcspResponse({ pairs: [pair], ...fresh, ...(echo ? { nonce } : {}), ...spec }, signer)
+    },
+  })
+
+  it('is asked for what is open, with a fresh nonce each', async () => {
+    const nonces = new Set<string>()
+    const inner = client({ nextUpdate: undefined })
+    const counting: OcspClient = {
+      ask(request) {
+        nonces.add(toBase64(request.slice(-32)))
+        return inner.ask(request)
+      },
+    }
+    expect(await judge({ client: counting })).toMatch(/^pass: 2 .*just now/)
+    expect(nonces.size).toBe(2)
+    expect(await judge({ client: counting, responses: [aboutLeaf()] })).toMatch(/^pass/)
+    expect(nonces.size).toBe(3)
+  })
+
+  it('fails the factor without the nonce, with another, or with an answer about others', async () => {
+    expect(await judge({ client: client({}, false) })).toMatch(/^fail: .*nonce/)
+    expect(await judge({ client: client({ nonce: new Uint8Array(32) }) })).toMatch(/^fail: .*nonce/)
+    expect(await judge({ client: client({ pairs: [] }) })).toMatch(/^fail: .*other certificates/)
+    expect(await judge({ client: client({ status: 'hold' }) })).toMatch(/^fail: .*on hold/)
+    expect(await judge({ client: { ask: async () => utf8('<html>') } })).toMatch(/^fail/)
+    expect(await judge({ client: { ask: () => Promise.reject(new Error('a bug')) } })).toMatch(/^fail/)
+  })
+
+  it('is reached by POST, without redirects; where it cannot be, the factor is a skip', async () => {
+    const inner = client({})
+    const seen: unknown[] = []
+    const online = httpOcspClient(async (url, { method, body, redirect, headers }) => {
+      seen.push(url, method, redirect, headers['content-type'])
+      const answer = await inner.ask(body)
+      return { ok: true, status: 200, arrayBuffer: async () => new Uint8Array(answer).buffer }
+    })
+    expect(await judge({ client: online })).toMatch(/^pass/)
+    expect(seen.slice(0, 4)).toEqual([NVIDIA_OCSP_URL, 'POST', 'error', 'application/ocsp-request'])
+    const down = httpOcspClient(() => Promise.reject(new Error('offline')), 'https://ocsp.invalid')
+    expect(await judge({ client: down })).toMatch(/^skip: .*ocsp\.invalid cannot be reached/)
+    const broken = (status: number, length: number) =>
+      httpOcspClient(async () => ({ ok: true, status, arrayBuffer: async () => new ArrayBuffer(length) }))
+    await expect(broken(500, 0).ask(new Uint8Array())).rejects.toThrow(OcspUnreachable)
+    expect(await judge({ client: broken(200, 40_000) })).toMatch(/^fail: .*bytes/)
+  })
+})
+
+describe('answers of OpenSSL', () => {
+  const now = Date.parse(vectors.now)
+  const nonce = fromHex(vectors.nonce)
+  const certificate = (which: keyof typeof vectors.certificates) =>
+    parseCertificate(fromBase64(vectors.certificates[which]), 'P-384')
+  const authority = certificate('ca')
+  const ask = (which: 'leaf' | 'bad' | 'held' | 'strange', answer: keyof typeof vectors.responses = which) =>
+    judge({
+      rimChains: [[certificate(which), authority]],
+      responses: [fromBase64(vectors.responses[answer])],
+      nonce,
+      now,
+    })
+
+  it('are understood', async () => {
+    expect(await ask('leaf')).toMatch(/^pass/)
+    expect(await ask('bad')).toMatch(/^fail: .*revoked \(reason 1\)/)
+    expect(await ask('held')).toMatch(/^fail: .*on hold/)
+    expect(await ask('strange')).toMatch(/^fail: .*does not know/)
+    expect(await ask('leaf', 'direct')).toMatch(/^fail: .*stale/)
+    expect(await ask('bad', 'leaf')).toMatch(/^skip/)
+  })
+
+  it('were made for the requests that we write', () => {
+    expect(toBase64(encodeRequest(certificate('leaf'), authority, nonce))).toBe(vectors.requests.leaf)
+  })
+
+  it('are refused when any byte of them changes', async () => {
+    const whole = fromBase64(vectors.responses.leaf)
+    const rimChain = [certificate('leaf'), authority]
+    for (let at = 0; at < whole.length; at++) {
+      const responses = [whole.with(at, (whole[at] ?? 0) ^ 0x01)]
+      const result = await judge({ rimChains: [rimChain], responses, nonce, now })
+      expect(result, `byte ${at}`).not.toMatch(/^pass/)
+    }
+  })
+})
+
+describe('the parser of answers', () => {
+  const whole = makeOcspResponse(
+    { pairs: [leafPair], ...fresh, nonce: new Uint8Array(32) },
+    makeResponder({ name: name('ca'), key: keys.ca }, NOW),
+  )
+
+  it('reads what was written', () => {
+    const parsed = parseResponse(whole)
+    expect(parsed.responses).toEqual([
+      { id: certificateId(leaf, ca), status: 'good', reason: undefined, ...fresh },
+    ])
+    expect(parsed.nonce).toEqual(new Uint8Array(32))
+    expect(parsed.certificates[0]?.extensions.has(OCSP_OID.extendedKeyUsage)).toBe(true)
+  })
+
+  it('throws X509Error for every prefix, for trailing bytes and for noise', () => {
+    for (let length = 0; length < whole.length; length++) {
+      expect(() => parseResponse(whole.subarray(0, length))).toThrow(X509Error)
+    }
+    expect(() => parseResponse(Uint8Array.of(...whole, 0))).toThrow(X509Error)
+    expect(() => parseResponse(new Uint8Array(40_000))).toThrow('bytes')
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.nat(whole.length - 1),
+        fc.nat(255),
+        (noise, at, byte) => {
+          expect(() => parseResponse(noise)).toThrow(X509Error)
+          try {
+            parseResponse(whole.with(at, byte))
+          } catch (error) {
+            expect(error).toBeInstanceOf(X509Error)
+          }
+        },
+      ),
+    )
+  })
+})
