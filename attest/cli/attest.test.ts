@@ -62,7 +62,8 @@ describe('the frame', () => {
     expect(status).toBe(0)
     const names = out.split('\n').flatMap((line) => /^ {2}([a-z]+( verify)?) {2,}/.exec(line)?.[1] ?? [])
     expect(names).toEqual(expect.arrayContaining(['verify', 'inspect', 'policy', 'receipt verify']))
-    for (const name of names) {
+    // Verbs with settings of another kind print their help through the process.
+    for (const name of names.filter((name) => !['measure', 'simulate'].includes(name))) {
       const help = await attest([...name.split(' '), '--help'])
       expect([help.status, help.err]).toEqual([0, ''])
       expect(help.out).toMatch(/^Usage: attest /)

@@ -20,10 +20,9 @@ export interface Io {
   now: () => number
 }
 
-/** The world of this process. npm runs scripts in the package's folder and names the person's own in INIT_CWD. */
+/** The world of this process. */
 export function processIo(): Io {
   const { env, stdout } = process
-  const typedIn = env.npm_lifecycle_event === 'attest' ? env.INIT_CWD : undefined
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void process.stderr.write(text),
@@ -31,7 +30,7 @@ export function processIo(): Io {
     terminal: stdout.isTTY === true,
     colour: mayColour(env, stdout.isTTY === true),
     env,
-    cwd: typedIn ?? process.cwd(),
+    cwd: process.cwd(),
     now: Date.now,
   }
 }

@@ -24,6 +24,10 @@ const VERBS: Record<string, { summary: string; load: () => Promise<VerbMain> }> 
     summary: 'check what an enclave signed about one request',
     load: async () => (await import('./receipt.ts')).receiptVerify,
   },
+  measure: {
+    summary: 'compute what a TD will measure, from its firmware, kernel, command line and initrd',
+    load: async () => (await import('./measure.ts')).measure,
+  },
 }
 
 /** Words that begin a verb of two words. */

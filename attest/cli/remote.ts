@@ -31,6 +31,12 @@ interface Judged {
   occasion: Occasion
 }
 
+/** How to judge, and what to ask for. */
+export interface AskOptions extends VerifyOptions {
+  /** Only workers that serve it. */
+  model?: string | undefined
+}
+
 /** All that a URL showed. */
 export interface Showing {
   nonce: Uint8Array
@@ -45,9 +51,12 @@ export interface Showing {
  * Asks what runs at `url` for evidence and judges all of it.
  * @throws ArgumentError for an unusable URL, FetchError when there is no usable answer
  */
-export async function askUrl(url: string, options: VerifyOptions): Promise<Showing> {
+export async function askUrl(url: string, options: AskOptions): Promise<Showing> {
   const nonce = Uint8Array.from(randomBytes(32))
-  const answer = await fetchJson(attestationUrl(url, nonce), { limit: MAX_ANSWER, timeout: PATIENCE })
+  const answer = await fetchJson(attestationUrl(url, nonce, options.model), {
+    limit: MAX_ANSWER,
+    timeout: PATIENCE,
+  })
   const { asked, errors } = readAnswer(answer)
   const at = options.now()
   const judged: Judged[] = []
@@ -65,7 +74,7 @@ export async function askUrl(url: string, options: VerifyOptions): Promise<Showi
 }
 
 /** Judges what runs at `url` and prints it. Exit status 0 only if there is evidence and all of it is accepted. */
-export async function judgeUrl(io: Io, url: string, options: VerifyOptions, json: boolean): Promise<number> {
+export async function judgeUrl(io: Io, url: string, options: AskOptions, json: boolean): Promise<number> {
   const showing = await askUrl(url, options)
   if (json) io.out(`${safeJson(showingJson(url, showing))}\n`)
   else io.out(showingText(url, showing, io))
@@ -110,7 +119,7 @@ function summary(
   return `${word}: ${accepted ? `all evidence of ${of}` : `${bad} of ${of} refused`}, made for a nonce of this moment${caution}\n`
 }
 
-function attestationUrl(text: string, nonce: Uint8Array): URL {
+function attestationUrl(text: string, nonce: Uint8Array, model: string | undefined): URL {
   let url: URL | undefined
   try {
     url = new URL(text)
@@ -121,7 +130,8 @@ function attestationUrl(text: string, nonce: Uint8Array): URL {
     url !== undefined && ['', '/', '/v1', '/v1/'].includes(url.pathname) && !url.search && !url.hash
   if (url === undefined || !/^https?:$/.test(url.protocol) || !bare || url.username || url.password)
     throw new ArgumentError(`${printable(text)}: is no address of a gateway; write it as http://host:port`)
-  return new URL(`/v1/attestation?nonce=${toHex(nonce)}`, url)
+  const query = new URLSearchParams({ nonce: toHex(nonce), ...(model !== undefined && { model }) })
+  return new URL(`/v1/attestation?${query}`, url)
 }
 
 function readAnswer(answer: unknown): { asked: Asked[]; errors: string[] } {
@@ -137,5 +147,12 @@ function readAnswer(answer: unknown): { asked: Asked[]; errors: string[] } {
     asked.push({ who: `worker ${typeof id === 'string' ? id : '?'}`, role: 'worker', bundle: evidence })
   }
   const said = Array.isArray(errors) ? (errors as unknown[]) : []
-  return { asked, errors: said.map((error) => (typeof error === 'string' ? error : JSON.stringify(error))) }
+  return { asked, errors: said.map(sentenceOf) }
+}
+
+/** What the gateway says about evidence that it could not get. */
+function sentenceOf(error: unknown): string {
+  const { worker, code, message } = (error ?? {}) as Record<string, unknown>
+  const who = typeof worker === 'string' ? `worker ${worker}` : 'gateway'
+  return `${who}: ${typeof message === 'string' ? message : 'no reason given'} (${String(code)})`
 }

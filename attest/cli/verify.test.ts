@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fromHex, toBase64, toHex } from '../bytes.ts'
+import { fromHex, toHex } from '../bytes.ts'
 import { createEvidence } from '../evidence/bundle.ts'
 import { encodeClaims } from '../evidence/claims.ts'
 import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from '../evidence/testing.ts'
@@ -37,6 +37,7 @@ beforeAll(async () => {
   const { collateral: _, ...bare } = bundle
   writeFileSync(join(dir, 'bare.json'), JSON.stringify(bare))
   mkdirSync(join(dir, 'folder'))
+  mkdirSync(join(dir, 'sets'))
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -119,6 +120,20 @@ describe('attest verify with files', () => {
     expect(out).toMatch(new RegExp(`^  FAIL  ${factor} `, 'm'))
   })
 
+  it('finds the set for the platform in a folder, and refuses one that was changed', async () => {
+    const own = ['--policy', 'policy.json']
+    expect((await attest([...argv.with(4, 'sets'), ...own], here)).status).toBe(1)
+    const collateral = readFileSync(join(dir, 'collateral.json'), 'utf8')
+    const said = async (text: string): Promise<string> => {
+      writeFileSync(join(dir, 'sets', 'one.json'), text)
+      return (await attest([...argv.with(4, 'sets'), ...own], here)).out
+    }
+    expect(await said(collateral)).toMatch(/^ {2}pass {2}tcbinfo\.signature /m)
+    expect(await said(collateral.replace('UpToDate', 'UpToDatf'))).toMatch(
+      /^ {2}FAIL {2}collateral\.format /m,
+    )
+  })
+
   it('refuses a quote that is none', async () => {
     const { status, out } = await attest([...argv.with(2, 'root.der'), '--policy', 'platform'], here)
     expect(status).toBe(1)
@@ -161,6 +176,14 @@ describe('attest verify with arguments that cannot be used', () => {
     [[...files, '--bundle', 'bundle.json'], /--quote: does not go with --bundle/],
     [[...files, 'http://127.0.0.1:1'], /--quote: does not go with a URL/],
     [['http://127.0.0.1:1', 'stray'], /'stray' is one argument too many/],
+    [
+      ['--quote', 'quote.bin', '--collateral', 'http://pccs.example'],
+      /--collateral http:\/\/pccs\.example: .*https/,
+    ],
+    [
+      ['--quote', 'quote.bin', '--collateral', 'collateral.json', '--model', 'tiny'],
+      /--model: goes with a URL/,
+    ],
     [['ftp://127.0.0.1'], /write it as http:\/\/host:port/],
     [['http://127.0.0.1:1/v1/models'], /write it as http:\/\/host:port/],
     [['http://user@127.0.0.1:1'], /write it as http:\/\/host:port/],
@@ -199,7 +222,7 @@ describe('attest verify URL', () => {
       const workers = [{ id: 'w1', models: ['tiny'], evidence: await evidence('worker') }]
       const body = {
         object: 'chrysalis.attestation',
-        nonce: toBase64(asked),
+        nonce: toHex(asked),
         gateway: await evidence('gateway'),
         workers,
         errors: [],
@@ -229,8 +252,8 @@ describe('attest verify URL', () => {
     ['a worker in the place of the gateway', gateway({ gateway: null, workers: [] }), /shown no evidence/],
     [
       'a worker that did not answer',
-      gateway({ errors: ['worker w2: timeout'] }),
-      /no evidence: worker w2: timeout/,
+      gateway({ errors: [{ worker: 'w2', code: 'timeout', message: 'gave none' }] }),
+      /no evidence: worker w2: gave none \(timeout\)/,
     ],
     ['evidence that is missing', gateway({ workers: [{ id: 'w1' }] }), /bundle\.format/],
     ['an answer of another form', gateway({ object: 'list' }), /not of the form/],

@@ -32,6 +32,7 @@ const FLAGS = {
     about: 'the nonce that you chose: 32 bytes (of a bare quote also all 64 of REPORTDATA)',
   },
   jwks: { value: 'FILE', about: "keys of NVIDIA's attestation service, as you fetched them yourself" },
+  model: { value: 'ID', about: 'with a URL: ask only the workers that serve this model' },
   json: { about: 'print one JSON object: verdict, tcbStatus, advisories, factors, fields' },
 } as const
 type VerifyFlags = Given<typeof FLAGS>
@@ -66,7 +67,7 @@ export const verify = verb(
       ...(nonce && { nonce }),
       ...(given.jwks !== undefined && { gpuTools: { jwks: await readJson(io, '--jwks', given.jwks) } }),
     }
-    if (url !== undefined) return await judgeUrl(io, url, options, given.json)
+    if (url !== undefined) return await judgeUrl(io, url, { ...options, model: given.model }, given.json)
     const verdict =
       given.bundle === undefined
         ? await judgeFiles(io, given, options)
@@ -94,6 +95,8 @@ function checkTogether(given: VerifyFlags, url: string | undefined): void {
     clash('a URL', ['quote', 'collateral', 'eventlog', 'gpu', 'bundle', 'nonce'])
     return
   }
+  if (given.model !== undefined)
+    throw new ArgumentError(`--model: goes with a URL; a policy pins models by their digests; ${see}`)
   if (given.bundle !== undefined) {
     clash('--bundle', ['quote', 'eventlog', 'gpu'])
     return
@@ -120,7 +123,7 @@ async function judgeFiles(io: Io, given: VerifyFlags, options: VerifyOptions): P
     {
       ...(quote && { quote }),
       ...(collateral !== undefined && {
-        collateral: await readCollateral(io, collateral, quote, options.now),
+        collateral: await readCollateral(io, collateral, { ...options, quote }),
       }),
       ...(eventLog && { eventLog }),
       ...(gpu && { gpu }),
@@ -139,7 +142,7 @@ async function judgeBundle(
   if (collateral === undefined || typeof bundle !== 'object' || bundle === null)
     return await verifyEvidence(bundle, options)
   const quote = quoteOf(bundle)
-  const value = await readCollateral(io, collateral, quote, options.now)
+  const value = await readCollateral(io, collateral, { ...options, quote })
   return await verifyEvidence({ ...bundle, collateral: value }, options)
 }
 
