@@ -1,23 +1,9 @@
-/** Stand-ins until attest/eventlog and attest/gpu land. */
+/** Stand-ins until attest/gpu lands. */
 
-import { EVENTLOG_FACTORS, type Factors, GPU_FACTORS } from '../policy/factors.ts'
+import { type Factors, GPU_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { AnchorKind } from '../tdx/chains.ts'
-import type { TdBody } from '../tdx/quote.ts'
 import type { Claims } from './claims.ts'
-
-export interface EventLogInput {
-  bytes: Uint8Array | undefined
-  body: TdBody | undefined
-  claims: Claims | undefined
-}
-
-export function judgeEventLog(factors: Factors, { bytes }: EventLogInput, _policy: Policy): void {
-  for (const name of EVENTLOG_FACTORS) {
-    if (bytes === undefined) factors.set(name, 'skip', 'there is no event log')
-    else factors.set(name, 'fail', 'event logs are not judged by this version')
-  }
-}
 
 /** What the verifier brings along: reference measurements, keys, a way to ask about revocation. */
 export interface GpuTools {

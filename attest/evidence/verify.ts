@@ -1,13 +1,14 @@
 /** Judges evidence: quote and collateral, event log, accelerators, then what binds the claims to them, by the policy. */
 
 import { equalBytes, toHex } from '../bytes.ts'
+import { judgeEventLog } from '../eventlog/index.ts'
 import { accepted, FACTORS, type FactorName, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
 import { type Policy, parsePolicy } from '../policy/policy.ts'
 import { type QuoteVerdict, verifyQuote } from '../tdx/verify.ts'
 import { gpuNonce, type OpenedBundle, openBundle, reportData } from './bundle.ts'
 import { type Claims, claimsDigest, parseClaims } from './claims.ts'
 import { judgeClaims } from './judge-claims.ts'
-import { type GpuTools, judgeEventLog, judgeGpu } from './stubs.ts'
+import { type GpuTools, judgeGpu } from './stubs.ts'
 import { fieldsOf, type Verdict } from './verdict.ts'
 
 export interface VerifyOptions {
@@ -50,7 +51,7 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   judgeBinding(factors, opened, quote)
   judgeSnapshot(factors, opened, policy)
   if (claims !== undefined) judgeClaims(factors, claims, policy, now)
-  await judgeEventLog(factors, { bytes: opened.eventLog, body: quote.quote?.body, claims }, policy)
+  judgeEventLog(factors, { bytes: opened.eventLog, body: quote.quote?.body, claims }, policy)
   const nonce = gpuNonce(opened.nonce, claimsDigest(opened.claims))
   const { gpuTools: tools = {} } = options
   await judgeGpu(factors, { bytes: opened.gpu, nonce, claims, anchor: quote.anchor, now, tools }, policy)
@@ -74,7 +75,7 @@ export async function verifyParts(parts: EvidenceParts, options: VerifyOptions):
   factors.set('bundle.format', 'not-applicable', 'files are judged, not a bundle')
   judgePartsNonce(factors, quote, parts, options)
   const body = quote?.quote?.body
-  await judgeEventLog(factors, { bytes: parts.eventLog, body, claims: undefined }, policy)
+  judgeEventLog(factors, { bytes: parts.eventLog, body, claims: undefined }, policy)
   const gpu = { bytes: parts.gpu, nonce: nonce?.length === 32 ? nonce : undefined, claims: undefined }
   await judgeGpu(factors, { ...gpu, anchor: quote?.anchor, now, tools }, policy)
   for (const name of FACTORS) {

@@ -1,0 +1,70 @@
+/** TCG event types (PC Client Platform Firmware Profile 1.06, section 10.4.1), and dstack's. */
+
+export const EV = {
+  noAction: 0x3,
+  separator: 0x4,
+  action: 0x5,
+  eventTag: 0x6,
+  crtmVersion: 0x8,
+  platformConfigFlags: 0xa,
+  ipl: 0xd,
+  omitBootDeviceEvents: 0x12,
+  dstackRuntime: 0x08000001,
+  variableDriverConfig: 0x80000001,
+  variableBoot: 0x80000002,
+  bootServicesApplication: 0x80000003,
+  gpt: 0x80000006,
+  efiAction: 0x80000007,
+  firmwareBlob2: 0x8000000a,
+  handoffTables2: 0x8000000b,
+  variableBoot2: 0x8000000c,
+  variableAuthority: 0x800000e0,
+} as const
+
+const NAMES = new Map<number, string>([
+  [0x0, 'EV_PREBOOT_CERT'],
+  [0x1, 'EV_POST_CODE'],
+  [0x2, 'EV_UNUSED'],
+  [EV.noAction, 'EV_NO_ACTION'],
+  [EV.separator, 'EV_SEPARATOR'],
+  [EV.action, 'EV_ACTION'],
+  [EV.eventTag, 'EV_EVENT_TAG'],
+  [0x7, 'EV_S_CRTM_CONTENTS'],
+  [EV.crtmVersion, 'EV_S_CRTM_VERSION'],
+  [0x9, 'EV_CPU_MICROCODE'],
+  [EV.platformConfigFlags, 'EV_PLATFORM_CONFIG_FLAGS'],
+  [0xb, 'EV_TABLE_OF_DEVICES'],
+  [0xc, 'EV_COMPACT_HASH'],
+  [EV.ipl, 'EV_IPL'],
+  [0xe, 'EV_IPL_PARTITION_DATA'],
+  [0xf, 'EV_NONHOST_CODE'],
+  [0x10, 'EV_NONHOST_CONFIG'],
+  [0x11, 'EV_NONHOST_INFO'],
+  [EV.omitBootDeviceEvents, 'EV_OMIT_BOOT_DEVICE_EVENTS'],
+  [EV.dstackRuntime, 'dstack runtime event'],
+  [EV.variableDriverConfig, 'EV_EFI_VARIABLE_DRIVER_CONFIG'],
+  [EV.variableBoot, 'EV_EFI_VARIABLE_BOOT'],
+  [EV.bootServicesApplication, 'EV_EFI_BOOT_SERVICES_APPLICATION'],
+  [0x80000004, 'EV_EFI_BOOT_SERVICES_DRIVER'],
+  [0x80000005, 'EV_EFI_RUNTIME_SERVICES_DRIVER'],
+  [EV.gpt, 'EV_EFI_GPT_EVENT'],
+  [EV.efiAction, 'EV_EFI_ACTION'],
+  [0x80000008, 'EV_EFI_PLATFORM_FIRMWARE_BLOB'],
+  [0x80000009, 'EV_EFI_HANDOFF_TABLES'],
+  [EV.firmwareBlob2, 'EV_EFI_PLATFORM_FIRMWARE_BLOB2'],
+  [EV.handoffTables2, 'EV_EFI_HANDOFF_TABLES2'],
+  [EV.variableBoot2, 'EV_EFI_VARIABLE_BOOT2'],
+  [0x8000000d, 'EV_EFI_GPT_EVENT2'],
+  [0x80000010, 'EV_EFI_HCRTM_EVENT'],
+  [EV.variableAuthority, 'EV_EFI_VARIABLE_AUTHORITY'],
+  [0x800000e1, 'EV_EFI_SPDM_FIRMWARE_BLOB'],
+  [0x800000e2, 'EV_EFI_SPDM_FIRMWARE_CONFIG'],
+  [0x800000e3, 'EV_EFI_SPDM_DEVICE_POLICY'],
+  [0x800000e4, 'EV_EFI_SPDM_DEVICE_AUTHORITY'],
+])
+
+/** The name of an event type, or its number in hex; `chrysalis` for our own events, which have none. */
+export function typeName(type: number | undefined): string {
+  if (type === undefined) return 'chrysalis'
+  return NAMES.get(type) ?? `type 0x${type.toString(16).padStart(8, '0')}`
+}
