@@ -28,6 +28,13 @@ export const gatewaySchema = z.strictObject({
     .default('200000000')
     .describe('client price, nanotons per million output tokens'),
   requestsPerMinute: z.coerce.number().int().min(1).default(600).describe('rate limit of each API key'),
+  attestationsPerMinute: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(60)
+    .describe('evidence bundles that one address may have made in a minute; all together get ten times that'),
   maxBodyBytes: z.coerce
     .number()
     .int()

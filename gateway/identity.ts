@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:cry
 import {
   type Claims,
   createEvidence,
+  type Epoch,
   EpochKeys,
   type EvidenceBundle,
   encodeClaims,
@@ -17,6 +18,8 @@ export interface GatewayIdentity {
   signer: GatewaySigner
   /** Evidence over a worker's 32-byte nonce. */
   evidence(nonce: Uint8Array): Promise<EvidenceBundle>
+  /** Evidence of the present epoch for those who name no nonce; made once for each epoch. */
+  stapled(): Promise<EvidenceBundle>
   close(): void
 }
 
@@ -35,8 +38,7 @@ export async function createIdentity(options: IdentityOptions): Promise<GatewayI
   const raw = rawKey(publicKey)
   const bootId = toHex(randomBytes(16))
   const epochs = await EpochKeys.create({ now: options.now, monotonic: options.monotonic })
-  const claims = (): Claims => {
-    const epoch = epochs.current()
+  const claimsOf = (epoch: Epoch): Claims => {
     return {
       role: 'gateway',
       bootId,
@@ -50,9 +52,25 @@ export async function createIdentity(options: IdentityOptions): Promise<GatewayI
       payoutAddress: options.payoutAddress,
     }
   }
+  const evidence = (nonce: Uint8Array) =>
+    createEvidence({ tee: options.tee, nonce, claims: encodeClaims(claimsOf(epochs.current())) })
+  let kept: { epoch: Epoch; bundle: Promise<EvidenceBundle> } | undefined
+  const stapled = () => {
+    const epoch = epochs.current()
+    if (kept?.epoch === epoch) return kept.bundle
+    const bundle = evidence(new Uint8Array(randomBytes(32)))
+    const made = { epoch, bundle }
+    kept = made
+    // What failed is tried again by the next one who asks.
+    bundle.catch(() => {
+      if (kept === made) kept = undefined
+    })
+    return bundle
+  }
   return {
     signer: { publicKey: raw, sign: (message) => sign(null, message, privateKey) },
-    evidence: (nonce) => createEvidence({ tee: options.tee, nonce, claims: encodeClaims(claims()) }),
+    evidence,
+    stapled,
     close: () => epochs.close(),
   }
 }

@@ -13,6 +13,7 @@ import { connectLocalChain } from '../contracts/index.ts'
 import { LINK_PATH, readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { isLoopback } from './api/loopback.ts'
+import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
 import { type GatewayConfig, pinnedModels } from './config.ts'
 import { serveControl } from './control/index.ts'
@@ -79,10 +80,18 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   })
   const dispatcher = new Dispatcher({ pool, ledger, signer: identity.signer, gatewayId, log })
   const catalog = new Catalog(pool, models)
+  const attestation = new AttestationDesk({
+    identity,
+    sources: () => pool.sources(),
+    perMinute: config.attestationsPerMinute,
+    monotonic: () => performance.now(),
+    log,
+  })
   const app = createApp({
     dispatcher,
     keys: ledger,
     receipts: ledger,
+    attestation,
     catalog: () => catalog.models(),
     mayReturn: (model) => catalog.mayReturn(model),
     missing: () => (catalog.models().length === 0 ? ['worker'] : []),

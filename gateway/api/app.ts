@@ -3,7 +3,8 @@
  * dispatcher. It frames documents that the worker wrote; it never interprets an answer.
  */
 import { Hono } from 'hono'
-import { newRequestId, notFound } from '../../worker/protocol/index.ts'
+import { ATTESTATION_PATH, newRequestId, notFound } from '../../worker/protocol/index.ts'
+import { attestationRoutes } from './attestation.ts'
 import { authenticate } from './auth.ts'
 import type { ApiDeps } from './deps.ts'
 import { answerError } from './errors.ts'
@@ -35,6 +36,9 @@ export function createApp(deps: ApiDeps): Hono<Env> {
 
   if (deps.loopback) app.use(loopbackOnly())
   healthRoutes(app, deps)
+  // Before the check of keys: evidence is for everybody.
+  attestationRoutes(app, deps)
+  only(app, 'GET', ATTESTATION_PATH)
   const limiter = new RateLimiter({ perMinute: deps.limits.requestsPerMinute, now: deps.monotonic })
   app.use('/v1/*', authenticate(deps.keys, limiter))
   modelRoutes(app, deps)

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { AttestationAnswer, AttestationQuery } from '../../worker/protocol/index.ts'
 import type { DispatcherFace } from '../dispatch/index.ts'
 import type { ApiKey, StoredReceipt } from '../ledger/index.ts'
 
@@ -18,6 +19,8 @@ export interface ApiDeps {
   dispatcher: Pick<DispatcherFace, 'dispatch'>
   keys: { findKey(secret: string): Promise<ApiKey | undefined> }
   receipts: { receipt(requestId: string): Promise<StoredReceipt | undefined> }
+  /** Evidence for a caller at this address; throws ApiError. */
+  attestation: { answer(query: AttestationQuery, address: string): Promise<AttestationAnswer> }
   catalog: () => readonly CatalogModel[]
   /** Whether a model that is not in the catalog now may come back: then it is 503, not 404. */
   mayReturn: (model: string) => boolean

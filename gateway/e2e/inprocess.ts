@@ -12,6 +12,7 @@ import { Link } from '../../worker/link/index.ts'
 import { silentLog } from '../../worker/log.ts'
 import type { ManualClock } from '../../worker/testing/manual-clock.ts'
 import { createApp } from '../api/app.ts'
+import { AttestationDesk } from '../attestations.ts'
 import { Catalog } from '../catalog.ts'
 import { Dispatcher, type DispatchLedger, type DispatchLimits } from '../dispatch/index.ts'
 import type { GatewayIdentity } from '../identity.ts'
@@ -32,6 +33,8 @@ const LONG = 600_000
 
 export interface InProcessOptions extends PartsOptions {
   limits?: Partial<DispatchLimits>
+  /** Evidence bundles a minute for one address; plenty when absent. */
+  attestationsPerMinute?: number
 }
 
 /**
@@ -217,6 +220,13 @@ export class InProcess implements AsyncDisposable {
       dispatcher: this.dispatcher,
       keys: this.ledger,
       receipts: this.ledger,
+      attestation: new AttestationDesk({
+        identity: this.#identity,
+        sources: () => this.pool.sources(),
+        perMinute: this.#options.attestationsPerMinute ?? 1000,
+        monotonic: this.clock.monotonic,
+        log: silentLog,
+      }),
       catalog: () => catalog.models(),
       mayReturn: (model) => catalog.mayReturn(model),
       missing: () => [],

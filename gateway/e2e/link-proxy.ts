@@ -21,6 +21,7 @@ export class LinkProxy {
   readonly passed: Record<string, unknown>[] = []
   meddle: Meddler = (message) => [message]
   #server: Server | undefined
+  readonly #workers = new Set<WebSocket>()
   #stalled: (() => void)[] | undefined
 
   /** Starts listening; returns the URL for the worker. `target` is the gateway's link. */
@@ -48,12 +49,19 @@ export class LinkProxy {
     for (const deliver of waiting) deliver()
   }
 
+  /** Cuts every connection without a word; new ones may come. */
+  cut(): void {
+    for (const socket of this.#workers) socket.terminate()
+  }
+
   close(): void {
     this.#server?.closeAllConnections()
     this.#server?.close()
   }
 
   #bridge(worker: WebSocket, gateway: WebSocket): void {
+    this.#workers.add(worker)
+    worker.once('close', () => this.#workers.delete(worker))
     const opened = once(gateway, 'open')
     opened.catch(() => worker.terminate())
     this.#relay(worker, gateway, 'to-gateway', opened)

@@ -3,5 +3,6 @@
 export { type Clock, systemClock } from './clock.ts'
 export type { PoolOptions } from './host.ts'
 export { WorkerPool } from './pool.ts'
+export { type RelayCode, RelayError } from './relay.ts'
 export type { LinkStream, StreamItem } from './stream.ts'
 export * from './types.ts'

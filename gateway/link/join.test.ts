@@ -39,7 +39,7 @@ describe('a worker that joins', () => {
   it('is welcomed, recovers, and then offers its slots', async () => {
     const worker = await gateway.join({ slots: 3 })
     const welcome = await worker.hear('welcome')
-    expect(welcome).toMatchObject({ version: 1, payment: null, heartbeatMs: 15_000 })
+    expect(welcome).toMatchObject({ version: 2, payment: null, heartbeatMs: 15_000 })
     const [view] = gateway.pool.workers()
     expect(view).toMatchObject({
       bootId: worker.boot.bootId,
@@ -55,7 +55,7 @@ describe('a worker that joins', () => {
 
   it('may name the key that agrees to an early close', async () => {
     const worker = await gateway.join({ payoutKey: 'aa'.repeat(32) })
-    expect((await worker.hear('welcome')).version).toBe(1)
+    expect((await worker.hear('welcome')).version).toBe(2)
   })
 
   it('gets no work before its held receipts are dealt with', async () => {

@@ -13,6 +13,7 @@ import type { Offer } from './terms.ts'
 import { makeTurnstile } from './turnstile.ts'
 import {
   DEFAULT_LINK_LIMITS,
+  type EvidenceSource,
   type Lease,
   type LinkLimits,
   type PickOptions,
@@ -91,6 +92,16 @@ export class WorkerPool {
   /** The welcomed workers. */
   workers(): WorkerView[] {
     return [...this.#byBoot.values()].flatMap((session) => session.view() ?? [])
+  }
+
+  /** The welcomed workers, for those who want their evidence; in the order in which they came. */
+  sources(): EvidenceSource[] {
+    return [...this.#byBoot.values()].flatMap((session) => {
+      const { identity, stapled } = session
+      if (!identity) return []
+      const { workerId, models } = identity
+      return [{ workerId, models, stapled, evidence: (nonce) => session.evidence(nonce) }]
+    })
   }
 
   /** Takes a slot on the least loaded worker that is verified, has the model and an epoch with time left. */

@@ -1,4 +1,5 @@
 import { toBase64 } from '../../attest/bytes.ts'
+import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import {
   CHUNK,
   decodeChunk,
@@ -7,13 +8,14 @@ import {
   parseWorkerMessage,
   type WorkerMessageOf,
 } from '../../worker/protocol/link.ts'
-import { LINK_VERSIONS } from '../../worker/protocol/version.ts'
+import { LINK_VERSIONS, RELAY_VERSION } from '../../worker/protocol/version.ts'
 import { EpochBook } from './epochs.ts'
 import { makeHandle } from './handle.ts'
 import type { SessionHost } from './host.ts'
 import { type Attested, freshNonce, type Refusal, refusal, sameIdentity } from './judge.ts'
 import { peekJoinVersion } from './peek.ts'
 import { prepareJoin } from './prepare.ts'
+import { EvidenceRelay, RelayError } from './relay.ts'
 import { Renewal } from './renewal.ts'
 import type { LinkSocket } from './socket.ts'
 import { StreamTable } from './streams.ts'
@@ -24,6 +26,8 @@ type State = 'joining' | 'judging' | 'recovering' | 'ready' | 'gone'
 
 /** What a session knows once its worker was welcomed. */
 interface Joined {
+  /** Of the link. */
+  version: number
   identity: WorkerIdentity
   offers: ReadonlyMap<string, Offer>
   payment: WorkerPayment
@@ -48,6 +52,8 @@ export class WorkerSession {
   #handle: WorkerHandle | undefined
   readonly #epochs: EpochBook
   readonly #renewal: Renewal
+  readonly #relay: EvidenceRelay
+  #stapled: EvidenceBundle | undefined
   #heldDone = false
   #recovery: Promise<void> = Promise.resolve()
   #leased = 0
@@ -59,6 +65,13 @@ export class WorkerSession {
     this.#epochs = new EpochBook(() => host.clock.now(), host.limits.epochMarginMs)
     this.#renewal = new Renewal(host)
     this.#socket = connect(this)
+    const { relayMs, relayWaiting } = host.limits
+    this.#relay = new EvidenceRelay({
+      clock: host.clock,
+      relayMs,
+      relayWaiting,
+      send: (message) => this.#socket.send(message),
+    })
     this.#streams = new StreamTable(this.#socket, {
       onCapacity: () => host.onCapacity(),
       onLateReceipt: (receipt) => {
@@ -118,6 +131,23 @@ export class WorkerSession {
 
   get hasSlot(): boolean {
     return this.active < (this.#joined?.slots ?? 0) && this.#epochs.current() !== undefined
+  }
+
+  /** The evidence that its newest epoch was accepted by, unless that was too large to be kept. */
+  get stapled(): EvidenceBundle | undefined {
+    return this.#stapled
+  }
+
+  /** Evidence over somebody's nonce (32 bytes), as the worker wrote it. @throws RelayError */
+  evidence(nonce: Uint8Array): Promise<EvidenceBundle> {
+    if (!this.#joined || this.#socket.gone) {
+      return Promise.reject(new RelayError('gone', 'the worker is not joined'))
+    }
+    if (this.#joined.version < RELAY_VERSION) {
+      const message = 'the worker speaks an older version of the link, without evidence for nonces of others'
+      return Promise.reject(new RelayError('unsupported', message))
+    }
+    return this.#relay.ask(nonce)
   }
 
   offer(model: string): Offer | undefined {
@@ -213,8 +243,12 @@ export class WorkerSession {
       case 'evidence':
         void this.#renewal
           .judge(message)
-          .then((judged) => this.#onJudged(judged))
+          .then((judged) => this.#onJudged(judged, message.evidence))
           .catch((error) => this.#fault(error))
+        break
+      case 'evidence-for':
+      case 'no-evidence-for':
+        this.#relay.onAnswer(message)
     }
   }
 
@@ -231,6 +265,7 @@ export class WorkerSession {
     this.#stopHandshake()
     this.#host.onGone(this, code)
     this.#streams.lose(code)
+    this.#relay.lose()
   }
 
   #firstMessage(text: string): void {
@@ -266,7 +301,8 @@ export class WorkerSession {
     const { identity, epoch, offers, payment, evidence } = prepared
     this.#epochs.add(epoch)
     const slots = Math.min(join.capacity.slots, host.limits.maxSlots, LINK_LIMITS.maxStreams)
-    this.#joined = { identity, offers, payment, slots, at: host.clock.now() }
+    this.#joined = { version: join.version, identity, offers, payment, slots, at: host.clock.now() }
+    this.#staple(join.evidence)
     this.#handle = makeHandle(this.id, identity, payment, host, this.#socket)
     this.#state = 'recovering'
     this.#stopHandshake()
@@ -302,7 +338,13 @@ export class WorkerSession {
       .catch((error) => this.#fault(error))
   }
 
-  #onJudged(judged: Attested | Refusal): void {
+  /** Keeps evidence that was accepted, for those who ask without a nonce. */
+  #staple(evidence: Readonly<Record<string, unknown>>): void {
+    const small = JSON.stringify(evidence).length <= this.#host.limits.maxStapledBytes
+    this.#stapled = small ? (evidence as EvidenceBundle) : undefined
+  }
+
+  #onJudged(judged: Attested | Refusal, evidence: Readonly<Record<string, unknown>>): void {
     const joined = this.#joined
     if (this.#socket.gone || !joined) return
     if (judged.refused) {
@@ -314,6 +356,7 @@ export class WorkerSession {
       return
     }
     this.#epochs.add(judged.epoch)
+    this.#staple(evidence)
     this.#host.log.info({ session: this.id, epoch: judged.epoch.id }, 'worker attested its next epoch')
     this.#socket.send({ type: 'attested', epochId: judged.epoch.id })
     this.#host.onCapacity()

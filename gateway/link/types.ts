@@ -1,3 +1,4 @@
+import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import type { PaymentTerms } from '../../worker/protocol/link.ts'
 import type { Prices, Quote } from '../../worker/protocol/quote.ts'
 import type { HeldReceipt } from './held.ts'
@@ -91,6 +92,17 @@ export interface WorkerView {
   joinedAt: number
 }
 
+/** A joined worker as those see it who want its evidence. */
+export interface EvidenceSource {
+  /** Hex of its attested signing key. */
+  readonly workerId: string
+  readonly models: readonly WorkerModel[]
+  /** The evidence that it was let in by, or its newest epoch; absent when that was too large to be kept. */
+  readonly stapled: EvidenceBundle | undefined
+  /** Evidence over somebody's nonce (32 bytes), exactly as the worker wrote it. @throws RelayError */
+  evidence(nonce: Uint8Array): Promise<EvidenceBundle>
+}
+
 /** The ways in which the dispatcher can speak to a joined worker. */
 export interface WorkerHandle extends WorkerIdentity {
   readonly session: string
@@ -160,6 +172,12 @@ export interface LinkLimits {
   attestIntervalMs: number
   /** How long a condemned boot is refused. */
   barMs: number
+  /** From a stranger's nonce to a worker's evidence over it. */
+  relayMs: number
+  /** Nonces that may wait for one worker, besides the one that it works on. */
+  relayWaiting: number
+  /** The largest evidence, as JSON, that is kept of a worker; with `maxWorkers` it bounds the memory for it. */
+  maxStapledBytes: number
 }
 
 export const DEFAULT_LINK_LIMITS: LinkLimits = {
@@ -173,4 +191,7 @@ export const DEFAULT_LINK_LIMITS: LinkLimits = {
   epochMarginMs: 30_000,
   attestIntervalMs: 1_000,
   barMs: 60_000,
+  relayMs: 10_000,
+  relayWaiting: 8,
+  maxStapledBytes: 256 * 1024,
 }

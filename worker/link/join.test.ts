@@ -38,13 +38,13 @@ describe('joining', () => {
     await using harness = await Harness.open()
     harness.link.start()
     const peer = await harness.gateway.connection()
-    peer.challenge({ min: 2, max: 3 })
+    peer.challenge({ min: 7, max: 9 })
     expect(await closeOf(peer)).toMatchObject({
       code: CLOSE.version_unsupported,
       reason: 'version_unsupported',
     })
     expect(harness.lost).toEqual(['ERR_LINK_VERSION'])
-    expect(harness.logged.some(({ fields }) => fields.theirs === '2-3')).toBe(true)
+    expect(harness.logged.some(({ fields }) => fields.theirs === '7-9')).toBe(true)
   })
 
   test.each([

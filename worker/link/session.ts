@@ -17,11 +17,13 @@ import {
   negotiate,
   parseGatewayMessage,
   peekVersions,
+  RELAY_VERSION,
   type VersionRange,
 } from '../protocol/index.ts'
 import { Attestation } from './attestation.ts'
 import { GatewayRefused } from './errors.ts'
 import { Intake } from './intake.ts'
+import { RelayedEvidence } from './relayed.ts'
 import { LinkSocket } from './socket.ts'
 import type { WorkerStream } from './stream.ts'
 import { checkWelcome } from './welcome.ts'
@@ -56,6 +58,7 @@ export class Session {
   readonly #options: SessionOptions
   readonly #socket: LinkSocket
   readonly #attestation: Attestation
+  readonly #relayed: RelayedEvidence
   readonly #intake: Intake
   readonly #nonce = new Uint8Array(randomBytes(32))
   #state: State = 'connecting'
@@ -81,6 +84,8 @@ export class Session {
     this.#intake = new Intake(this.#socket, (stream) => this.#serve(stream))
     this.#cancelHandshake = clock.after(LINK_LIMITS.handshakeMs, () => this.close('heartbeat_lost'))
     this.#attestation = new Attestation({ worker, clock, send: (message) => this.#socket.send(message) })
+    const { log } = options
+    this.#relayed = new RelayedEvidence({ worker, clock, log, send: (message) => this.#socket.send(message) })
     this.#unsubscribe = worker.onEpoch(() => this.#attestation.request())
   }
 
@@ -155,6 +160,10 @@ export class Session {
         break
       case 'attested':
         this.#onAttested(message)
+        break
+      case 'attest-for':
+        if (this.#version < RELAY_VERSION) throw unexpected('a message of a later version')
+        this.#relayed.onNonce(message)
         break
       case 'drain':
         this.#onDrainRequest()

@@ -96,3 +96,15 @@ export const STREAM_HINTS = [
 ] as const
 
 export type StreamHint = (typeof STREAM_HINTS)[number]
+
+/** Why a worker gives no evidence for a stranger's nonce. */
+export const NO_EVIDENCE = [
+  /** This link has asked more often than the worker quotes. */
+  'rate_limited',
+  /** The evidence does not fit into a message of the link: ask the worker itself. */
+  'too_large',
+  /** The TEE failed. */
+  'internal',
+] as const
+
+export type NoEvidence = (typeof NO_EVIDENCE)[number]

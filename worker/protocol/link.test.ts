@@ -65,6 +65,7 @@ const fromGateway: GatewayMessage[] = [
   { type: 'attest', nonce },
   { type: 'attested', epochId: '0f'.repeat(16) },
   { type: 'drain' },
+  { type: 'attest-for', ticket: 1, nonce },
 ]
 
 const fromWorker: WorkerMessage[] = [
@@ -87,6 +88,8 @@ const fromWorker: WorkerMessage[] = [
   { type: 'evidence', evidence: {}, signature },
   { type: 'heartbeat', active: 1, queued: 0 },
   { type: 'draining' },
+  { type: 'evidence-for', ticket: 1, evidence: {} },
+  { type: 'no-evidence-for', ticket: 4_294_967_295, code: 'rate_limited', retryMs: 1_000 },
 ]
 
 function closeName(action: () => unknown): string {

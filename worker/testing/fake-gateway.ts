@@ -32,12 +32,14 @@ import {
   type GatewayMessage,
   joinMessage,
   LINK_SUBPROTOCOL,
+  LINK_VERSIONS,
   newRequestId,
   type PaymentTerms,
   parseWorkerMessage,
   type Quote,
   quoteDigest,
   reattestMessage,
+  type VersionRange,
   type WorkerMessage,
   type WorkerMessageOf,
 } from '../protocol/index.ts'
@@ -206,7 +208,7 @@ export class Peer {
     return this.#heard.filter((heard) => heard.type === type).length
   }
 
-  challenge(versions = { min: 1, max: 1 }): void {
+  challenge(versions: VersionRange = LINK_VERSIONS): void {
     const { gateway, nonce } = this
     const time = gateway.clock.now()
     this.send({ type: 'challenge', versions, nonce: toBase64(nonce), gatewayId: GATEWAY_ID, time })
@@ -249,7 +251,7 @@ export class Peer {
     }
     this.send({
       type: 'welcome',
-      version: 1,
+      version: join.version,
       session: 'session-1',
       gateway: { evidence: await this.gateway.evidence(fromBase64(join.nonce)) },
       quotes: [toBase64(encodeQuote(this.quote))],

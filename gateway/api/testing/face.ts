@@ -23,6 +23,15 @@ export async function serveFace(
         secret === TEST_SECRET ? ({ id: 'key-1', channel: 'channel-1' } as ApiKey) : undefined,
     },
     receipts: { receipt: async () => undefined },
+    attestation: {
+      answer: async () => ({
+        object: 'chrysalis.attestation',
+        nonce: null,
+        gateway: null,
+        workers: [],
+        errors: [],
+      }),
+    },
     catalog: () => [{ id: 'chrysalis/tiny', sha256: 'ab'.repeat(32), contextLength: 512, created: 1 }],
     mayReturn: () => false,
     missing: () => [],

@@ -32,6 +32,7 @@ import {
   type WorkerMessageOf,
 } from '../../../worker/protocol/link.ts'
 import { type Prices, parseQuote, type Quote } from '../../../worker/protocol/quote.ts'
+import { LINK_VERSIONS } from '../../../worker/protocol/version.ts'
 import { Job } from './job.ts'
 import type { ManualClock } from './manual-clock.ts'
 
@@ -60,8 +61,12 @@ export interface FakeWorkerOptions {
   serve?: (job: Job) => Promise<void>
   /** Changes the join before it is sent. */
   bendJoin?: (join: WorkerMessageOf<'join'>) => WorkerMessageOf<'join'> | Promise<WorkerMessageOf<'join'>>
+  /** Version of the link; the newest when absent. */
+  version?: number
+  /** Answers a nonce that the gateway passes on; the default sends evidence over it. */
+  relay?: (message: GatewayMessageOf<'attest-for'>, worker: FakeWorker) => void | Promise<void>
   /** Changes the bundle of a join or a re-attestation. */
-  bendEvidence?: (bundle: EvidenceBundle) => EvidenceBundle
+  bendEvidence?: (bundle: EvidenceBundle) => EvidenceBundle | Promise<EvidenceBundle>
 }
 
 /** What lives as long as a worker's process. */
@@ -213,7 +218,7 @@ export class FakeWorker {
     const digest = claimsDigest(claims)
     epoch.bindClaims(digest)
     const bundle = await createEvidence({ tee: this.#options.tee, nonce, claims })
-    return { bundle: this.#options.bendEvidence?.(bundle) ?? bundle, digest }
+    return { bundle: (await this.#options.bendEvidence?.(bundle)) ?? bundle, digest }
   }
 
   #onText(text: string): void {
@@ -237,6 +242,8 @@ export class FakeWorker {
         this.say({ type: 'evidence', evidence: bundle, signature: this.sign(reattestMessage(nonce, digest)) })
         return
       }
+      case 'attest-for':
+        return await (this.#options.relay ?? answerRelayed)(message, this)
       case 'credit': {
         const entry = this.#byStream.get(message.stream)
         if (entry) entry.credit += message.frames
@@ -252,12 +259,12 @@ export class FakeWorker {
   async #join(nonce: Uint8Array): Promise<void> {
     const { bundle, digest } = await this.evidence(nonce)
     const own = new Uint8Array(randomBytes(32))
-    const { payoutKey } = this.#options
+    const { payoutKey, version = LINK_VERSIONS.max } = this.#options
     const message = joinMessage({ challengeNonce: nonce, workerNonce: own, claimsDigest: digest, payoutKey })
     const join: WorkerMessageOf<'join'> = {
       type: 'join',
-      version: 1,
-      versions: { min: 1, max: 1 },
+      version,
+      versions: { min: 1, max: version },
       nonce: toBase64(own),
       evidence: bundle,
       signature: this.sign(message),
@@ -299,4 +306,13 @@ export class FakeWorker {
     this.#listeners = new Set()
     for (const listener of listeners) listener()
   }
+}
+
+/** Evidence over the nonce that was passed on, as a worker should. */
+export async function answerRelayed(
+  { ticket, nonce }: GatewayMessageOf<'attest-for'>,
+  worker: FakeWorker,
+): Promise<void> {
+  const { bundle } = await worker.evidence(fromBase64(nonce))
+  worker.say({ type: 'evidence-for', ticket, evidence: bundle })
 }

@@ -1,0 +1,183 @@
+import { toHex } from '../attest/bytes.ts'
+import { codeOf } from '../attest/cli/process.ts'
+import type { EvidenceBundle } from '../attest/evidence/index.ts'
+import {
+  Allowance,
+  type ApiError,
+  type AttestationAnswer,
+  type AttestationProblem,
+  type AttestationQuery,
+  clip,
+  modelNotFound,
+  notFound,
+  rateLimited,
+  timedOut,
+  unavailable,
+  type WorkerAttestation,
+} from '../worker/protocol/index.ts'
+import type { GatewayIdentity } from './identity.ts'
+import { type EvidenceSource, type LinkLog, RelayError } from './link/index.ts'
+
+/** Workers whose evidence one answer holds; more are named with `?worker=`. */
+const MOST_WORKERS = 16
+/** What all addresses together get, as a multiple of what one gets. */
+const GLOBAL_SHARE = 10
+
+export interface AttestationOptions {
+  identity: Pick<GatewayIdentity, 'evidence' | 'stapled'>
+  /** The workers that are joined now. */
+  sources: () => readonly EvidenceSource[]
+  /** Bundles that one address gets made in a minute. */
+  perMinute: number
+  /** Monotonic ms. */
+  monotonic: () => number
+  log: LinkLog
+}
+
+/** A worker's evidence, or why there is none. */
+interface Outcome {
+  worker?: WorkerAttestation
+  failed?: RelayError
+}
+
+/**
+ * Answers who asks what runs here: with evidence over the caller's nonce, each bundle made for it, or with what is at
+ * hand. A quote costs a TEE up to 0.1 s, so nonces are counted by the bundles that they cause: for each address, and
+ * for all together.
+ */
+export class AttestationDesk {
+  readonly #options: AttestationOptions
+  readonly #each: Allowance
+  readonly #all: Allowance
+  /** Own evidence that is being made, by nonce. */
+  readonly #making = new Map<string, Promise<EvidenceBundle>>()
+
+  constructor(options: AttestationOptions) {
+    this.#options = options
+    const { perMinute, monotonic: now } = options
+    const burst = Math.max(MOST_WORKERS + 1, perMinute)
+    this.#each = new Allowance({ burst, perMinute, now })
+    this.#all = new Allowance({ burst: burst * GLOBAL_SHARE, perMinute: perMinute * GLOBAL_SHARE, now })
+  }
+
+  /**
+   * @param address of whoever asks
+   * @throws ApiError 404 for a worker or model that is not here, 429, and 503 or 504 when a worker or model was named
+   *   and there is no evidence of it
+   */
+  async answer(query: AttestationQuery, address: string): Promise<AttestationAnswer> {
+    const { nonce } = query
+    const named = this.#pick(query)
+    const picked = named.slice(0, MOST_WORKERS)
+    this.#pay(address, nonce ? picked.length + 1 : 1)
+    const errors: AttestationProblem[] = []
+    const own = this.#own(nonce).catch((error) => {
+      this.#options.log.warn({ code: codeOf(error) }, 'no evidence of this gateway')
+      errors.push({ worker: null, code: 'gateway_evidence', message: "The gateway's own TEE failed." })
+      return null
+    })
+    const [gateway, ...outcomes] = await Promise.all([
+      own,
+      ...picked.map((source) => evidenceOf(source, nonce)),
+    ])
+    if (query.worker !== undefined || query.model !== undefined) demandOne(outcomes)
+    for (const [index, { failed }] of outcomes.entries()) {
+      if (failed) errors.push(problem(picked[index]?.workerId ?? '', failed))
+    }
+    if (named.length > picked.length) errors.push(tooMany(named.length - picked.length))
+    const workers = outcomes.flatMap(({ worker }) => worker ?? [])
+    return { object: 'chrysalis.attestation', nonce: nonce ? toHex(nonce) : null, gateway, workers, errors }
+  }
+
+  /** The workers that the query means. @throws ApiError 404 */
+  #pick({ worker, model }: AttestationQuery): readonly EvidenceSource[] {
+    let sources = this.#options.sources()
+    if (worker !== undefined) {
+      sources = sources.filter(({ workerId }) => workerId === worker)
+      if (sources.length === 0) {
+        const message = `There is no worker \`${clip(worker)}\` here. Ask without it for those that are.`
+        throw notFound(message, 'worker_not_found', 'worker')
+      }
+    }
+    if (model === undefined) return sources
+    const serving = sources.filter(({ models }) => models.some(({ id }) => id === model))
+    if (serving.length === 0) throw modelNotFound(model)
+    return serving
+  }
+
+  /** @throws ApiError 429 */
+  #pay(address: string, cost: number): void {
+    const key = subscriber(address)
+    const wait = this.#each.take(key, cost)
+    if (wait > 0) throw tooOften('this address', wait)
+    const everyone = this.#all.take('', cost)
+    if (everyone === 0) return
+    this.#each.giveBack(key, cost)
+    throw tooOften('this gateway', everyone)
+  }
+
+  #own(nonce: Uint8Array | undefined): Promise<EvidenceBundle> {
+    const { identity } = this.#options
+    if (!nonce) return identity.stapled()
+    const name = toHex(nonce)
+    const making = this.#making.get(name) ?? identity.evidence(nonce).finally(() => this.#making.delete(name))
+    this.#making.set(name, making)
+    return making
+  }
+}
+
+async function evidenceOf(source: EvidenceSource, nonce: Uint8Array | undefined): Promise<Outcome> {
+  const { workerId: id, models, stapled } = source
+  try {
+    const evidence = nonce ? await source.evidence(nonce) : stapled
+    if (!evidence) throw new RelayError('too_large', 'the evidence is too large to be kept: ask with a nonce')
+    return { worker: { id, models: models.map((model) => model.id), evidence } }
+  } catch (error) {
+    if (error instanceof RelayError) return { failed: error }
+    throw error
+  }
+}
+
+/** Who named a worker or model wants its evidence: none at all is an error. @throws ApiError */
+function demandOne(outcomes: readonly Outcome[]): void {
+  const failures = outcomes.flatMap(({ failed }) => failed ?? [])
+  const [first] = failures
+  if (!first || failures.length < outcomes.length) return
+  const message = `No evidence of the worker: ${first.message}.`
+  const seconds = Math.ceil(first.retryMs / 1000)
+  if (first.relay === 'rate_limited' || first.relay === 'busy') {
+    throw rateLimited(message, seconds, first.relay === 'busy' ? 'worker_busy' : undefined)
+  }
+  if (first.relay === 'timeout') throw timedOut(message)
+  throw unavailable(message, `worker_${first.relay}`)
+}
+
+function problem(worker: string, { relay, message }: RelayError): AttestationProblem {
+  return { worker, code: `worker_${relay}`, message }
+}
+
+function tooMany(left: number): AttestationProblem {
+  const message = `${left} more are joined. Name one with ?worker=ID, or its model with ?model=ID.`
+  return { worker: null, code: 'too_many_workers', message }
+}
+
+function tooOften(whom: string, waitMs: number): ApiError {
+  const seconds = Math.ceil(waitMs / 1000)
+  return rateLimited(
+    `Rate limit reached: too much evidence was asked of ${whom}. Retry in ${seconds} s.`,
+    seconds,
+  )
+}
+
+/** What counts as one caller: an IPv4 address, or the 64-bit network of an IPv6 address. */
+function subscriber(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  if (!address.includes(':')) return address
+  const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros =
+    tail === undefined ? [] : new Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
+  return [...left, ...zeros, ...right].slice(0, 4).join(':')
+}
