@@ -6,7 +6,7 @@ import { ChrysalisError } from '../errors.ts'
 import { pckChain, windows } from '../tdx/chains.ts'
 import { type Collateral, checkDocument, type ParsedCollateral, parseCollateral } from '../tdx/collateral.ts'
 import { parseQuote } from '../tdx/quote.ts'
-import { type Certificate, checkCrlIssued, checkIssued } from '../x509/index.ts'
+import { allProven, type Certificate, checkCrlIssued, checkIssued } from '../x509/index.ts'
 import { CollateralError } from './errors.ts'
 import { caNamed, type PinnedRoot, type Subject } from './source.ts'
 
@@ -81,17 +81,22 @@ async function checkSigned(
   parsed: ParsedCollateral,
   roots: readonly PinnedRoot[] | undefined,
 ): Promise<void> {
-  const root = commonRoot([parsed.tcbChain, parsed.qeChain, parsed.pckCrlChain])
+  const tcb = signerAndRoot(parsed.tcbChain)
+  const qe = signerAndRoot(parsed.qeChain)
+  const ca = signerAndRoot(parsed.pckCrlChain)
+  const { root } = tcb
+  if (!equalBytes(root.der, qe.root.der) || !equalBytes(root.der, ca.root.der))
+    throw bad('the issuer chains end in different roots')
   if (roots !== undefined) requirePinned(root, roots, 'the collateral')
-  await checkIssued(root, root)
-  for (const [signer] of [parsed.tcbChain, parsed.qeChain, parsed.pckCrlChain])
-    if (signer !== undefined) await checkIssued(signer, root)
-  await checkDocument(parsed.tcbInfo, collateral.tcb_info, collateral.tcb_info_signature, parsed.tcbChain[0])
-  const { qe_identity, qe_identity_signature } = collateral
-  await checkDocument(parsed.qeIdentity, qe_identity, qe_identity_signature, parsed.qeChain[0])
-  await checkCrlIssued(parsed.rootCrl, root)
-  const [ca] = parsed.pckCrlChain
-  if (ca !== undefined) await checkCrlIssued(parsed.pckCrl, ca)
+  const { tcb_info, tcb_info_signature, qe_identity, qe_identity_signature } = collateral
+  await allProven([
+    checkIssued(root, root),
+    ...[tcb, qe, ca].map(({ signer }) => checkIssued(signer, root)),
+    checkDocument(parsed.tcbInfo, tcb_info, tcb_info_signature, tcb.signer),
+    checkDocument(parsed.qeIdentity, qe_identity, qe_identity_signature, qe.signer),
+    checkCrlIssued(parsed.rootCrl, root),
+    checkCrlIssued(parsed.pckCrl, ca.signer),
+  ])
 }
 
 function requirePinned(root: Certificate, roots: readonly PinnedRoot[], what: string): void {
@@ -100,17 +105,12 @@ function requirePinned(root: Certificate, roots: readonly PinnedRoot[], what: st
   throw bad(`${what} ends in root ${digest.slice(0, 16)}…, which is not pinned`)
 }
 
-function commonRoot(chains: readonly (readonly Certificate[])[]): Certificate {
-  let root: Certificate | undefined
-  for (const [signer, last, more] of chains) {
-    if (signer === undefined || last === undefined || more !== undefined)
-      throw bad('an issuer chain is not a signer and its root')
-    if (root !== undefined && !equalBytes(root.der, last.der))
-      throw bad('the issuer chains end in different roots')
-    root = last
-  }
-  if (root === undefined) throw bad('there are no issuer chains')
-  return root
+function signerAndRoot([signer, root, more]: readonly Certificate[]): {
+  signer: Certificate
+  root: Certificate
+} {
+  if (signer !== undefined && root !== undefined && more === undefined) return { signer, root }
+  throw bad('an issuer chain is not a signer and its root')
 }
 
 function bad(message: string, cause?: unknown): CollateralError {

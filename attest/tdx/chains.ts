@@ -2,6 +2,7 @@
 
 import { equalBytes } from '../bytes.ts'
 import {
+  allProven,
   type Certificate,
   checkCrlIssued,
   checkDates,
@@ -68,9 +69,7 @@ export async function checkPckChain(
   if (leaf.ca || !((leaf.keyUsage ?? 0) & KEY_USAGE.digitalSignature)) {
     throw new X509Error('PCK chain: the leaf is not an end-entity signing certificate')
   }
-  await checkIssued(root, root)
-  await checkIssued(ca, root)
-  await checkIssued(leaf, ca)
+  await allProven([checkIssued(root, root), checkIssued(ca, root), checkIssued(leaf, ca)])
 }
 
 /** Checks the TCB info's signer under the quote's anchor, and its signature over the exact text. Throws X509Error. */
@@ -80,8 +79,9 @@ export async function checkTcbInfoSigned(
   anchor: Anchor,
   now: number,
 ): Promise<void> {
-  const signer = await checkSigners(tcbChain, anchor, now)
-  await checkDocument(tcbInfo, tcb_info, tcb_info_signature, signer)
+  const { signer, root } = signerOf(tcbChain, anchor, now)
+  const signed = checkDocument(tcbInfo, tcb_info, tcb_info_signature, signer)
+  await allProven([checkIssued(signer, root), signed])
 }
 
 /** As checkTcbInfoSigned, for the QE identity. Throws X509Error. */
@@ -91,8 +91,9 @@ export async function checkQeIdentitySigned(
   anchor: Anchor,
   now: number,
 ): Promise<void> {
-  const signer = await checkSigners(qeChain, anchor, now)
-  await checkDocument(qeIdentity, qe_identity, qe_identity_signature, signer)
+  const { signer, root } = signerOf(qeChain, anchor, now)
+  const signed = checkDocument(qeIdentity, qe_identity, qe_identity_signature, signer)
+  await allProven([checkIssued(signer, root), signed])
 }
 
 /** Checks that both revocation lists are issued under the same anchor as the quote's chain. Throws X509Error. */
@@ -107,19 +108,19 @@ export async function checkCrlsSigned(
   if (!sameCa || crlRoot === undefined || more !== undefined || !equalBytes(crlRoot.der, anchor.der)) {
     throw new X509Error('PCK CRL chain: not the CA and the root of the quote')
   }
-  await checkCrlIssued(parsed.rootCrl, chain.root)
-  await checkCrlIssued(parsed.pckCrl, chain.ca)
+  await allProven([checkCrlIssued(parsed.rootCrl, chain.root), checkCrlIssued(parsed.pckCrl, chain.ca)])
   const given = collateral.pck_certificate_chain
   const own = [chain.leaf, chain.ca, chain.root].map((certificate) => certificate.der)
   if (given !== undefined && given !== encodePem(own))
     throw new X509Error("collateral: PCK chain is not the quote's")
 }
 
-async function checkSigners(
+/** The signer of a document by its role, with the root that has to have issued it. Throws X509Error. */
+function signerOf(
   signers: readonly Certificate[],
   anchor: Anchor,
   now: number,
-): Promise<Certificate> {
+): { signer: Certificate; root: Certificate } {
   const [signer, root, more] = signers
   const two = signer !== undefined && root !== undefined && more === undefined
   if (!two || !equalBytes(root.der, anchor.der)) {
@@ -130,8 +131,7 @@ async function checkSigners(
     throw new X509Error('TCB signing chain: the signer is not a TCB signing certificate')
   }
   checkDates(signer, now)
-  await checkIssued(signer, root)
-  return signer
+  return { signer, root }
 }
 
 /** Throws X509Error when the CA or a signer in use is on the root's list. The list's signature is checked apart. */

@@ -56,8 +56,8 @@ export function parseCollateral(collateral: Collateral): ParsedCollateral {
   // Remembered under the whole of it, signatures included, so that what was proved of one stays with that one.
   return remembered.get(JSON.stringify(collateral), () => ({
     pckCrlChain: parseChain(collateral.pck_crl_issuer_chain),
-    rootCrl: parseCrl(hexBytes(collateral.root_ca_crl, 'root_ca_crl')),
-    pckCrl: parseCrl(hexBytes(collateral.pck_crl, 'pck_crl')),
+    rootCrl: readCrl(collateral.root_ca_crl, 'root_ca_crl'),
+    pckCrl: readCrl(collateral.pck_crl, 'pck_crl'),
     tcbChain: parseChain(collateral.tcb_info_issuer_chain),
     tcbInfo: parseTcbInfo(collateral.tcb_info),
     qeChain: parseChain(collateral.qe_identity_issuer_chain),
@@ -76,6 +76,13 @@ export async function checkDocument(
     if (await verifyP256(signer.publicKey, fromHex(signature), utf8(text))) return
     throw new X509Error(`${document.id}: the signature does not verify`)
   })
+}
+
+/** The same two lists come with the collateral of every platform. A list holds its own signature. */
+const lists = new Bounded<Crl>(16)
+
+function readCrl(text: string, name: string): Crl {
+  return lists.get(text, () => parseCrl(hexBytes(text, name)))
 }
 
 function hexBytes(text: string, name: string): Uint8Array {

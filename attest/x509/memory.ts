@@ -24,13 +24,28 @@ export class Bounded<T> {
   }
 }
 
-const proven = new WeakMap<object, WeakSet<object>>()
+const proven = new WeakMap<object, WeakMap<object, Promise<void>>>()
 
-/** Runs a check of `subject` by `signer` unless the same two objects passed it before. */
-export async function proveOnce(subject: object, signer: object, check: () => Promise<void>): Promise<void> {
-  const by = proven.get(subject) ?? new WeakSet()
-  if (by.has(signer)) return
-  await check()
-  by.add(signer)
+/**
+ * Runs a check of `subject` by `signer` unless the same two objects passed it before. Whoever asks while it runs waits
+ * for the same run. What fails is forgotten.
+ */
+export function proveOnce(subject: object, signer: object, check: () => Promise<void>): Promise<void> {
+  const by = proven.get(subject) ?? new WeakMap<object, Promise<void>>()
+  const known = by.get(signer)
+  if (known !== undefined) return known
+  const proof = check()
+  by.set(signer, proof)
   proven.set(subject, by)
+  proof.catch(() => by.delete(signer))
+  return proof
+}
+
+/**
+ * Waits for checks that run side by side. Throws what the first of them in order threw, whichever was quicker, so that
+ * the same evidence is always refused for the same reason.
+ */
+export async function allProven(checks: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(checks)).find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
 }

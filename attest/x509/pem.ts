@@ -8,7 +8,7 @@ import type { Curve } from './ecdsa.ts'
 import { Bounded } from './memory.ts'
 
 const BEGIN = '-----BEGIN CERTIFICATE-----\n'
-const END = '\n-----END CERTIFICATE-----'
+const END = '\n-----END CERTIFICATE-----\n'
 
 /** The largest chain that is looked at, in characters, and the most certificates in it. */
 export const MAX_CHAIN = 16 * 1024
@@ -16,9 +16,11 @@ const MAX_CERTIFICATES: Record<Curve, number> = { 'P-256': 4, 'P-384': 5 }
 
 /** Writes certificates (DER) as PEM, 64 columns, each ended by a newline. */
 export function encodePem(certificates: readonly Uint8Array[]): string {
-  return certificates
-    .map((bytes) => `${BEGIN}${(base64.encode(bytes).match(/.{1,64}/g) ?? []).join('\n')}${END}\n`)
-    .join('')
+  return certificates.map((bytes) => `${BEGIN}${encodeBody(bytes)}${END}`).join('')
+}
+
+function encodeBody(bytes: Uint8Array): string {
+  return (base64.encode(bytes).match(/.{1,64}/g) ?? []).join('\n')
 }
 
 /**
@@ -36,20 +38,32 @@ const chains: Record<Curve, Bounded<readonly Certificate[]>> = {
   'P-384': new Bounded(64),
 }
 
+/** Equal certificates of different chains are one object, so that what was proved of it serves all of them. */
+const certificates: Record<Curve, Bounded<Certificate>> = {
+  'P-256': new Bounded(256),
+  'P-384': new Bounded(256),
+}
+
 function readChain(text: string, curve: Curve): readonly Certificate[] {
   const trimmed = text.endsWith('\n\0') ? text.slice(0, -1) : text.endsWith('\n') ? text : `${text}\n`
-  const ders: Uint8Array[] = []
+  const chain: Certificate[] = []
   let at = 0
   while (at < trimmed.length) {
     const end = trimmed.indexOf(END, at)
     if (!trimmed.startsWith(BEGIN, at) || end < 0) throw new X509Error('certificate chain: not canonical PEM')
-    if (ders.length === MAX_CERTIFICATES[curve])
+    if (chain.length === MAX_CERTIFICATES[curve])
       throw new X509Error('certificate chain: too many certificates')
-    ders.push(decodeBody(trimmed.slice(at + BEGIN.length, end)))
-    at = end + END.length + 1
+    const body = trimmed.slice(at + BEGIN.length, end)
+    chain.push(certificates[curve].get(body, () => readCertificate(body, curve)))
+    at = end + END.length
   }
-  if (encodePem(ders) !== trimmed) throw new X509Error('certificate chain: not canonical PEM')
-  return ders.map((bytes) => parseCertificate(bytes, curve))
+  return chain
+}
+
+function readCertificate(body: string, curve: Curve): Certificate {
+  const bytes = decodeBody(body)
+  if (encodeBody(bytes) !== body) throw new X509Error('certificate chain: not canonical PEM')
+  return parseCertificate(bytes, curve)
 }
 
 /** As parseChain, from bytes (UTF-8). */
