@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toHex } from '../bytes.ts'
+import { parseEventLog, replay } from '../eventlog/index.ts'
 import { parseQuote } from '../tdx/quote.ts'
 import { COLLATERAL_LIFETIME } from './collateral.ts'
 import { SimulatedTee, simulatedRoot } from './tee.ts'
@@ -61,6 +62,26 @@ describe('SimulatedTee', () => {
     expect((await quoteOf('1.0', []))[4]).toBe('00'.repeat(48))
     // SHA-384(48 zero bytes || SHA-384("chrysalis/event/1" || 00 || "chrysalis.measured" || 00 || "model"))
     expect(r3).toBe(RTMR3)
+  })
+
+  it('has an event log that replays to its registers once it is told what it measures', async () => {
+    const events = [
+      { name: 'chrysalis.software', payload: '{"commit":"test","version":"1"}' },
+      { name: 'chrysalis.configuration', payload: Uint8Array.of(123, 125) },
+    ]
+    const tee = SimulatedTee.ephemeral({ now, software: '1.0', events })
+    const { body } = parseQuote(await tee.quote(new Uint8Array(64)))
+    const log = parseEventLog((await tee.eventLog()) ?? new Uint8Array())
+    expect(replay(log).map(toHex)).toEqual(body.rtmr.map(toHex))
+    expect(log.entries.slice(-2).map(({ name }) => name)).toEqual(events.map(({ name }) => name))
+    expect(await SimulatedTee.ephemeral({ now }).eventLog()).toBeUndefined()
+  })
+
+  it('asks its GPUs for evidence over the nonce given, where it has any', async () => {
+    const gpus = { evidence: async (nonce: Uint8Array) => nonce.slice().reverse() }
+    const nonce = Uint8Array.from({ length: 32 }, (_, i) => i)
+    expect(await SimulatedTee.ephemeral({ now, gpus }).gpu(nonce)).toEqual(nonce.toReversed())
+    expect(await SimulatedTee.ephemeral({ now }).gpu(nonce)).toBeUndefined()
   })
 
   it('issues collateral anew well before it runs out, and when the clock goes back', async () => {

@@ -3,14 +3,14 @@
 import { createHash, type KeyObject, randomUUID } from 'node:crypto'
 import { chmod, link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { concat, utf8 } from '../bytes.ts'
+import { utf8 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import type { Tee } from '../evidence/bundle.ts'
 import type { Collateral } from '../tdx/collateral.ts'
 import { COLLATERAL_LIFETIME, type CollateralSpec, makeCollateral } from './collateral.ts'
+import { simulatedEventLog } from './eventlog.ts'
 import { decodePlatform, encodePlatform, makePlatform, newKey, type Platform } from './platform.ts'
 import {
-  digest,
   makeQuote,
   QE,
   type QeSpec,
@@ -32,7 +32,7 @@ export interface SimulatedTeeOptions {
   now: () => number
   /** Version and configuration of what runs: MRTD and RTMR0-2 follow from it. */
   software?: string
-  /** What is measured into RTMR3, in order. A text payload is taken as UTF-8. */
+  /** What is measured into RTMR3, in order (see measuredEvents). A text payload is taken as UTF-8. */
   events?: readonly { name: string; payload: string | Uint8Array }[]
   /** Texts that are measured behind the events, under the name chrysalis.measured. */
   measured?: readonly string[]
@@ -56,6 +56,7 @@ export class SimulatedTee implements Tee {
   readonly platform: Platform
   readonly #now: () => number
   readonly #report: TdReport
+  readonly #eventLog: Uint8Array | undefined
   readonly #gpus: SimulatedTeeOptions['gpus']
   readonly #attestationKey: KeyObject = newKey()
   #collateral: { value: Collateral; renewAt: number } | undefined
@@ -64,10 +65,17 @@ export class SimulatedTee implements Tee {
     this.platform = platform
     this.rootSha256 = rootDigest(platform.certificates.root)
     this.#now = options.now
-    const { software = '', events = [], measured = [] } = options
-    const all = [...events, ...measured.map((payload) => ({ name: 'chrysalis.measured', payload }))]
-    const report = tdReport(software)
-    this.#report = { ...report, rtmr: extended(report.rtmr, all) }
+    const { software = '', events, measured = [] } = options
+    const all = [...(events ?? []), ...measured.map((payload) => ({ name: 'chrysalis.measured', payload }))]
+    const boot = simulatedEventLog({
+      software,
+      events: all.map(({ name, payload }) => ({
+        name,
+        payload: typeof payload === 'string' ? utf8(payload) : payload,
+      })),
+    })
+    this.#report = { ...tdReport(software), rtmr: boot.rtmr }
+    this.#eventLog = events && boot.bytes
     this.#gpus = options.gpus
   }
 
@@ -105,6 +113,11 @@ export class SimulatedTee implements Tee {
       qe: { ...QE, ...qe },
       wire: { ...WIRE, ...wire },
     })
+  }
+
+  /** The log that replays to this TD's registers, as chrysalis/event-log/1; undefined where no events were named. */
+  async eventLog(): Promise<Uint8Array | undefined> {
+    return this.#eventLog
   }
 
   /** Evidence of all GPUs for a nonce of 32 bytes; undefined where there are none. */
@@ -147,19 +160,6 @@ export async function simulatedRoot(dir: string): Promise<string> {
 
 function rootDigest(certificate: Uint8Array): string {
   return createHash('sha256').update(certificate).digest('hex')
-}
-
-/** RTMR' = SHA-384(RTMR || SHA-384("chrysalis/event/1" || 00 || name || 00 || payload)) for each event, on RTMR3. */
-function extended(
-  rtmr: TdReport['rtmr'],
-  events: NonNullable<SimulatedTeeOptions['events']>,
-): TdReport['rtmr'] {
-  const last = events.reduce<Uint8Array>((value, { name, payload }) => {
-    const bytes = typeof payload === 'string' ? utf8(payload) : payload
-    const event = digest('sha384', concat(utf8(`chrysalis/event/1\0${name}\0`), bytes))
-    return digest('sha384', concat(value, event))
-  }, rtmr[3])
-  return [rtmr[0], rtmr[1], rtmr[2], last]
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

@@ -70,8 +70,9 @@ export async function checkDocument(
   document: TcbInfo | Identity,
   text: string,
   signature: string,
-  signer: Certificate,
+  signer: Certificate | undefined,
 ): Promise<void> {
+  if (signer === undefined) throw new X509Error(`${document.id}: there is no signer`)
   await proveOnce(document, signer, async () => {
     if (await verifyP256(signer.publicKey, fromHex(signature), utf8(text))) return
     throw new X509Error(`${document.id}: the signature does not verify`)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, toHex } from '../bytes.ts'
 import { sampleTee } from '../evidence/testing.ts'
+import { simulatedEventLog } from '../simulate/eventlog.ts'
 import { tdReport } from '../simulate/quote.ts'
 import { MAX_QUOTE, parseQuote } from './quote.ts'
 
@@ -32,7 +33,9 @@ describe('parseQuote', () => {
     expect(parsed.signed.length).toBe(632)
     expect(toHex(parsed.body.mrTd)).toBe(toHex(report.mrTd))
     expect(toHex(quote.subarray(184, 232))).toBe(toHex(report.mrTd))
-    expect(parsed.body.rtmr.map(toHex)).toEqual(report.rtmr.map(toHex))
+    expect(parsed.body.rtmr.map(toHex)).toEqual(
+      simulatedEventLog({ software: '', events: [] }).rtmr.map(toHex),
+    )
     expect(toHex(quote.subarray(568, 632))).toBe(toHex(data))
     expect(toHex(parsed.body.reportData)).toBe(toHex(data))
     expect(toHex(parsed.attestationKey)).toBe(toHex(quote.subarray(700, 764)))
