@@ -2,7 +2,7 @@
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex } from '../bytes.ts'
-import { INTEL_ROOT } from '../policy/presets.ts'
+import { INTEL_ROOT, NVIDIA_DEVICE_ROOT, NVIDIA_RIM_ROOT } from '../policy/presets.ts'
 import {
   type Certificate,
   type Crl,
@@ -20,10 +20,19 @@ export function fingerprint({ der }: Certificate): string {
   return toHex(sha256(der))
 }
 
+const ROOTS: Readonly<Record<string, string>> = {
+  [INTEL_ROOT]: 'the Intel SGX Root CA',
+  [NVIDIA_DEVICE_ROOT]: 'the NVIDIA Device Identity CA',
+  [NVIDIA_RIM_ROOT]: 'the NVIDIA CoRIM signing Root CA',
+}
+
 /** What a root is known as here. */
 export function rootInWords(root: Certificate): string {
-  if (fingerprint(root) === INTEL_ROOT) return 'the Intel SGX Root CA that this program knows'
-  return `a root that this program does not know, SHA-256 ${fingerprint(root)}`
+  const digest = fingerprint(root)
+  const known = ROOTS[digest]
+  return known === undefined
+    ? `a root that this program does not know, SHA-256 ${digest}`
+    : `${known} that this program knows`
 }
 
 /** Adds a chain, leaf first: names, dates, and what does not hold together. */
@@ -69,7 +78,9 @@ export function addCrl(report: Report, title: string, crl: Crl, now: number): vo
 /** Explains certificates in PEM, leaf first. */
 export async function inspectPem(text: string, now: number): Promise<Report> {
   const report = newReport('certificates', 'certificates in PEM')
-  const chain = await attempt(report, 'PEM', () => parseChain(text))
+  // Device chains are of P-384; the sentence about what is wrong is that of the usual curve.
+  const chain =
+    quietly(() => parseChain(text, 'P-384')) ?? (await attempt(report, 'PEM', () => parseChain(text)))
   if (chain === undefined) return report
   report.title = count(chain.length, 'certificate')
   await addChain(report, 'chain', chain, now)
@@ -79,7 +90,8 @@ export async function inspectPem(text: string, now: number): Promise<Report> {
 
 /** Explains one certificate or revocation list in DER; undefined when the bytes are neither. */
 export async function inspectDer(bytes: Uint8Array, now: number): Promise<Report | undefined> {
-  const certificate = quietly(() => parseCertificate(bytes))
+  const certificate =
+    quietly(() => parseCertificate(bytes)) ?? quietly(() => parseCertificate(bytes, 'P-384'))
   if (certificate !== undefined) {
     const report = newReport('certificates', 'a certificate')
     await addChain(report, 'certificate', [certificate], now)

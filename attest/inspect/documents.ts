@@ -1,13 +1,15 @@
 /** Our own documents in words: claims, bundles, answers of a gateway, receipts, policies, measurement sets. */
 
-import { equalBytes, fromBase64, fromBase64Url, toHex } from '../bytes.ts'
+import { equalBytes, fromBase64, fromBase64Url, toHex, utf8 } from '../bytes.ts'
 import { openBundle, reportData } from '../evidence/bundle.ts'
 import { type Claims, claimsDigest, epochId, parseClaims } from '../evidence/claims.ts'
 import { parseStrictJson } from '../json.ts'
+import { parseMeasurements } from '../measure/set.ts'
 import { parsePolicy } from '../policy/policy.ts'
 import { receiptBodySchema, signedReceiptSchema } from '../receipt/body.ts'
 import { parseQuote } from '../tdx/quote.ts'
 import { inspectCollateral } from './collateral.ts'
+import { compareWithLog } from './eventlog.ts'
 import { policyInWords } from './policy.ts'
 import { inspectQuote } from './quote.ts'
 import { addSection, attempt, newReport, type Report, row } from './report.ts'
@@ -86,6 +88,7 @@ export async function inspectBundle(
     )
   report.signatures.push('nonce, claims and GPU evidence: bound into REPORTDATA of the quote')
   report.parts.push(await inspectClaims(claims, now), await inspectQuote(quote, now))
+  if (eventLog !== undefined) await compareWithLog(report, quote, eventLog)
   if (collateral !== undefined) report.parts.push(await inspectCollateral(collateral, now))
   for (const bytes of [eventLog, gpu]) if (bytes !== undefined) report.parts.push(await other(bytes, now))
   return report
@@ -135,6 +138,21 @@ export async function inspectPolicy({ format: _, ...json }: Record<string, unkno
     policyInWords(policy).map((line) => row(line[0], line[1])),
   )
   report.signatures.push('the policy: by nobody; whoever judges by it chose it')
+  return report
+}
+
+/** Explains a file of expected measurements. */
+export async function inspectMeasurements(text: string): Promise<Report> {
+  const report = newReport('measurements', 'expected measurements of a release')
+  const file = await attempt(report, 'measurements', () => parseMeasurements(utf8(text)))
+  if (file === undefined) return report
+  report.title = `expected measurements of "${file.name}"`
+  for (const { name, mrTd, rtmr } of file.sets)
+    addSection(report, name, [
+      row('MRTD', mrTd),
+      ...rtmr.map((value, i) => row(`RTMR${i}`, value ?? 'any', value === null ? 'not compared' : undefined)),
+    ])
+  report.signatures.push('the file: by nobody; compare its digest with one that you trust')
   return report
 }
 

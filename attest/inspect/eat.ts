@@ -19,6 +19,19 @@ export function looksLikeEat(json: unknown): json is [['JWT', string], Record<st
   return overall && typeof devices === 'object' && devices !== null && Object.values(devices).every(isText)
 }
 
+/** Whether a JSON value is the claims of a device, taken out of their token. */
+export function looksLikeDeviceClaims(json: unknown): json is Record<string, unknown> {
+  return typeof json === 'object' && json !== null && 'measres' in json && 'eat_nonce' in json
+}
+
+/** Explains claims without their token. */
+export function inspectDeviceClaims(claims: Record<string, unknown>, title: string): Report {
+  const report = newReport('eat', title)
+  addSection(report, 'claims', Object.entries(claims).map(asRow))
+  report.problems.push('these are claims without their token: nobody signed them, so they prove nothing')
+  return report
+}
+
 /** Explains one token. */
 export async function inspectJwt(token: string, now: number, title = 'a token'): Promise<Report> {
   const report = newReport('eat', title)

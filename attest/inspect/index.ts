@@ -1,14 +1,45 @@
 /** Explains any file that has to do with attestation. It judges nothing: what it does not find wrong may still be. */
 
 import { base64 } from '@scure/base'
-import { fromHex } from '../bytes.ts'
+import { fromHex, utf8 } from '../bytes.ts'
 import { inspectDer, inspectPem } from './chain.ts'
 import { inspectCollateral, inspectPcsAnswer } from './collateral.ts'
-import { inspectBundle, inspectClaims, inspectPolicy, inspectReceipt } from './documents.ts'
-import { inspectEat, inspectJwks, inspectJwt, looksLikeEat, looksLikeJwt } from './eat.ts'
+import {
+  inspectBundle,
+  inspectClaims,
+  inspectMeasurements,
+  inspectPolicy,
+  inspectReceipt,
+} from './documents.ts'
+import {
+  inspectDeviceClaims,
+  inspectEat,
+  inspectJwks,
+  inspectJwt,
+  looksLikeDeviceClaims,
+  looksLikeEat,
+  looksLikeJwt,
+} from './eat.ts'
+import {
+  inspectCcelTable,
+  inspectDstack,
+  inspectEventLog,
+  looksLikeCcel,
+  looksLikeCcelTable,
+  looksLikeDstack,
+  looksLikeEventLog,
+} from './eventlog.ts'
+import {
+  devicesIn,
+  inspectGpuEvidence,
+  inspectGpuReport,
+  inspectRim,
+  looksLikeReport,
+  looksLikeRim,
+} from './gpu.ts'
 import { inspectQuote, looksLikeQuote } from './quote.ts'
 import { newReport, type Report } from './report.ts'
-import { textOf } from './text.ts'
+import { count, textOf } from './text.ts'
 
 export { allProblems, type Kind, type Report, type Row, type Section } from './report.ts'
 export { printable } from './text.ts'
@@ -29,12 +60,16 @@ export async function inspect(bytes: Uint8Array, { now }: InspectOptions): Promi
 
 async function inspectBinary(bytes: Uint8Array, now: number): Promise<Report | undefined> {
   if (looksLikeQuote(bytes)) return await inspectQuote(bytes, now)
+  if (looksLikeCcel(bytes)) return await inspectEventLog(bytes)
+  if (looksLikeCcelTable(bytes)) return await inspectCcelTable(bytes)
+  if (looksLikeReport(bytes)) return await inspectGpuReport(bytes)
   if (bytes[0] === 0x30 && (bytes[1] ?? 0) >= 0x80) return await inspectDer(bytes, now)
   return undefined
 }
 
 async function inspectText(text: string, now: number): Promise<Report | undefined> {
   if (text.startsWith('-----BEGIN CERTIFICATE')) return await inspectPem(text, now)
+  if (looksLikeRim(text)) return inspectRim(text)
   if (looksLikeJwt(text)) return await inspectJwt(text, now)
   if (text.startsWith('{') || text.startsWith('[') || text.startsWith('"'))
     return await inspectJson(text, now)
@@ -71,6 +106,10 @@ async function inspectJson(text: string, now: number): Promise<Report | undefine
   }
   if (typeof json === 'string') return await inspectText(json.trim(), now)
   if (looksLikeEat(json)) return await inspectEat(json, now)
+  if (looksLikeEventLog(json)) return await inspectEventLog(utf8(text))
+  if (looksLikeDstack(json)) return await inspectDstack(json, utf8(text), now)
+  const devices = devicesIn(json)
+  if (devices !== undefined) return await inspectGpuEvidence(json, devices, now)
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined
   return await inspectObject(json as Json, text, now)
 }
@@ -81,10 +120,20 @@ async function inspectObject(json: Json, text: string, now: number): Promise<Rep
   if (json.object === 'chrysalis.attestation') return await inspectAnswer(json, now)
   if (has('tcb_info', 'qe_identity')) return await inspectCollateral(json, now)
   if (has('signature') && (has('tcbInfo') || has('enclaveIdentity'))) return await inspectPcsAnswer(json, now)
-  if (has('role', 'bootId', 'epoch')) return await inspectClaims(new TextEncoder().encode(text), now)
+  if (has('role', 'bootId', 'epoch')) return await inspectClaims(utf8(text), now)
   if (json.object === 'receipt' || has('payload', 'signature')) return await inspectReceipt(json)
+  if (json.format === 'chrysalis/measurements/1') return await inspectMeasurements(text)
   if (json.format === 'chrysalis/policy/1' || has('roots', 'skip')) return await inspectPolicy(json)
   if (Array.isArray(json.keys)) return inspectJwks({ keys: json.keys })
+  // What NVIDIA's own tool prints holds the tokens; its other forms hold the claims alone.
+  if (looksLikeEat(json.detached_eat)) return await inspectEat(json.detached_eat, now)
+  const claims = Object.entries(json).filter(([, value]) => looksLikeDeviceClaims(value))
+  if (claims.length > 0) {
+    const report = newReport('eat', `claims about ${count(claims.length, 'device')}`)
+    for (const [name, value] of claims)
+      report.parts.push(inspectDeviceClaims(value as Json, `claims of ${name}`))
+    return report
+  }
   return undefined
 }
 

@@ -3,7 +3,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat, equalBytes, toHex } from '../bytes.ts'
 import { readPckPlatform } from '../tdx/pck.ts'
-import { isZero, parseQuote, type Quote, type TdBody } from '../tdx/quote.ts'
+import { BODY_TD10, BODY_TD15, isZero, parseQuote, type Quote, type TdBody } from '../tdx/quote.ts'
 import { attributeBits, xfamAllowed } from '../tdx/td.ts'
 import { type Certificate, parseChainBytes, verifyP256 } from '../x509/index.ts'
 import { attributesInWords, featuresInWords } from './bits.ts'
@@ -34,7 +34,7 @@ export function looksLikeQuote(bytes: Uint8Array): boolean {
 /** Explains a quote. Bytes that are not a strict TDX quote get their problem named, and what the header says. */
 export async function inspectQuote(bytes: Uint8Array, now: number): Promise<Report> {
   const report = newReport('tdx-quote', 'a TDX quote')
-  const quote = await attempt(report, 'quote', () => parseQuote(bytes))
+  const quote = (await attempt(report, 'quote', () => parseQuote(bytes))) ?? withoutPadding(bytes)
   if (quote === undefined) {
     describeHeader(report, bytes)
     return report
@@ -42,7 +42,7 @@ export async function inspectQuote(bytes: Uint8Array, now: number): Promise<Repo
   report.title = `a TDX quote, version ${quote.version}, of a TD ${quote.body.kind === 'td15' ? '1.5' : '1.0'}`
   addSection(report, 'size', [
     row('quote', count(quote.length, 'byte')),
-    row('padding', count(bytes.length - quote.length, 'zero byte'), 'not signed, ignored'),
+    row('after it', count(bytes.length - quote.length, 'byte'), 'padding, which nobody signs'),
   ])
   describeBody(report, quote.body)
   describeQe(report, quote)
@@ -60,6 +60,20 @@ export async function inspectQuote(bytes: Uint8Array, now: number): Promise<Repo
   )
   if (chain !== undefined) sayIssuers(report, chain)
   return report
+}
+
+/** The quote in bytes that are followed by something else than zeros, so that a person still sees what it is. */
+function withoutPadding(bytes: Uint8Array): Quote | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const starts = [HEADER + BODY_TD10, HEADER + 6 + BODY_TD10, HEADER + 6 + BODY_TD15]
+  for (const start of starts.filter((at) => at + 4 <= bytes.length)) {
+    try {
+      return parseQuote(bytes.subarray(0, start + 4 + view.getUint32(start, true)))
+    } catch {
+      // Not the layout of this quote, or one that no layout makes readable.
+    }
+  }
+  return undefined
 }
 
 function describeHeader(report: Report, bytes: Uint8Array): void {

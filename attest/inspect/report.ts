@@ -13,6 +13,7 @@ export type Kind =
   | 'sgx-quote'
   | 'event-log'
   | 'ccel-table'
+  | 'dstack-answer'
   | 'gpu-evidence'
   | 'gpu-report'
   | 'rim'
@@ -83,7 +84,8 @@ export async function attempt<T>(
     // Messages of our parsers are sentences of our own, whatever they were given.
     const known = (error as { code?: unknown } | undefined)?.code
     const ours = error instanceof Error && typeof known === 'string' && known.startsWith('ERR_')
-    report.problems.push(`${what}: ${ours ? error.message : 'cannot be read'}`)
+    const text = ours ? error.message : 'cannot be read'
+    report.problems.push(text.startsWith(`${what}:`) ? text : `${what}: ${text}`)
     return undefined
   }
 }
