@@ -33,6 +33,7 @@ describe('CCEL data', () => {
       ])
       expect(toHex(trimCcel(bytes))).toBe(toHex(bare))
     }
+    expect(trimCcel(encodeCcel(events, 4 * MAX_EVENT_LOG)).length).toBe(bare.length)
     expect(() => encodeCcel(events, 100)).toThrow('do not fit')
     expect(() => encodeCcel([{ rtmr: 0, type: 1, digest: new Uint8Array(32), data: utf8('') }])).toThrow(
       '48 bytes',
@@ -144,6 +145,9 @@ describe('what was measured', () => {
     ['flags', EV.platformConfigFlags, utf8('ACPI DATA'), utf8('tables'), 'opaque'],
     ['flags that are the data', EV.platformConfigFlags, utf8('on'), utf8('on'), 'recomputed'],
     ['an image', EV.bootServicesApplication, utf8('path'), utf8('image'), 'opaque'],
+    ['dstack’s merged log', EV.dstackRuntime, utf8('{}'), utf8('{}'), 'recomputed'],
+    ['dstack’s merged log with other data', EV.dstackRuntime, utf8('{}'), utf8('[]'), 'mismatch'],
+    ['boot attempts left out', EV.omitBootDeviceEvents, utf8('a'), utf8('b'), 'mismatch'],
     ['a type that nobody knows', 0x12345678, utf8('a'), utf8('b'), 'opaque'],
   ])('of %s', (_name, type, data, measured, check) => {
     const [entry] = parseEventLog(encodeCcel([event(type, data, measured)])).entries

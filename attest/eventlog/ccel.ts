@@ -5,7 +5,7 @@
  */
 
 import { concat, equalBytes, fromUtf8, utf8 } from '../bytes.ts'
-import { DIGEST_LENGTH, type EventLogEntry, EventLogError, MAX_EVENT_LOG, type Register } from './log.ts'
+import { DIGEST_LENGTH, type EventLogEntry, EventLogError, type Register } from './log.ts'
 import { LogReader } from './reader.ts'
 import { recompute } from './recompute.ts'
 import { EV } from './types.ts'
@@ -20,13 +20,12 @@ export function parseCcel(bytes: Uint8Array): EventLogEntry[] {
   return readCcel(bytes).entries
 }
 
-/** The log without its padding: what to send. Throws EventLogError for what is no log. */
+/** The log without its padding, of an area of any size: what to send. Throws EventLogError for what is no log. */
 export function trimCcel(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(0, readCcel(bytes).length)
 }
 
 function readCcel(bytes: Uint8Array): { entries: EventLogEntry[]; length: number } {
-  if (bytes.length > MAX_EVENT_LOG) throw new EventLogError(`event log: more than ${MAX_EVENT_LOG} bytes`)
   if (isTable(bytes)) {
     throw new EventLogError('event log: this is the ACPI table CCEL; the log is the file data/CCEL beside it')
   }

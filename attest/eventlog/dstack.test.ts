@@ -2,7 +2,7 @@ import { sha384 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, toHex, utf8 } from '../bytes.ts'
-import { EV, type EventLogEntry, parseEventLog } from './index.ts'
+import { EV, type EventLogEntry, MAX_EVENT_LOG, parseEventLog } from './index.ts'
 import { readOrRefuse } from './testing.ts'
 
 const RUNTIME = EV.dstackRuntime
@@ -123,11 +123,13 @@ describe('dstack’s log', () => {
     fc.assert(fc.property(fc.array(anyEvent), (events) => void readOrRefuse(() => parse(events))))
   })
 
-  it('reads a megabyte of nesting or of one string without harm', () => {
-    expect(readOrRefuse(() => parseEventLog(utf8('['.repeat(1_000_000))))).toBeUndefined()
-    const long = utf8(JSON.stringify([runtime({ event_payload: 'ab'.repeat(500_000) })]))
+  it('reads half a megabyte of nesting or of one string without harm', () => {
+    expect(readOrRefuse(() => parseEventLog(utf8('['.repeat(MAX_EVENT_LOG))))).toBeUndefined()
+    const long = utf8(JSON.stringify([runtime({ event_payload: 'ab'.repeat(250_000) })]))
     expect(parseEventLog(long).entries.length).toBe(1)
-    const many = utf8(`[${'{},'.repeat(300_000)}1]`)
+    const large = utf8(JSON.stringify([runtime({ event_payload: 'ab'.repeat(MAX_EVENT_LOG / 2) })]))
+    expect(() => parseEventLog(large)).toThrow('more than')
+    const many = utf8(`[${'{},'.repeat(170_000)}1]`)
     expect(readOrRefuse(() => parseEventLog(many))).toBeUndefined()
   })
 })

@@ -170,6 +170,12 @@ describe('judgeEventLog', () => {
     const { results, reasons } = judged({ bytes, body, claims })
     expect(results).toEqual({ ...PASS, claims: 'fail' })
     expect(reasons.claims).toContain('an event of EV_IPL')
+    const named = events.map(({ name, payload }) => {
+      return { imr: 3, event_type: EV.dstackRuntime, digest: '', event: name, event_payload: toHex(payload) }
+    })
+    const dstack = utf8(JSON.stringify(named))
+    const dstackBody = { rtmr: replay(parseEventLog(dstack)) }
+    expect(judged({ bytes: dstack, body: dstackBody, claims }).results).toEqual({ ...PASS, claims: 'fail' })
     const early = encodeEventLog({ ccel: encodeCcel(disguised.slice(0, 1)), events: events.slice(1) })
     expect(judged({ bytes: early, body: good, claims }, [3]).results).toEqual({ ...PASS, claims: 'fail' })
   })
@@ -182,6 +188,12 @@ describe('judgeEventLog', () => {
       claims: undefined,
     })
     expect(results).toEqual({ ...PASS, digests: 'fail', claims: 'not-applicable' })
+    const two = encodeCcel([
+      { rtmr: 1, type: EV.efiAction, data: utf8('a'), digest: sha384(utf8('a')) },
+      { rtmr: 1, type: EV.efiAction, data: utf8('a'), digest: new Uint8Array(48) },
+    ])
+    const input = { bytes: two, body: { rtmr: replay(parseEventLog(two)) }, claims: undefined }
+    expect(judgeEventLog(new Factors(), input, {}).events).toEqual([])
     const reason =
       'event 0 (RTMR1, EV_EFI_ACTION): the data of this EV_EFI_ACTION does not hash to its digest'
     expect(reasons.digests).toBe(reason)
@@ -221,6 +233,10 @@ describe('secureBoot', () => {
     expect(told([...log, turnedOn])).toBe(false)
     expect(told([...log.toSpliced(at, 1), turnedOn])).toBeUndefined()
     expect(told(log.with(at, { ...turnedOn, rtmr: 1 }))).toBeUndefined()
+    // A variable of another vendor, and one with bytes behind its value.
+    for (const data of [on.data.with(0, 0), Uint8Array.from([...on.data, 1])]) {
+      expect(told(log.with(at, { ...on, data, digest: sha384(data) }))).toBeUndefined()
+    }
   })
 })
 

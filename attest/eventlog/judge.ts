@@ -56,8 +56,10 @@ export function judgeEventLog(
     return nothing
   }
   const registers = policy.eventLog?.registers ?? ALL
-  const replayed = judgeReplay(factors, log, body, registers)
-  const configuration = judgeClaims(factors, log, body, claims)
+  const computed = replay(log)
+  const differing = ALL.filter((i) => !sameRegister(computed[i as Register], body.rtmr[i as Register]))
+  const replayed = judgeReplay(factors, registers, differing)
+  const configuration = judgeClaims(factors, log, claims, !differing.includes(3))
   if (!whole || !replayed) return nothing
   const events = log.entries.filter(({ check, rtmr }) => check === 'recomputed' && registers.includes(rtmr))
   return { events, secureBoot: registers.includes(0) ? secureBoot(log) : undefined, configuration }
@@ -89,14 +91,8 @@ function judgeDigests(factors: Factors, { entries }: EventLog): boolean {
   return entry === undefined
 }
 
-function judgeReplay(
-  factors: Factors,
-  log: EventLog,
-  { rtmr }: Pick<TdBody, 'rtmr'>,
-  registers: readonly number[],
-): boolean {
-  const computed = replay(log)
-  const bad = registers.filter((i) => !sameRegister(computed[i as Register], rtmr[i as Register]))
+function judgeReplay(factors: Factors, registers: readonly number[], differing: readonly number[]): boolean {
+  const bad = registers.filter((i) => differing.includes(i))
   const names = (list: readonly number[]): string => list.map((i) => `RTMR${i}`).join(', ')
   const left = ALL.filter((i) => !registers.includes(i))
   factors.expect(
@@ -112,12 +108,12 @@ function sameRegister(a: Uint8Array | undefined, b: Uint8Array | undefined): boo
   return a !== undefined && b !== undefined && equalBytes(a, b)
 }
 
-/** Returns the measured configuration when the claims are what RTMR3 states. */
+/** Returns the measured configuration when the claims are what RTMR3 states. `replayed` is about RTMR3 alone. */
 function judgeClaims(
   factors: Factors,
   log: EventLog,
-  { rtmr }: Pick<TdBody, 'rtmr'>,
   claims: Claims | undefined,
+  replayed: boolean,
 ): unknown {
   const name = 'eventlog.claims'
   if (claims === undefined) {
@@ -126,7 +122,7 @@ function judgeClaims(
   }
   try {
     // Whatever the policy compares: claims rest on RTMR3, so this log has to be what made it.
-    if (!sameRegister(replay(log)[3], rtmr[3])) throw new EventLogError('the log does not replay to RTMR3')
+    if (!replayed) throw new EventLogError('the log does not replay to RTMR3')
     const configuration = compareClaims(log, claims)
     factors.set(name, 'pass', 'RTMR3 is software, configuration and models as claimed, and nothing else')
     return configuration

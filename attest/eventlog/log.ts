@@ -5,7 +5,7 @@ import { concat } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 
 /** The largest event log that is looked at, padding included, in bytes (real areas: 64 to 256 KiB). */
-export const MAX_EVENT_LOG = 1024 * 1024
+export const MAX_EVENT_LOG = 512 * 1024
 
 /** Length of a measurement in bytes: SHA-384, as the registers. */
 export const DIGEST_LENGTH = 48
