@@ -9,6 +9,7 @@ import {
   type AttestationQuery,
   clip,
   modelNotFound,
+  networkOf,
   notFound,
   rateLimited,
   timedOut,
@@ -107,7 +108,7 @@ export class AttestationDesk {
 
   /** @throws ApiError 429 */
   #pay(address: string, cost: number): void {
-    const key = subscriber(address)
+    const key = networkOf(address)
     const wait = this.#each.take(key, cost)
     if (wait > 0) throw tooOften('this address', wait)
     const everyone = this.#all.take('', cost)
@@ -167,17 +168,4 @@ function tooOften(whom: string, waitMs: number): ApiError {
     `Rate limit reached: too much evidence was asked of ${whom}. Retry in ${seconds} s.`,
     seconds,
   )
-}
-
-/** What counts as one caller: an IPv4 address, or the 64-bit network of an IPv6 address. */
-function subscriber(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped !== undefined) return mapped
-  if (!address.includes(':')) return address
-  const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros =
-    tail === undefined ? [] : new Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
-  return [...left, ...zeros, ...right].slice(0, 4).join(':')
 }

@@ -51,6 +51,12 @@ export const workerSettings = z.object({
     .default('100000000')
     .describe('nanotons that the gateway may owe before work stops'),
   unpaid: z.boolean().default(false).describe('work also for a gateway that pays nothing'),
+  attestationPort: wholeNumber(0, 65_535)
+    .optional()
+    .describe(
+      'port at which to serve evidence to everybody, GET /v1/attestation?nonce=; 0 picks a free one; default: off',
+    ),
+  attestationHost: z.string().min(1).default('127.0.0.1').describe('address to serve evidence at'),
   drainSeconds: wholeNumber(0, 3600)
     .default(30)
     .describe('how long running requests may take to finish at the end'),

@@ -13,3 +13,4 @@ export {
 export { GatewayRefused, Link, type LinkOptions } from './link/index.ts'
 export type { Log } from './log.ts'
 export { type ReadyLine, type RunningWorker, runWorker } from './run.ts'
+export type { WorkerState, WorkerStatus } from './status.ts'

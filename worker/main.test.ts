@@ -11,6 +11,7 @@ import { SimulatedTee } from '../attest/simulate/index.ts'
 import { systemClock } from './clock.ts'
 import { readSettings, workerSettings } from './config.ts'
 import type { ReadyLine } from './run.ts'
+import type { WorkerStatus } from './status.ts'
 import { FakeGateway, type Peer } from './testing/fake-gateway.ts'
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
@@ -23,6 +24,8 @@ class Process {
   readonly line: Promise<string>
   out = ''
   log = ''
+  /** What came over the IPC channel. */
+  readonly statuses: WorkerStatus[] = []
 
   constructor(args: readonly string[], { ipc = false, shell = '' } = {}) {
     const command = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN, ...args]
@@ -34,6 +37,7 @@ class Process {
       stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
     })
     this.exited = once(this.child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+    this.child.on('message', (message) => this.statuses.push(message as WorkerStatus))
     const lines = createInterface({ input: this.child.stdout as NodeJS.ReadableStream })
     lines.on('line', (text) => {
       this.out += `${text}\n`
@@ -130,7 +134,8 @@ async function gone(pid: number): Promise<void> {
 describe('the worker process', () => {
   test('says that it is ready, answers with the embedded model, drains and leaves nothing', async () => {
     const shell = 'ulimit -c unlimited 2>/dev/null || ulimit -S -c "$(ulimit -H -c)"'
-    const { made, peer, line } = await join_({ args: ['--log-level', 'debug'], ...(linux && { shell }) })
+    const args = ['--log-level', 'debug', '--attestation-port', '0']
+    const { made, peer, line } = await join_({ args, ...(linux && { shell }) })
     expect(line).toMatchObject({
       event: 'ready',
       role: 'worker',
@@ -140,6 +145,9 @@ describe('the worker process', () => {
     const reader = await (await chat(peer, 'CANARYPROMPT hello')).read()
     expect(reader.final?.status).toBe(200)
     expect(reader.settled.details.completionTokens).toBeGreaterThan(0)
+    const [, url = ''] = /"url":"(http[^"]+)"/.exec(made.log) ?? []
+    const evidence = await fetch(`${url}/v1/attestation?nonce=${'5a'.repeat(32)}`)
+    expect(await evidence.json()).toMatchObject({ workers: [{ evidence: { tee: 'simulated-tdx' } }] })
     const engines = linux ? await childrenOf(made.pid) : []
     // Core dumps are off although the shell allowed them.
     for (const pid of linux ? [made.pid, ...engines] : []) {
@@ -172,6 +180,13 @@ describe('the worker process', () => {
       status = reader.final?.status ?? 0
       expect([200, 503]).toContain(status)
     }
+    while (!made.statuses.some(({ receipts }) => receipts > 0)) await once(made.child, 'message')
+    expect(made.statuses.slice(0, 3)).toMatchObject([
+      { event: 'status', state: 'starting', bootId: null, receipts: 0, earned: '0' },
+      { state: 'joining', models: peer.claims?.models.map(({ id }) => id) },
+      { state: 'ready', bootId: peer.claims?.bootId, epoch: peer.claims?.epoch.id },
+    ])
+    expect(Number(made.statuses.at(-1)?.earned)).toBeGreaterThan(0)
     const engines = await childrenOf(made.pid)
     expect(engines).toHaveLength(1)
     expect(engines).not.toContain(engine)

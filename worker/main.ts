@@ -6,9 +6,15 @@ import { codeOf, dieQuietly, onStop, placeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
 import { ContractsError } from '../contracts/errors.ts'
 import { readSettings } from './config.ts'
+import type { WorkerStatus } from './status.ts'
 
 /** After this much longer than the drain the process ends by force. */
 const FORCE_MS = 5_000
+
+/** To whoever started this process with an IPC channel: see worker/status.ts. One that is gone hears nothing. */
+function tellParent(status: WorkerStatus): void {
+  if (process.connected) process.send?.(status, undefined, undefined, () => {})
+}
 
 async function main(): Promise<void> {
   const settings = readSettings({ argv: process.argv.slice(2), env: process.env })
@@ -29,7 +35,8 @@ async function main(): Promise<void> {
   })
   // Loaded late, so that --help and a wrong flag answer at once.
   const { runWorker } = await import('./run.ts')
-  const starting = runWorker(settings, log, (error) => die(error, 'the worker cannot go on'))
+  const fatal = (error: unknown) => die(error, 'the worker cannot go on')
+  const starting = runWorker(settings, log, fatal, tellParent)
   const worker = await Promise.race([starting, stopped.promise])
   // A stop during the start: nothing runs yet that would have to be drained.
   if (typeof worker === 'boolean') process.exit(0)

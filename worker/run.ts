@@ -6,6 +6,7 @@ import { ConfigError } from '../attest/cli/config.ts'
 import { type Policy, simulated } from '../attest/policy/index.ts'
 import { refusePublicNetwork, SimulatedTee } from '../attest/simulate/index.ts'
 import { type Chain, connectLocalChain, rawPublicKey, Wallet } from '../contracts/index.ts'
+import { type AttestationServer, serveAttestation } from './attestation.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
 import { Earnings, type EarningsOptions } from './earnings/index.ts'
@@ -15,6 +16,7 @@ import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
 import { readSoftware } from './protocol/software.ts'
 import { untilReachable } from './reach.ts'
+import { StatusReporter, type WorkerStatus } from './status.ts'
 import { runTask } from './tasks/index.ts'
 
 /** A gateway that is started at the same moment gets this long until the worker dials it. */
@@ -38,12 +40,18 @@ export interface ReadyLine {
   payoutAddress: string
 }
 
-/** Starts the engine, the enclave and the link. @throws ConfigError, EngineError, ContractsError */
+/**
+ * Starts the engine, the enclave and the link.
+ * @param tell hears how the worker stands: for a supervisor
+ * @throws ConfigError, EngineError, ContractsError
+ */
 export async function runWorker(
   settings: WorkerSettings,
   log: Log,
   onFatal: (error: unknown) => void,
+  tell: (status: WorkerStatus) => void = () => {},
 ): Promise<RunningWorker> {
+  const status = new StatusReporter(tell, systemClock)
   const folder = join(settings.data, 'worker')
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 })
   const chain = await openChain(settings)
@@ -51,12 +59,14 @@ export async function runWorker(
   const payee = await openPayee(settings, folder, chain)
   const teeFolder = join(settings.data, 'tee')
   const { worker, gatewayRoot } = await openWorker(settings, { teeFolder, chain, payee, log, onFatal })
+  status.describe({ bootId: worker.bootId, models: [worker.model.id], epoch: () => worker.epochId })
   const earnings = new Earnings({
     file: join(folder, 'receipts.sqlite'),
     creditLimit: BigInt(settings.creditLimit),
     unpaid: settings.unpaid,
     clock: systemClock,
     log,
+    onKept: (receipt) => status.kept(receipt),
     ...(chain && { chain }),
     ...(payee && { payee }),
   })
@@ -69,18 +79,46 @@ export async function runWorker(
     offers: [offerOf(settings, worker)],
     clock: systemClock,
     log,
-    onJoined: () => resolve(),
+    onDial: () => status.joining(),
+    onJoined: () => {
+      status.ready()
+      resolve()
+    },
+    onRefused: (refusal) => status.refused(refusal),
+    onLost: (code) => status.lost(code),
   })
+  const evidence = await serveEvidence(settings, worker, log)
   await untilReachable(settings.gatewayUrl, REACH_MS)
   link.start()
   return {
     ready: joined.then(() => readyLine(worker, payee?.address ?? '')),
     async close(drainMs) {
+      status.draining()
       await link.close(drainMs)
+      await evidence?.close()
+      status.stopped()
       await worker.close()
       earnings.close()
     },
   }
+}
+
+async function serveEvidence(
+  { attestationPort, attestationHost }: WorkerSettings,
+  worker: Worker,
+  log: Log,
+): Promise<AttestationServer | undefined> {
+  if (attestationPort === undefined) return undefined
+  const options = {
+    worker,
+    host: attestationHost,
+    port: attestationPort,
+    monotonic: systemClock.monotonic,
+    log,
+  }
+  const server = await serveAttestation(options)
+  log.info({ url: server.url }, 'evidence is served')
+  return server
 }
 
 async function openChain({ chainUrl, chainTokenFile }: WorkerSettings): Promise<Chain | undefined> {

@@ -37,6 +37,8 @@ export interface EarningsOptions {
   unpaid: boolean
   clock: Clock
   log: Log
+  /** Called with each receipt that is kept. */
+  onKept?: (receipt: KeptReceipt) => void
 }
 
 /** What the worker has with one gateway: its channel checked, its debt counted. */
@@ -148,7 +150,8 @@ export class Account {
   }
 
   /** Keeps a receipt until it is acknowledged, and counts it. */
-  keep({ requestId, receipt, final, workerCharge, interrupted }: KeptReceipt): void {
+  keep(kept: KeptReceipt): void {
+    const { requestId, receipt, final, workerCharge, interrupted } = kept
     this.#store.transaction(() => {
       const before = this.#store.receipt(requestId)
       const counted = before?.counted ?? 0n
@@ -166,6 +169,7 @@ export class Account {
       })
       if (now !== counted) this.#update({ earned: this.#state.earned + now - counted })
     })
+    this.#options.onKept?.(kept)
   }
 
   /** Forgets receipts whose charges the gateway has committed. */

@@ -109,6 +109,11 @@ export class Worker {
     return this.#identity.signingKey
   }
 
+  /** Id of the newest epoch, 32 hex digits. */
+  get epochId(): string {
+    return this.#epochs.current().id
+  }
+
   get model(): ModelInfo {
     return this.#host.info
   }

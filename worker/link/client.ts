@@ -5,6 +5,8 @@ import { Session, type SessionOptions } from './session.ts'
 export interface LinkOptions extends Omit<SessionOptions, 'onReady' | 'onGone'> {
   /** From 0 to 1, 1 excluded. */
   random?: () => number
+  /** Called before each attempt. */
+  onDial?: () => void
   /** Called after each join; `session` is the gateway's name of the connection. */
   onJoined?: (session: string) => void
   /** Called whenever a connection ends or cannot be made. */
@@ -56,6 +58,7 @@ export class Link {
 
   #dial(): void {
     if (this.#closed) return
+    this.#options.onDial?.()
     try {
       this.#session = new Session({
         ...this.#options,

@@ -47,6 +47,19 @@ export interface SessionOptions {
   onReady: (session: Session) => void
   /** Called once. `code` is a close name or the code of what failed here. */
   onGone: (session: Session, code: string) => void
+  /** One side does not take the other, before the connection ends for it. */
+  onRefused?: (refusal: LinkRefusal) => void
+}
+
+/** Why a join came to nothing. */
+export interface LinkRefusal {
+  /** Who refused. */
+  by: 'gateway' | 'worker'
+  code: string
+  /** What failed in the evidence of the other side; empty for other reasons. */
+  factors: readonly string[]
+  /** The gateway's own words, printable and short. */
+  reason?: string
 }
 
 type State = 'connecting' | 'attesting' | 'joining' | 'judging' | 'ready' | 'gone'
@@ -259,7 +272,9 @@ export class Session {
 
   #onRefused({ code, factors, reason }: GatewayMessageOf<'refused'>): void {
     this.#endCode = `refused_${code}`
-    this.#options.log.warn({ code, factors, reason: printable(reason) }, 'the gateway refused this worker')
+    const words = printable(reason)
+    this.#options.log.warn({ code, factors, reason: words }, 'the gateway refused this worker')
+    this.#options.onRefused?.({ by: 'gateway', code, factors, reason: words })
     this.close('refused')
   }
 
@@ -305,6 +320,8 @@ export class Session {
       { code: codeOf(error), ...(known && { factors: error.factors }) },
       known ? 'this worker refused the gateway' : 'join failed',
     )
+    const factors = known ? error.factors : []
+    this.#options.onRefused?.({ by: 'worker', code: codeOf(error), factors })
     this.close('refused')
   }
 
