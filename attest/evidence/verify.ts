@@ -2,13 +2,13 @@
 
 import { equalBytes, toHex } from '../bytes.ts'
 import { judgeEventLog } from '../eventlog/index.ts'
+import { type GpuTools, judgeGpu } from '../gpu/judge.ts'
 import { accepted, FACTORS, type FactorName, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
 import { type Policy, parsePolicy } from '../policy/policy.ts'
 import { type QuoteVerdict, verifyQuote } from '../tdx/verify.ts'
 import { gpuNonce, type OpenedBundle, openBundle, reportData } from './bundle.ts'
 import { type Claims, claimsDigest, parseClaims } from './claims.ts'
 import { judgeClaims } from './judge-claims.ts'
-import { type GpuTools, judgeGpu } from './stubs.ts'
 import { fieldsOf, type Verdict } from './verdict.ts'
 
 export interface VerifyOptions {

@@ -20,9 +20,6 @@ import {
 } from '../x509/index.ts'
 import { GpuError } from './errors.ts'
 
-/** SHA-256 of NVIDIA Device Identity CA (valid 2021-11-05 to 9999-12-31), the root of GPUs and switches. */
-export const NVIDIA_DEVICE_ROOT = '102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48'
-
 /** What a pinned root vouches for: NVIDIA's hardware, or the simulation of one installation. */
 export type GpuAnchor = 'nvidia' | 'simulated'
 
@@ -44,8 +41,11 @@ const CHIPS: Record<GpuArch, { chip: RegExp; identity: (chip: string) => string 
 }
 
 const NEWLINE = 10
+const SIMULATED = 'Simulated '
 
-export interface DeviceChain {
+/** What the certificates say that they belong to; nothing of it is proven before checkDeviceChain. */
+export interface DeviceName {
+  /** What the names claim; the pinned root decides. */
   kind: GpuAnchor
   arch: GpuArch
   /** `GH100`, `GB100`, `LS_10`. */
@@ -55,6 +55,9 @@ export interface DeviceChain {
    * subject. It stays when firmware changes, switches list GPUs by it and GPUs switches.
    */
   deviceId: string
+}
+
+export interface DeviceChain extends DeviceName {
   /** Signs the reports. */
   leaf: Certificate
   /** Leaf first, root last. */
@@ -96,10 +99,10 @@ export async function checkDeviceChain(
   const pinned = toHex(sha256(root.der))
   const anchor = roots.find((known) => known.sha256 === pinned)
   if (anchor === undefined) throw chainError('ends in a root that the policy does not pin')
-  const names = [leaf, rom, provisioner, identity, root].map(({ commonName }) => commonName)
-  const role = readRoles(names, anchor.kind)
+  const name = nameDevice(certificates)
+  if (name.kind !== anchor.kind) throw wrongNames()
   await checkPath([leaf, rom, provisioner, identity, root], now)
-  return { ...role, kind: anchor.kind, deviceId: readDeviceId(rom), leaf, certificates }
+  return { ...name, leaf, certificates }
 }
 
 /**
@@ -130,24 +133,32 @@ export async function checkPath(chain: readonly Certificate[], now: number): Pro
   }
 }
 
-/** Reads architecture and chip from the common names; the simulation's names all begin with "Simulated ". */
-function readRoles(names: readonly string[], kind: GpuAnchor): { arch: GpuArch; chip: string } {
-  const prefix = kind === 'simulated' ? 'Simulated ' : ''
-  const wrong = chainError('the certificates do not have the names of their roles')
-  if (!names.every((name) => name.startsWith(prefix))) throw wrong
-  const [leaf = '', rom, provisioner = '', identity, root] = names.map((name) => name.slice(prefix.length))
-  const [, chip = '', device = ''] = /^(\S+) ([A-Z]\d\d (?:GSP|FSP)) FMC LF$/.exec(leaf) ?? []
+/**
+ * Reads from the names which device a chain belongs to; the simulation's names all begin with "Simulated ". Proves
+ * nothing. Throws GpuError ERR_GPU_CHAIN unless all names are those of their roles.
+ */
+export function nameDevice(certificates: readonly Certificate[]): DeviceName {
+  const [, rom] = certificates
+  const names = certificates.map(({ commonName }) => commonName)
+  const simulated = names.every((name) => name.startsWith(SIMULATED))
+  const bare = simulated ? names.map((name) => name.slice(SIMULATED.length)) : names
+  const [leaf = '', romName, provisioner = '', identity, root] = bare
+  const [, chip = '', unit = ''] = /^(\S+) ([A-Z]\d\d (?:GSP|FSP)) FMC LF$/.exec(leaf) ?? []
   const arch = ARCHITECTURES.find((name) => CHIPS[name].chip.test(chip))
-  if (arch === undefined) throw chainError('the leaf is of no known device')
+  if (arch === undefined || rom === undefined) throw chainError('the leaf is of no known device')
   const factory = `NVIDIA ${chip} Provisioner ICA `
   const right =
-    rom === `${chip} ${device} BROM` &&
+    romName === `${chip} ${unit} BROM` &&
     provisioner.startsWith(factory) &&
     /^\d{1,8}$/.test(provisioner.slice(factory.length)) &&
     identity === `NVIDIA ${CHIPS[arch].identity(chip)} Identity` &&
     root === 'NVIDIA Device Identity CA'
-  if (!right) throw wrong
-  return { arch, chip }
+  if (!right) throw wrongNames()
+  return { kind: simulated ? 'simulated' : 'nvidia', arch, chip, deviceId: readDeviceId(rom) }
+}
+
+function wrongNames(): GpuError {
+  return chainError('the certificates do not have the names of their roles')
 }
 
 /** A byte for the kind of id, then the 8 bytes of the PDI, in upper-case hex. */
