@@ -1,6 +1,7 @@
 /** What a verifier concludes: every factor once, and the fields of the quote for people and logs. */
 
 import { toHex } from '../bytes.ts'
+import type { BelievedEvents } from '../eventlog/index.ts'
 import { accepted, type Factor } from '../policy/factors.ts'
 import type { QuoteVerdict } from '../tdx/verify.ts'
 import type { Claims } from './claims.ts'
@@ -33,6 +34,8 @@ export interface Verdict {
   /** Present only in an accepting verdict, so that unproven claims are never used by mistake. */
   claims?: Claims
   claimsBytes?: Uint8Array
+  /** What the event log proves of the boot and of our own events; present only in an accepting verdict. */
+  measured?: BelievedEvents
   /** Hex. */
   claimsDigest?: string
   fields: VerdictFields

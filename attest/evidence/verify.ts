@@ -1,7 +1,7 @@
 /** Judges evidence: quote and collateral, event log, accelerators, then what binds the claims to them, by the policy. */
 
 import { equalBytes, toHex } from '../bytes.ts'
-import { judgeEventLog } from '../eventlog/index.ts'
+import { type BelievedEvents, judgeEventLog } from '../eventlog/index.ts'
 import { type GpuTools, judgeGpu } from '../gpu/judge.ts'
 import { accepted, FACTORS, type FactorName, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
 import { type Policy, parsePolicy } from '../policy/policy.ts'
@@ -51,11 +51,13 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   judgeBinding(factors, opened, quote)
   judgeSnapshot(factors, opened, policy)
   if (claims !== undefined) judgeClaims(factors, claims, policy, now)
-  judgeEventLog(factors, { bytes: opened.eventLog, body: quote.quote?.body, claims }, policy)
+  const log = { bytes: opened.eventLog, body: quote.quote?.body, claims }
+  const events = judgeEventLog(factors, log, policy)
   const nonce = gpuNonce(opened.nonce, claimsDigest(opened.claims))
   const { gpuTools: tools = {} } = options
   await judgeGpu(factors, { bytes: opened.gpu, nonce, claims, anchor: quote.anchor, now, tools }, policy)
-  return conclude(factors, policy, quote, { judged: claims !== undefined, claims, bytes: opened.claims })
+  const judged = claims !== undefined
+  return conclude(factors, policy, quote, { judged, claims, bytes: opened.claims, events })
 }
 
 /**
@@ -75,7 +77,8 @@ export async function verifyParts(parts: EvidenceParts, options: VerifyOptions):
   factors.set('bundle.format', 'not-applicable', 'files are judged, not a bundle')
   judgePartsNonce(factors, quote, parts, options)
   const body = quote?.quote?.body
-  judgeEventLog(factors, { bytes: parts.eventLog, body, claims: undefined }, policy)
+  const log = { bytes: parts.eventLog, body, claims: undefined }
+  const events = judgeEventLog(factors, log, policy)
   const gpu = { bytes: parts.gpu, nonce: nonce?.length === 32 ? nonce : undefined, claims: undefined }
   await judgeGpu(factors, { ...gpu, anchor: quote?.anchor, now, tools }, policy)
   for (const name of FACTORS) {
@@ -83,7 +86,8 @@ export async function verifyParts(parts: EvidenceParts, options: VerifyOptions):
     if (quote === undefined && quoted) factors.set(name, 'skip', 'there is no quote')
     else if (!quoted) factors.set(name, 'skip', 'there are no claims to judge')
   }
-  return conclude(factors, policy, quote, { judged: quote !== undefined || parts.gpu !== undefined })
+  const judged = quote !== undefined || parts.gpu !== undefined
+  return conclude(factors, policy, quote, { judged, events })
 }
 
 function judgeAnchorKind(factors: Factors, { tee }: OpenedBundle, { anchor }: QuoteVerdict): void {
@@ -164,13 +168,14 @@ interface Judged {
   judged: boolean
   claims?: Claims | undefined
   bytes?: Uint8Array
+  events?: BelievedEvents
 }
 
 function conclude(
   own: Factors,
   policy: Policy,
   quote: QuoteVerdict | undefined,
-  { judged, claims, bytes }: Judged,
+  { judged, claims, bytes, events }: Judged,
 ): Verdict {
   for (const { name, result, reason } of quote?.factors ?? []) own.set(name, result, reason)
   const factors = own.list(FACTORS)
@@ -183,6 +188,7 @@ function conclude(
     factors,
     maySkip: policy.skip,
     ...(ok && claims && bytes ? { claims, claimsBytes: bytes } : {}),
+    ...(ok && events && events.events.length > 0 ? { measured: events } : {}),
     ...(bytes && { claimsDigest: toHex(claimsDigest(bytes)) }),
     fields: fieldsOf(quote),
   }
