@@ -1,4 +1,5 @@
 export * from './bundle.ts'
+export * from './cache.ts'
 export {
   type Claims,
   claimsDigest,

@@ -20,6 +20,8 @@ export interface VerdictFields {
   tcbEvaluationDataNumber?: number
   /** When the collateral runs out, ms. */
   collateralUntil?: number
+  /** The last moment (ms) at which certificates, lists, documents and evaluation floor are those of this verdict. */
+  validUntil?: number
 }
 
 export interface Verdict {
@@ -58,7 +60,7 @@ function against({ factors, maySkip }: Verdict): Factor[] {
 /** The fields of a judged quote. */
 export function fieldsOf(verdict: QuoteVerdict | undefined): VerdictFields {
   if (verdict?.quote === undefined) return {}
-  const { quote, platform, evaluationDataNumber, collateralUntil } = verdict
+  const { quote, platform, evaluationDataNumber, collateralUntil, validUntil } = verdict
   const { body } = quote
   return {
     quoteVersion: quote.version,
@@ -72,5 +74,6 @@ export function fieldsOf(verdict: QuoteVerdict | undefined): VerdictFields {
     ...(platform === undefined ? {} : { fmspc: platform.fmspc }),
     ...(evaluationDataNumber === undefined ? {} : { tcbEvaluationDataNumber: evaluationDataNumber }),
     ...(collateralUntil === undefined ? {} : { collateralUntil }),
+    ...(validUntil === undefined ? {} : { validUntil }),
   }
 }
