@@ -1,3 +1,4 @@
 export * from './collateral.ts'
+export * from './gpu.ts'
 export * from './network.ts'
 export * from './tee.ts'

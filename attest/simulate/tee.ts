@@ -1,7 +1,7 @@
 /** The simulated TEE: quotes and collateral under a root that this installation made for itself. */
 
-import { createHash, type KeyObject, randomUUID } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { createHash, type KeyObject } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { utf8 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
@@ -9,6 +9,7 @@ import type { Tee } from '../evidence/bundle.ts'
 import type { Collateral } from '../tdx/collateral.ts'
 import { COLLATERAL_LIFETIME, type CollateralSpec, makeCollateral } from './collateral.ts'
 import { simulatedEventLog } from './eventlog.ts'
+import { privateFolder, publishOnce, readIfThere } from './files.ts'
 import { decodePlatform, encodePlatform, makePlatform, newKey, type Platform } from './platform.ts'
 import {
   makeQuote,
@@ -84,15 +85,14 @@ export class SimulatedTee implements Tee {
    * key file 0600). Several processes may open one folder, also at once. Throws ERR_SIMULATED_TEE_FILE.
    */
   static async open(dir: string, options: SimulatedTeeOptions): Promise<SimulatedTee> {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
-    await chmod(dir, 0o700)
+    await privateFolder(dir)
     const file = join(dir, PLATFORM_FILE)
     const known = await readIfThere(file)
-    if (known === undefined) await publish(file, encodePlatform(makePlatform(options.now())))
+    if (known === undefined) await publishOnce(file, encodePlatform(makePlatform(options.now())))
     const platform = decodePlatform(known ?? (await readFile(file, 'utf8')))
     // The public half, for verifiers that must not read the keys. Written after the keys: a crash between is healed.
     if ((await readIfThere(join(dir, ROOT_FILE))) === undefined) {
-      await publish(join(dir, ROOT_FILE), platform.certificates.root)
+      await publishOnce(join(dir, ROOT_FILE), platform.certificates.root)
     }
     return new SimulatedTee(platform, options)
   }
@@ -160,33 +160,4 @@ export async function simulatedRoot(dir: string): Promise<string> {
 
 function rootDigest(certificate: Uint8Array): string {
   return createHash('sha256').update(certificate).digest('hex')
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Writes a file whole (0600, synced) unless another process was first, whose file then stands. */
-async function publish(file: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${file}.${randomUUID()}`
-  const handle = await open(temporary, 'wx', 0o600)
-  try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  try {
-    // link, unlike rename, fails when the name is taken.
-    await link(temporary, file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    await unlink(temporary)
-  }
 }
