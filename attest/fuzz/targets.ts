@@ -15,6 +15,7 @@ import { parseQuote } from '../tdx/quote.ts'
 import { parseQeIdentity, parseTcbInfo } from '../tdx/tcb.ts'
 import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import { encodePem, parseCertificate, parseChainBytes, parseCrl } from '../x509/index.ts'
+import { EVENT_LOG_TARGETS } from './eventlog-targets.ts'
 import type { Target } from './fuzz.ts'
 
 const tee = sampleTee()
@@ -92,6 +93,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     seeds: () => [strict(), platform(), policy].map((each) => utf8(encodePolicy(each))),
     parse: decodePolicy,
   },
+  ...EVENT_LOG_TARGETS,
   verdict: {
     reads: 'whole evidence, judged: never an acceptance, never anything thrown',
     seeds: async () => [canonicalBytes(await sampleEvidence(tee))],
