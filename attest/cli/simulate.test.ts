@@ -59,6 +59,17 @@ describe('attest simulate', () => {
     for (const factor of failed) expect(verified.out).toContain(factor)
   })
 
+  it('takes the nonce that a person chose, and a fresh one otherwise', async () => {
+    const nonceOf = async (...argv: string[]): Promise<string> => {
+      await run('--case', 'good', '--out', 'vector', ...argv)
+      return JSON.parse(await readFile(join(cwd, 'vector', 'case.json'), 'utf8')).nonce
+    }
+    expect(await nonceOf('--nonce', 'AB'.repeat(32))).toBe('ab'.repeat(32))
+    const fresh = await nonceOf()
+    expect(fresh).toMatch(/^[0-9a-f]{64}$/)
+    expect(await nonceOf()).not.toBe(fresh)
+  })
+
   it('lists every case with its verdict', async () => {
     const { status, out } = await run('--list')
     expect(status).toBe(0)
@@ -72,6 +83,7 @@ describe('attest simulate', () => {
     ['no case', ['--out', '.'], '--case'],
     ['no folder', ['--case', 'good'], '--out'],
     ['a time that is none', ['--case', 'good', '--out', '.', '--at', 'today'], '--at'],
+    ['half a nonce', ['--case', 'good', '--out', '.', '--nonce', 'ab'], '--nonce'],
     ['a folder that is a file', ['--case', 'good', '--out', 'file'], '--out'],
   ])('says what is wrong with %s', async (_name, argv, message) => {
     await writeFile(join(cwd, 'file'), '')

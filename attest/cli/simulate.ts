@@ -2,15 +2,19 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CASES, makeCase } from '../simulate/cases.ts'
+import { CASES, type CaseOptions, makeCase } from '../simulate/cases.ts'
 import { ArgumentError, EXIT, verb } from './command.ts'
-import { readTime } from './files.ts'
+import { readHex, readTime } from './files.ts'
 import { type Io, pathOf } from './io.ts'
 
 export const simulate = verb(
   {
     name: 'simulate',
-    usage: ['--case NAME --out DIR [--at TIME]', '--case all --out DIR [--at TIME]', '--list'],
+    usage: [
+      '--case NAME --out DIR [--at TIME] [--nonce HEX]',
+      '--case all --out DIR [--at TIME] [--nonce HEX]',
+      '--list',
+    ],
     summary:
       'Writes evidence of a simulated TEE with fresh keys: quote, collateral, claims, event log, the bundle of all, the\npolicy that pins its root, and case.json, which says what verdict it must get and how to ask for it.',
     flags: {
@@ -20,6 +24,7 @@ export const simulate = verb(
         value: 'TIME',
         about: 'when the evidence is to be judged, 2026-06-09T00:00:00Z; now when absent',
       },
+      nonce: { value: 'HEX', about: 'the 32 bytes that the verifier chose; fresh ones when absent' },
       list: { about: 'name the cases and what each is about' },
     },
     notes: [
@@ -47,13 +52,15 @@ export const simulate = verb(
       throw new ArgumentError(`--case: there is no case '${name}'; attest simulate --list names them`)
     }
     const now = given.at === undefined ? io.now() : readTime('--at', given.at)
-    for (const one of names) await write(one, name === 'all' ? join(out, one) : out, now, io)
+    const nonce = given.nonce === undefined ? undefined : readHex('--nonce', given.nonce, 32)
+    const options = { now, ...(nonce && { nonce }) }
+    for (const one of names) await write(one, name === 'all' ? join(out, one) : out, options, io)
     return EXIT.accepted
   },
 )
 
-async function write(name: string, out: string, now: number, io: Io): Promise<void> {
-  const { files, expected, failedFactors, missingFactors } = await makeCase(name, { now })
+async function write(name: string, out: string, options: CaseOptions, io: Io): Promise<void> {
+  const { files, expected, failedFactors, missingFactors } = await makeCase(name, options)
   const folder = pathOf(io, out)
   try {
     await mkdir(folder, { recursive: true })

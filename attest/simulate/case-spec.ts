@@ -19,7 +19,7 @@ export interface CaseContext {
   /** What the simulated TD boots and measures. */
   boot: SimulatedBoot
   claims: Claims
-  /** Hash of the nonce that the verifier chose, 32 bytes: the case's nonce. */
+  /** The nonce that the verifier chose, 32 bytes. */
   nonce: Uint8Array
 }
 

@@ -1,5 +1,6 @@
 /** Named cases of simulated evidence, good and bad: each a complete vector with the verdict that it must get. */
 
+import { randomBytes } from 'node:crypto'
 import { fromBase64, toBase64, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { measuredEvents } from '../eventlog/index.ts'
@@ -54,14 +55,24 @@ export interface SimulatedCase extends CaseInfo {
   files: ReadonlyMap<string, string | Uint8Array>
 }
 
+export interface CaseOptions {
+  /** When the evidence is to be judged, ms. */
+  now: number
+  /** The nonce that the verifier chose, 32 bytes; fresh when absent. */
+  nonce?: Uint8Array
+}
+
 /** Makes a case with fresh keys. Throws ChrysalisError ERR_SIMULATED_CASE for a name that is none. */
-export async function makeCase(name: string, { now }: { now: number }): Promise<SimulatedCase> {
+export async function makeCase(
+  name: string,
+  { now, nonce = randomBytes(32) }: CaseOptions,
+): Promise<SimulatedCase> {
   const spec = Object.hasOwn(TABLE, name) ? TABLE[name] : undefined
   if (spec === undefined) {
     throw new ChrysalisError('ERR_SIMULATED_CASE', `case ${JSON.stringify(name)}: there is none of this name`)
   }
   // To the second, so that the time of the vector can be written as a time.
-  const context = contextOf(spec, Math.floor(now / 1000) * 1000)
+  const context = contextOf(spec, { now: Math.floor(now / 1000) * 1000, nonce: new Uint8Array(nonce) })
   const info = infoOf(name, spec)
   const made = await createEvidence({
     tee: forgingTee(spec, context),
@@ -86,7 +97,7 @@ function resolve<T extends object>(
   return (typeof part === 'function' ? part(context) : (part ?? {})) as T
 }
 
-function contextOf(spec: CaseSpec, now: number): CaseContext {
+function contextOf(spec: CaseSpec, { now, nonce }: { now: number; nonce: Uint8Array }): CaseContext {
   const good = goodClaims(now)
   const claims = spec.claims?.(good, { now }) ?? good
   const measured = {
@@ -99,7 +110,7 @@ function contextOf(spec: CaseSpec, now: number): CaseContext {
     other: makePlatform(now),
     claims,
     boot: spec.boot?.(measured) ?? measured,
-    nonce: digest('sha256', 'chrysalis/simulated/nonce'),
+    nonce,
   }
 }
 
