@@ -24,6 +24,18 @@ const VERBS: Record<string, { summary: string; load: () => Promise<VerbMain> }> 
     summary: 'check what an enclave signed about one request',
     load: async () => (await import('./receipt.ts')).receiptVerify,
   },
+  quote: {
+    summary: 'make a quote or a whole bundle on this machine (a TDX guest, or --simulated)',
+    load: async () => (await import('./quote.ts')).quote,
+  },
+  join: {
+    summary: 'lend this machine to a gateway: check it, prove it, work, and watch',
+    load: async () => (await import('./join.ts')).join,
+  },
+  simulate: {
+    summary: 'write evidence of a simulated TEE, good or bad, with the verdict that it must get',
+    load: async () => (await import('./simulate.ts')).simulate,
+  },
   measure: {
     summary: 'compute what a TD will measure, from its firmware, kernel, command line and initrd',
     load: async () => (await import('./measure.ts')).measure,

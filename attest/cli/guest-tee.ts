@@ -1,0 +1,33 @@
+/** The TDX guest that this process runs in, for one quote: nothing is measured. */
+
+import { encodeEventLog } from '../eventlog/index.ts'
+import type { Tee } from '../evidence/bundle.ts'
+import { readCcel } from '../guest/ccel.ts'
+import { type Files, NodeFiles } from '../guest/files.ts'
+import { GuestLock } from '../guest/lock.ts'
+import { findGuestProblem, findReportProblem, problemError } from '../guest/probe.ts'
+import { quoteFromConfigfs } from '../guest/quote.ts'
+import { sleep } from '../guest/system.ts'
+import { LOCK_FILE, RUNTIME_FOLDER } from '../guest/tdx-guest.ts'
+
+/**
+ * Opens the guest, and keeps other processes of it from asking for quotes meanwhile.
+ * @throws GuestError ERR_NOT_TDX_GUEST where there is none, ERR_GUEST_LOCKED while a worker runs
+ */
+export async function openGuest(
+  collateral: Tee['collateral'],
+  files: Files = new NodeFiles(),
+): Promise<AsyncDisposable & { tee: Tee }> {
+  const problem = (await findGuestProblem(files)) ?? (await findReportProblem(files))
+  if (problem !== undefined) throw problemError(problem)
+  await files.ensureFolder(RUNTIME_FOLDER)
+  const lock = await GuestLock.take(files, `${RUNTIME_FOLDER}/${LOCK_FILE}`, process.pid)
+  const tee: Tee = {
+    kind: 'tdx',
+    quote: (reportData) => quoteFromConfigfs({ files, sleep }, reportData),
+    collateral,
+    // Events that programs added to RTMR3 are theirs to tell: the log here is the firmware's alone.
+    eventLog: async () => encodeEventLog({ ccel: await readCcel(files), events: [] }),
+  }
+  return { tee, [Symbol.asyncDispose]: () => lock.release() }
+}

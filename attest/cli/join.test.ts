@@ -1,0 +1,236 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join as path } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Io } from './io.ts'
+import { joinWith } from './join.ts'
+import { readOwner } from './owner.ts'
+import { attest } from './testing.ts'
+
+const OWNER = 'EQAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHB8Jh'
+const RAW = `0:${'07'.repeat(32)}`
+const dir = mkdtempSync(path(tmpdir(), 'chrysalis-join-'))
+let server: Server
+let origin = ''
+beforeAll(async () => {
+  writeFileSync(path(dir, 'model.gguf'), 'GGUF')
+  server = createServer((_, response) => response.end('ok'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+afterAll(() => {
+  server.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+/** A program in the worker's place. It writes down its flags, then does what `script` says. */
+function standIn(name: string, script: string): URL {
+  const file = path(dir, `${name}.mjs`)
+  writeFileSync(
+    file,
+    `import { writeFileSync } from 'node:fs'
+    writeFileSync(${JSON.stringify(path(dir, 'flags.json'))}, JSON.stringify(process.argv.slice(2)))
+    const base = { event: 'status', bootId: null, models: ['tiny'], epoch: null, receipts: 0, earned: '0' }
+    const tell = (status) => process.send({ ...base, ...status })
+    ${script}`,
+  )
+  return pathToFileURL(file)
+}
+
+interface Joined {
+  status: number
+  out: string
+  err: string
+}
+
+/** Runs `attest join` with the stand-in; `at` is called whenever something was printed. */
+async function join(
+  main: URL,
+  argv: string[],
+  changes: Partial<Io> = {},
+  at = (_: string) => {},
+): Promise<Joined> {
+  const seen = { out: '', err: '' }
+  const io: Io = {
+    out: (text) => {
+      seen.out += text
+      at(seen.out)
+    },
+    err: (text) => {
+      seen.err += text
+    },
+    outBytes: () => {},
+    terminal: false,
+    colour: false,
+    env: {},
+    cwd: dir,
+    now: Date.now,
+    ...changes,
+  }
+  const status = await joinWith(main)(argv, io)
+  return { status, ...seen }
+}
+
+const good = () => ['--gateway', origin, '--owner', OWNER, '--model', 'model.gguf', '--simulated']
+const WORKS = `
+  tell({ state: 'starting' }); tell({ state: 'joining' })
+  tell({ state: 'ready', receipts: 2, earned: '1500000000' })
+  process.on('SIGTERM', () => {})
+  process.on('message', ({ type }) => {
+    if (type === 'stop') process.send({ ...base, state: 'stopped' }, () => process.exit(0))
+  })
+  setInterval(() => {}, 1000)`
+/** Presses Ctrl-C once the work has begun. */
+const interrupt = () => {
+  let pressed = false
+  return (out: string): void => {
+    if (pressed || !/working|"ready"/.test(out)) return
+    pressed = true
+    process.emit('SIGINT', 'SIGINT')
+  }
+}
+
+describe('attest join', () => {
+  it('checks, starts the worker, shows how it goes, and ends it on Ctrl-C', async () => {
+    const { status, out } = await join(standIn('works', WORKS), good(), {}, interrupt())
+    expect(out).toMatch(/^SIMULATED: /)
+    expect(out).toMatch(/pass {2}gateway +127\.0\.0\.1:\d+ answers/)
+    expect(out).toContain(`paid at ${RAW}`)
+    expect(out).toMatch(/^working {2}tiny {2}2 receipts {2}1\.5 TON earned$/m)
+    expect(out).toContain('finishing what has begun')
+    expect(status).toBe(0)
+    const flags = JSON.parse(readFileSync(path(dir, 'flags.json'), 'utf8'))
+    expect(flags).toEqual([
+      `--gateway-url=${origin.replace('http', 'ws')}/link`,
+      `--payout-address=${RAW}`,
+      `--model=${path(dir, 'model.gguf')}`,
+      `--data=${path(dir, '.chrysalis')}`,
+      '--tee=simulated',
+      '--log-level=error',
+    ])
+  })
+
+  it('prints lines of JSON for a program, sentences elsewhere', async () => {
+    const { status, out, err } = await join(standIn('works', WORKS), [...good(), '--json'], {}, interrupt())
+    expect(status).toBe(0)
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines[0]).toMatchObject({ event: 'preflight', ok: true })
+    expect(lines.slice(1).map(({ state }) => state)).toEqual(['starting', 'joining', 'ready', 'stopped'])
+    expect(err).toContain('SIMULATED')
+  })
+
+  it('writes over one line on a terminal', async () => {
+    const { out } = await join(standIn('works', WORKS), good(), { terminal: true }, interrupt())
+    expect(out).toContain('\r\u001b[2Kworking  tiny')
+  })
+
+  it('ends a worker at once that is asked twice', async () => {
+    const deaf = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); tell({ state: 'ready' })`
+    let presses = 0
+    const twice = (out: string): void => {
+      const due = (presses === 0 && /working/.test(out)) || (presses === 1 && /finishing/.test(out))
+      if (!due) return
+      presses++
+      setImmediate(() => process.emit('SIGINT', 'SIGINT'))
+    }
+    const { status, out } = await join(standIn('deaf', deaf), good(), {}, twice)
+    expect([status, presses]).toEqual([0, 2])
+    expect(out).toContain('ending at once')
+  })
+
+  it('says why a gateway refuses, safely, and that the worker gave up', async () => {
+    const refused = `tell({ state: 'refused', by: 'gateway', code: 'evidence', factors: ['tcb.status'], reason: 'no\\u001b[2J' })
+      tell({ event: 'junk' }); process.send('junk')
+      setTimeout(() => process.exit(3), 50)`
+    const { status, out } = await join(standIn('refused', refused), good())
+    expect(out).toMatch(/^refused by the gateway {2}tcb\.status: no\\u\{1b\}\[2J$/m)
+    expect(out).toContain('the worker ended with status 3')
+    expect(status).toBe(1)
+  })
+
+  it('starts nothing when a check fails', async () => {
+    const main = standIn('never', `throw new Error('started')`)
+    const { status, out } = await join(main, good().with(1, 'http://127.0.0.1:9'))
+    expect(status).toBe(1)
+    expect(out).toMatch(/FAIL {2}gateway .*\n.*cure: /)
+    expect(out).toContain('nothing was started')
+  })
+
+  it('without --simulated asks for a TDX guest', async () => {
+    const { status, out } = await join(standIn('never', ''), ['--check'])
+    // A machine of a test may be a guest; then all is well.
+    if (status === 0) return
+    expect(out).toMatch(/FAIL {2}tdx-guest .*\n +cure: /)
+  })
+
+  it.each<[string[], RegExp]>([
+    [[], /--gateway: is missing/],
+    [['--gateway', 'http://h'], /--owner: is missing/],
+    [['--gateway', 'http://h', '--owner', OWNER], /--model: is missing/],
+    [['--gateway', 'ftp://h', '--owner', OWNER, '--model', 'm'], /--gateway ftp:\/\/h: is no gateway/],
+    [['--gateway', 'http://h/other', '--owner', OWNER, '--model', 'm'], /is no gateway/],
+    [['--gateway', 'http://h', '--owner', OWNER.replace('8Jh', '8Jx'), '--model', 'm'], /checksum is wrong/],
+    [['--gateway', 'http://h', '--owner', 'me', '--model', 'm'], /--owner me: is no TON address/],
+    [
+      ['--gateway', 'http://h', '--owner', OWNER, '--model', 'missing.gguf'],
+      /--model missing\.gguf: there is no/,
+    ],
+    [['--gateway', 'http://h', '--owner', OWNER, '--model', 'm', '--gpu', 'all'], /--gpu all: expected/],
+  ])('refuses %j', async (argv, sentence) => {
+    const { status, err } = await attest(['join', ...argv], { cwd: dir })
+    expect(status).toBe(2)
+    expect(err).toMatch(sentence)
+  })
+})
+
+describe('an owner', () => {
+  it('may be written in any form of TON', () => {
+    const forms = [RAW, RAW.toUpperCase(), OWNER, 'UQAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHB5-k']
+    for (const form of forms) expect(readOwner('--owner', form)).toEqual({ raw: RAW, warnings: [] })
+    const test = readOwner('--owner', '0QAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHByQu')
+    expect(test).toMatchObject({ raw: RAW, warnings: [expect.stringContaining('test')] })
+    for (const bad of [`5:${'07'.repeat(32)}`, `0:${'00'.repeat(32)}`, `0:${'07'.repeat(31)}`, '', ` ${RAW}`])
+      expect(() => readOwner('--owner', bad), bad).toThrow('--owner')
+  })
+})
+
+describe('attest quote', () => {
+  const nonce = '11'.repeat(32)
+  it('makes a quote of the simulated TEE that inspect reads', async () => {
+    const made = await attest(['quote', '--nonce', nonce, '--simulated', 'tee', '--out', 'q.bin'], {
+      cwd: dir,
+    })
+    expect(made).toEqual({ status: 0, out: '', err: '' })
+    expect((await attest(['inspect', 'q.bin'], { cwd: dir })).out).toContain(`${nonce}${'00'.repeat(32)}`)
+    const on = { cwd: dir, terminal: true }
+    const shown = await attest(['quote', '--nonce', nonce, '--simulated', 'tee'], on)
+    expect([shown.status, shown.err]).toEqual([2, expect.stringContaining('name a file')])
+  })
+
+  it.each<[string[], RegExp]>([
+    [[], /needs either --nonce or --report-data/],
+    [['--nonce', nonce, '--report-data', 'ab'], /needs either/],
+    [['--nonce', 'ab'], /--nonce: expected 32 bytes/],
+    [['--report-data', nonce.repeat(2), '--claims', 'c'], /--claims: goes with --nonce/],
+    [['--nonce', nonce, '--claims', 'model.gguf'], /claims: not JSON/],
+    [
+      ['--nonce', nonce, '--simulated', 'tee', '--out', 'missing/q.bin'],
+      /--out missing\/q\.bin: there is no such/,
+    ],
+  ])('refuses %j', async (argv, sentence) => {
+    const { status, err } = await attest(['quote', ...argv], { cwd: dir })
+    expect(status).toBe(2)
+    expect(err).toMatch(sentence)
+  })
+
+  it('says on another machine what is missing', async () => {
+    const { status, err } = await attest(['quote', '--nonce', nonce, '--out', 'q2.bin'], { cwd: dir })
+    if (status !== 0) expect([status, err]).toEqual([2, expect.stringMatching(/^not a TDX guest: /)])
+  })
+})
