@@ -1,7 +1,7 @@
 /**
  * The confidential computing event log of a TD: the data area that ACPI's CCEL table points to, which Linux shows as
  * /sys/firmware/acpi/tables/data/CCEL. A TCG crypto-agile log (PC Client Platform Firmware Profile, section 10.2) with
- * SHA-384 as its one algorithm; register indices 1 to 4 mean RTMR0 to 3 (Intel TDX Virtual Firmware Design Guide).
+ * SHA-384 as its one algorithm; register indices 1 to 4 mean RTMR0 to 3 (UEFI 2.10, section 38.4.1).
  */
 
 import { concat, equalBytes, fromUtf8, utf8 } from '../bytes.ts'
@@ -140,7 +140,7 @@ export interface CcelTable {
   logAddress: bigint
 }
 
-/** Reads the ACPI table (Guest-Host Communication Interface, section 4.3.3). Throws EventLogError. */
+/** Reads the ACPI table (Intel's Guest-Host Communication Interface, CCEL). Throws EventLogError. */
 export function parseCcelTable(bytes: Uint8Array): CcelTable {
   if (bytes.length !== TABLE_LENGTH || !isTable(bytes)) {
     throw new EventLogError(`CCEL table: not ${TABLE_LENGTH} bytes that begin with CCEL`)

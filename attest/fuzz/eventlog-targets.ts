@@ -34,7 +34,7 @@ function readAndTell(bytes: Uint8Array): void {
 export const EVENT_LOG_TARGETS: Readonly<Record<string, Target>> = {
   ccel: { reads: 'event logs: CCEL data', seeds: () => [log.ccel], parse: readAndTell },
   'event-log': {
-    reads: 'event logs: ours and dstack’s',
+    reads: "event logs: ours and dstack's",
     seeds: () => [log.bytes, utf8(JSON.stringify([runtime, { ...runtime, version: 2 }]))],
     parse: readAndTell,
   },

@@ -147,7 +147,7 @@ export const EVENT_LOG_CASES: Readonly<Record<string, EventLogCase>> = {
   },
   'eventlog-hidden-separator': {
     fails: ['eventlog.digests'],
-    why: 'the separator of RTMR0 goes by another type, so that later events look like the firmware’s',
+    why: "the separator of RTMR0 goes by another type, so that later events look like the firmware's",
     make: (boot) =>
       withBoot(boot, (log) =>
         log.map((event) =>
