@@ -2,7 +2,10 @@
 
 import { describe, expect, it } from 'vitest'
 import { toHex, utf8 } from '../bytes.ts'
+import { failedFactors, type Verdict } from '../evidence/verdict.ts'
+import { verifyParts } from '../evidence/verify.ts'
 import { Factors } from '../policy/factors.ts'
+import { platform } from '../policy/presets.ts'
 import { parseQuote } from '../tdx/quote.ts'
 import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import {
@@ -73,6 +76,22 @@ describe.runIf(here)('real event logs', () => {
     expect(results(bad, quote, [2, 3])).toEqual(GOOD)
     const other = vectorBytes('tdx/quotes/cctrusted_v4.bin')
     expect(results(vectorBytes('ccel/gcp_cos113_ccel_data.bin'), other)).toMatchObject({ replay: 'fail' })
+  })
+
+  it('decides a whole verdict, with everything else of the quote in order', async () => {
+    const quote = vectorBytes('tdx/quotes/gcp_cos113_v4.bin')
+    const collateral = vectorJson('tdx/collateral/00806f_2025-07-07.json')
+    const options = { policy: platform(), now: () => Date.UTC(2025, 6, 8) }
+    const judge = (name: string): Promise<Verdict> =>
+      verifyParts({ quote, collateral, eventLog: vectorBytes(`ccel/${name}.bin`) }, options)
+    const good = await judge('gcp_cos113_ccel_data')
+    expect([good.verdict, good.measured?.secureBoot]).toEqual(['accept', false])
+    const bad = await judge('gcp_cos113_BAD_dupe_separator')
+    expect([bad.verdict, bad.measured, failedFactors(bad)]).toEqual([
+      'refuse',
+      undefined,
+      ['eventlog.replay'],
+    ])
   })
 
   it('compares all registers unless the policy names some', () => {
