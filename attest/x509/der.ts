@@ -166,21 +166,27 @@ export function wholeBits(value: Uint8Array, what: string): Uint8Array {
 }
 
 /** UTCTime or GeneralizedTime (RFC 5280 forms, seconds, Z) as milliseconds since 1970. */
-export function timeValue(element: Tlv, what: string): number {
-  const text = String.fromCharCode(...element.value.subarray(0, 16))
-  const utc = element.tag === TAG.utcTime && /^\d{12}Z$/.test(text)
-  const general = element.tag === TAG.generalizedTime && /^\d{14}Z$/.test(text)
-  if (!utc && !general) throw new X509Error(`${what}: not a time of RFC 5280`)
-  const year2 = Number(text.slice(0, 2))
-  const year = utc ? (year2 < 50 ? 2000 : 1900) + year2 : Number(text.slice(0, 4))
-  const rest = utc ? text.slice(2) : text.slice(4)
-  const [month = 0, day = 0, hour = 0, minute = 0, second = 0] = (rest.match(/\d\d/g) ?? []).map(Number)
+export function timeValue({ tag, value }: Tlv, what: string): number {
+  const years = tag === TAG.utcTime ? 2 : tag === TAG.generalizedTime ? 4 : 0
+  if (years === 0 || value.length !== years + 11 || value[years + 10] !== 0x5a)
+    throw new X509Error(`${what}: not a time of RFC 5280`)
+  const pair = (at: number): number => twoDigits(value, at, what)
+  const year = years === 4 ? pair(0) * 100 + pair(2) : (pair(0) < 50 ? 2000 : 1900) + pair(0)
+  const [month, day, hour] = [pair(years), pair(years + 2), pair(years + 4)]
+  const [minute, second] = [pair(years + 6), pair(years + 8)]
   const time = Date.UTC(year, month - 1, day, hour, minute, second)
-  // Date.UTC rolls 31 February over; a time that does not read back the same was never a date.
+  // Date.UTC rolls 31 February over and takes the year 50 for 1950; what does not read back the same was never a date.
   const back = new Date(time)
-  const same = back.getUTCMonth() === month - 1 && back.getUTCDate() === day && back.getUTCHours() === hour
-  if (!same || minute > 59 || second > 59) throw new X509Error(`${what}: not a date`)
+  const sameDay = back.getUTCMonth() === month - 1 && back.getUTCDate() === day && back.getUTCHours() === hour
+  if (!sameDay || back.getUTCFullYear() !== year || minute > 59 || second > 59)
+    throw new X509Error(`${what}: not a date`)
   return time
+}
+
+function twoDigits(bytes: Uint8Array, at: number, what: string): number {
+  const [tens, ones] = [(bytes[at] ?? 0) - 0x30, (bytes[at + 1] ?? 0) - 0x30]
+  if (tens < 0 || tens > 9 || ones < 0 || ones > 9) throw new X509Error(`${what}: not a time of RFC 5280`)
+  return tens * 10 + ones
 }
 
 /** Encodes one element. */

@@ -94,6 +94,17 @@ describe('DER', () => {
       '260101000000+',
     ])
       expect(() => time(bad), bad).toThrow('t:')
+    const general = (text: string): number =>
+      timeValue(new DerReader(der(TAG.generalizedTime, utf8(text)), 't').next(), 't')
+    expect(general('20500101000000Z')).toBe(Date.UTC(2050, 0, 1))
+    for (const bad of [
+      '00500101000000Z',
+      '20500101000000',
+      '2050010100000/Z',
+      '205001010000:0Z',
+      '500101000000Z',
+    ])
+      expect(() => general(bad), bad).toThrow('t:')
   })
 })
 
