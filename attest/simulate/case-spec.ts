@@ -3,10 +3,11 @@
 import type { EvidenceBundle } from '../evidence/bundle.ts'
 import type { Claims } from '../evidence/claims.ts'
 import type { FactorName } from '../policy/factors.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { GpuPolicy, Policy } from '../policy/policy.ts'
 import type { TcbStatus } from '../tdx/tcb.ts'
 import type { CollateralSpec } from './collateral.ts'
 import type { SimulatedBoot } from './eventlog.ts'
+import type { GpuForgery, SimulatedGpus, SimulatedGpusOptions } from './gpu.ts'
 import type { CertificateChanges, Platform, Role } from './platform.ts'
 import type { Forgery } from './tee.ts'
 
@@ -21,6 +22,7 @@ export interface CaseContext {
   claims: Claims
   /** The nonce that the verifier chose, 32 bytes. */
   nonce: Uint8Array
+  gpus: SimulatedGpus | undefined
 }
 
 type From<T> = T | ((context: CaseContext) => T)
@@ -43,6 +45,12 @@ export interface CaseSpec {
   forgery?: From<Forgery>
   collateral?: From<Partial<CollateralSpec>>
   policy?: From<Partial<Policy>>
+  /** Factors that the policy forgives besides those of the simulated preset. */
+  skip?: readonly FactorName[]
+  /** The TD's GPUs; none when absent. */
+  gpus?: Omit<SimulatedGpusOptions, 'now'>
+  gpuForgery?: GpuForgery
+  gpuPolicy?: Partial<GpuPolicy>
   /** The last change, to the finished bundle. */
   bundle?: (bundle: EvidenceBundle, context: CaseContext) => EvidenceBundle
   /** The nonce that the evidence is made for, where it is not the verifier's. */

@@ -12,10 +12,12 @@ import { simulated } from '../policy/presets.ts'
 import type { CaseContext, CaseSpec, CaseTable } from './case-spec.ts'
 import { BUNDLE_CASES } from './cases-bundle.ts'
 import { COLLATERAL_CASES } from './cases-collateral.ts'
+import { GPU_CASES } from './cases-gpu.ts'
 import { QUOTE_CASES } from './cases-quote.ts'
 import { TCB_CASES } from './cases-tcb.ts'
 import { TD_CASES } from './cases-td.ts'
 import type { CollateralSpec } from './collateral.ts'
+import { SIMULATED_VERSIONS, SimulatedGpus, simulatedGpuPolicy } from './gpu.ts'
 import { makePlatform } from './platform.ts'
 import { digest } from './quote.ts'
 import { type Forgery, SimulatedTee } from './tee.ts'
@@ -26,6 +28,7 @@ const TABLE: CaseTable = {
   ...QUOTE_CASES,
   ...COLLATERAL_CASES,
   ...BUNDLE_CASES,
+  ...GPU_CASES,
 }
 
 /** What a case is about and what its verdict must be. */
@@ -80,7 +83,7 @@ export async function makeCase(
     claims: encodeClaims(context.claims),
   })
   const bundle = spec.bundle?.(made, context) ?? made
-  const policy = { ...policyOf(context), ...resolve(spec.policy, context) }
+  const policy = { ...policyOf(spec, context), ...resolve(spec.policy, context) }
   const parts = { bundle, policy, nonce: context.nonce, now: context.now }
   return { ...info, ...parts, files: filesOf(info, parts, context) }
 }
@@ -98,7 +101,8 @@ function resolve<T extends object>(
 }
 
 function contextOf(spec: CaseSpec, { now, nonce }: { now: number; nonce: Uint8Array }): CaseContext {
-  const good = goodClaims(now)
+  const gpus = spec.gpus && SimulatedGpus.ephemeral({ ...spec.gpus, now: () => now })
+  const good = { ...goodClaims(now), ...(gpus && { accelerators: [...gpus.accelerators] }) }
   const claims = spec.claims?.(good, { now }) ?? good
   const measured = {
     software: 'chrysalis-simulated 1',
@@ -111,6 +115,7 @@ function contextOf(spec: CaseSpec, { now, nonce }: { now: number; nonce: Uint8Ar
     claims,
     boot: spec.boot?.(measured) ?? measured,
     nonce,
+    gpus,
   }
 }
 
@@ -146,15 +151,25 @@ function goodClaims(now: number): Claims {
   }
 }
 
-/** The simulated policy that also asks for the event log. */
-function policyOf({ platform }: CaseContext): Policy {
+/** The simulated policy that also asks for the event log, and knows the case's GPUs. */
+function policyOf({ skip = [], gpuPolicy }: CaseSpec, { platform, gpus }: CaseContext): Policy {
   const policy = simulated(toHex(digest('sha256', platform.certificates.root)))
   const log: readonly string[] = EVENTLOG_FACTORS
-  return { ...policy, skip: policy.skip.filter((name) => !log.includes(name)) }
+  const { driver, vbios } = SIMULATED_VERSIONS
+  const versions = { drivers: [driver], vbios: Object.values(vbios) }
+  const roots = gpus?.roots ?? { rootSha256: NO_ROOT, rimRootSha256: NO_ROOT, serviceSha256: NO_ROOT }
+  const gpu = { ...simulatedGpuPolicy(roots), ...versions, ...gpuPolicy }
+  return {
+    ...policy,
+    ...(gpus || gpuPolicy ? { gpu } : {}),
+    skip: [...policy.skip.filter((name) => !log.includes(name)), ...skip],
+  }
 }
 
+const NO_ROOT = '00'.repeat(32)
+
 function forgingTee(spec: CaseSpec, context: CaseContext): Tee {
-  const { now, boot, platform } = context
+  const { now, boot, platform, gpus } = context
   const tee = SimulatedTee.ephemeral({ now: () => now, ...boot }, platform)
   const forgery: Forgery = resolve(spec.forgery, context)
   const collateral: Partial<CollateralSpec> = resolve(spec.collateral, context)
@@ -163,6 +178,7 @@ function forgingTee(spec: CaseSpec, context: CaseContext): Tee {
     quote: (reportData: Uint8Array) => tee.quote(reportData, forgery),
     collateral: async () => tee.issueCollateral(collateral),
     eventLog: () => tee.eventLog(),
+    gpu: async (nonce: Uint8Array) => gpus?.evidence(nonce, spec.gpuForgery),
   }
 }
 
