@@ -52,6 +52,17 @@ export async function fuzz(target: Target, limits: FuzzLimits): Promise<FuzzResu
 }
 
 async function attempt(target: Target, bytes: Uint8Array, slow: number, result: FuzzResult): Promise<void> {
+  result.inputs++
+  let took = await once(target, bytes, result)
+  // A busy machine is no hang: only an input that is slow every time is.
+  for (let again = 0; again < 3 && took > slow; again++)
+    took = Math.min(took, await once(target, bytes, { ...result }))
+  if (took > result.slowest) result.slowest = took
+  if (took > slow) result.crashes.push({ input: hex(bytes), what: `took ${took.toFixed(0)} ms` })
+}
+
+/** Parses once; returns how long that took, ms. */
+async function once(target: Target, bytes: Uint8Array, result: FuzzResult): Promise<number> {
   const started = performance.now()
   try {
     const value = target.parse(bytes)
@@ -61,10 +72,7 @@ async function attempt(target: Target, bytes: Uint8Array, slow: number, result: 
   } catch (error) {
     if (!(error instanceof ChrysalisError)) result.crashes.push({ input: hex(bytes), what: String(error) })
   }
-  const took = performance.now() - started
-  result.inputs++
-  if (took > result.slowest) result.slowest = took
-  if (took > slow) result.crashes.push({ input: hex(bytes), what: `took ${took.toFixed(0)} ms` })
+  return performance.now() - started
 }
 
 function hex(bytes: Uint8Array): string {

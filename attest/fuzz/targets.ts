@@ -17,6 +17,7 @@ import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import { encodePem, parseCertificate, parseChainBytes, parseCrl } from '../x509/index.ts'
 import { EVENT_LOG_TARGETS } from './eventlog-targets.ts'
 import type { Target } from './fuzz.ts'
+import { MEASURE_TARGETS } from './measure-targets.ts'
 
 const tee = sampleTee()
 const collateral = tee.issueCollateral({})
@@ -94,6 +95,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     parse: decodePolicy,
   },
   ...EVENT_LOG_TARGETS,
+  ...MEASURE_TARGETS,
   verdict: {
     reads: 'whole evidence, judged: never an acceptance, never anything thrown',
     seeds: async () => [canonicalBytes(await sampleEvidence(tee))],
