@@ -55,9 +55,9 @@ const WORDS: Record<string, string> = { pass: 'pass', fail: 'FAIL', skip: 'skip'
 /** The verdict as a table, with the answer at its end, where a terminal shows it. */
 export function verdictText(verdict: Verdict, occasion: Occasion, io: Pick<Io, 'colour'>): string {
   const against = new Set(failedFactors(verdict))
-  const width = Math.max(...verdict.factors.map(({ name }) => name.length))
-  const rows = verdict.factors.map(({ name, result, reason }) => {
-    const bad = against.has(name)
+  const folded = fold(verdict.factors, against)
+  const width = Math.max(...folded.map(({ name }) => name.length))
+  const rows = folded.map(({ name, result, reason, bad }) => {
     const word = bad ? (result === 'skip' ? 'SKIP' : 'FAIL') : (WORDS[result] ?? result)
     const style: Style = bad ? 'red' : result === 'pass' ? 'green' : 'dim'
     return `  ${styled(io, style, word.padEnd(4))}  ${name.padEnd(width)}  ${printable(reason)}`
@@ -71,6 +71,28 @@ export function verdictText(verdict: Verdict, occasion: Occasion, io: Pick<Io, '
     conclusion(verdict, against, io),
     '',
   ].join('\n')
+}
+
+interface Row {
+  name: string
+  result: string
+  reason: string
+  bad: boolean
+}
+
+/** One row for neighbours of one group that say the same, unless they speak against acceptance. */
+function fold(factors: Verdict['factors'], against: ReadonlySet<string>): Row[] {
+  const rows: (Row & { group: string; size: number })[] = []
+  for (const { name, result, reason } of factors) {
+    const group = name.slice(0, name.indexOf('.'))
+    const bad = against.has(name)
+    const last = rows.at(-1)
+    const same = last?.group === group && last.result === result && last.reason === reason
+    if (last === undefined || !same || bad || last.bad || result === 'pass')
+      rows.push({ name, result, reason, bad, group, size: 1 })
+    else last.size++
+  }
+  return rows.map(({ size, group, ...row }) => (size === 1 ? row : { ...row, name: `${group}.* (${size})` }))
 }
 
 function facts(verdict: Verdict): string[] {
@@ -105,7 +127,15 @@ function conclusion(verdict: Verdict, against: ReadonlySet<string>, io: Pick<Io,
     const open = unsaid(verdict).map((text) => `\n${text}`)
     return `${styled(io, 'green', 'ACCEPTED')}: ${total}, none against it${gaps}${open.join('')}`
   }
-  return `${styled(io, 'red', 'REFUSED')} by ${against.size} of ${total}: ${[...against].join(', ')}`
+  const word = styled(io, 'red', 'REFUSED')
+  if (against.size === 0) return `${word}: there was nothing to accept`
+  const names = (wanted: boolean): string[] =>
+    verdict.factors
+      .filter(({ name, result }) => against.has(name) && (result === 'fail') === wanted)
+      .map(({ name }) => name)
+  const failed = names(true).length === 0 ? '' : `\n  failed: ${names(true).join(', ')}`
+  const missing = names(false).length === 0 ? '' : `\n  not judged, and demanded: ${names(false).join(', ')}`
+  return `${word} by ${against.size} of ${total}${failed}${missing}`
 }
 
 /** What an acceptance does not say, where it would be easy to believe that it did. */

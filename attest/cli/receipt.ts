@@ -154,6 +154,7 @@ function judge(
     add('receipt.evidence', true, same ? 'the evidence that the receipt names' : other, '')
   }
   if (answer?.receipt === undefined) return { checks, body }
+  add('receipt.request', answer.id === body.requestId, 'of this request', 'the gateway names another request')
   const digest = receiptDigest(envelope as SignedReceipt)
   add(
     'receipt.digest',
