@@ -1,5 +1,6 @@
 /** One device of the evidence: what it handed over, parsed; and what its certificates prove. */
 
+import { equalBytes } from '../bytes.ts'
 import { type Certificate, verifyEcdsa } from '../x509/index.ts'
 import { checkDeviceChain, type DeviceChain, type GpuRoot, nameDevice, parseDeviceChain } from './chain.ts'
 import type { DeviceEvidence } from './document.ts'
@@ -54,9 +55,9 @@ export function reportSigned({ chain: { leaf }, report }: Device): Promise<boole
  */
 export function firmwareMatches({ chain, report }: Device): boolean | undefined {
   const said = report.facts.fwid
-  if (said === undefined) return undefined
   const certified = certificateFwid(chain.leaf, chain.arch)
-  return certified?.every((byte, i) => byte === said[i]) ?? false
+  if (said === undefined) return undefined
+  return certified !== undefined && equalBytes(certified, said)
 }
 
 /** Whether a device is a switch and no accelerator. */

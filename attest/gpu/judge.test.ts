@@ -5,14 +5,18 @@ import type { Claims } from '../evidence/claims.ts'
 import { accepted, type FactorName, Factors, GPU_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
 import { NVIDIA_DEVICE_ROOT, platform, strict } from '../policy/presets.ts'
+import { SIMULATED_VERSIONS, SimulatedGpus, simulatedGpuPolicy } from '../simulate/gpu.ts'
+import { referenceValues } from '../simulate/gpu-device.ts'
+import { digestsOf, makeGpuInstallation } from '../simulate/gpu-installation.ts'
+import { makeRim, makeRimSigner } from '../simulate/gpu-rim.ts'
 import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import { verifyEcdsa } from '../x509/index.ts'
 import { parseDeviceChain } from './chain.ts'
-import { type Device, describeDevice } from './device.ts'
-import { encodeGpuDocument, parseGpuDocument } from './document.ts'
+import { type Device, describeDevice, firmwareMatches, openDevice, proveDevice } from './device.ts'
+import { encodeGpuDocument, type GpuDocument, parseGpuDocument } from './document.ts'
 import { GpuError } from './errors.ts'
 import { type GpuInput, judgeGpu } from './judge.ts'
-import { judgeSwitches } from './judge-system.ts'
+import { judgeMode, judgeSwitches } from './judge-system.ts'
 import type { Facts, GpuMode } from './opaque.ts'
 import { parseReport } from './spdm.ts'
 import { type DeviceJson, deviceOf, documentOf, GPU_NOW, gpuCases, reportBytes } from './testing.ts'
@@ -33,6 +37,7 @@ const REPORT_ALONE: readonly FactorName[] = [
 ]
 const ALONE: Policy = { ...platform(), name: 'gpu-alone', skip: [...REPORT_ALONE] }
 const THEN = Date.UTC(2024, 5, 1)
+const NOW = Date.UTC(2026, 10, 23)
 
 interface Judged {
   verdict: 'accept' | 'refuse'
@@ -116,6 +121,8 @@ describe.skipIf(!haveVectors())('real GPU evidence', () => {
       signed ? 'pass' : entry.name.includes('BADSIG') ? 'fail' : 'skip',
     )
     expect(judged.results['gpu.chain']).toBe(entry.name.startsWith('chain_BAD') ? 'fail' : 'pass')
+    // Nothing is said of what an unproven report says.
+    expect(judged.results['gpu.nonce']).toBe(entry.expected === 'accept' ? 'pass' : 'skip')
   })
 
   it.each([
@@ -286,6 +293,104 @@ describe.skipIf(!haveVectors())('real GPU evidence', () => {
       }),
       { numRuns: 150, seed: 11 },
     )
+  })
+})
+
+describe('firmware ids, modes and reference measurements of simulated devices', () => {
+  const gpus = SimulatedGpus.ephemeral({ now: () => NOW, count: 2, ocsp: false })
+  const fresh = new Uint8Array(32).fill(4)
+  const gpu = simulatedGpuPolicy(gpus.roots)
+  const policy: Policy = { ...ALONE, gpu }
+  const run = async (change: (document: GpuDocument) => Partial<GpuDocument>, more = policy) => {
+    const document = parseGpuDocument(await gpus.evidence(fresh))
+    const claims = claiming(...gpus.accelerators)
+    const input = { nonce: fresh, claims, anchor: 'simulated', now: NOW } as const
+    return judge(encodeGpuDocument({ ...document, ...change(document) }), input, more)
+  }
+
+  it('pass together', async () => {
+    const { verdict, results } = await run(() => ({}), {
+      ...policy,
+      skip: ['gpu.driver', 'gpu.vbios', 'gpu.ocsp'],
+    })
+    expect([verdict, results]).toMatchObject(['accept', { 'gpu.rim': 'pass', 'gpu.devtools': 'pass' }])
+  })
+
+  it('are refused when driver and VBIOS claim one index', async () => {
+    const own = makeGpuInstallation(NOW)
+    const signer = makeRimSigner(own.rim, 'GH100', NOW)
+    const { driver, vbios } = SIMULATED_VERSIONS
+    const both = ['vbios', 'driver'] as const
+    const [first, second] = both.map((of) =>
+      referenceValues('HOPPER', of === 'vbios' ? vbios.HOPPER : driver, of),
+    )
+    const values = new Map([...(first ?? []), ...(second ?? [])])
+    const rims = [vbios.HOPPER, driver].map((version) => makeRim({ chip: 'GH100', version, values }, signer))
+    const rimRoots = [{ sha256: digestsOf(own).rimRootSha256, kind: 'simulated' as const }]
+    const { reasons } = await run(() => ({ rims }), { ...policy, gpu: { ...gpu, rimRoots } })
+    expect(reasons['gpu.rim']).toContain('claim the same index')
+  })
+
+  it('take an expired or foreign manifest beside a good one for what it is', async () => {
+    const foreign = makeGpuInstallation(NOW)
+    const signer = makeRimSigner(foreign.rim, 'GH100', NOW)
+    const { driver } = SIMULATED_VERSIONS
+    const rim = makeRim(
+      { chip: 'GH100', version: driver, values: referenceValues('HOPPER', driver, 'driver') },
+      signer,
+    )
+    const { results } = await run(({ rims }) => ({ rims: [rim, ...rims] }))
+    expect(results).toMatchObject({ 'gpu.rim-signature': 'pass', 'gpu.rim': 'pass' })
+    const alone = await run(() => ({ rims: [rim] }))
+    expect(alone.results).toMatchObject({
+      'gpu.rim-signature': 'fail',
+      'gpu.rim': 'skip',
+      'gpu.devtools': 'skip',
+    })
+  })
+
+  it.skipIf(!haveVectors())('of a simulation say nothing of hardware', async () => {
+    const entry = gpuCases().find(({ name }) => name === 'hopper_535')
+    if (entry === undefined) throw new Error('no such case')
+    const own = makeGpuInstallation(NOW)
+    const values = new Map([[0, [new Uint8Array(48)]]])
+    const signer = makeRimSigner(own.rim, 'GH100', NOW)
+    const rims = [makeRim({ chip: 'GH100', version: entry.vbios, values }, signer)]
+    const rimRoots = [{ sha256: digestsOf(own).rimRootSha256, kind: 'simulated' as const }]
+    const both = { ...ALONE, gpu: { ...(ALONE.gpu as NonNullable<Policy['gpu']>), rimRoots } }
+    const input = { nonce: fromHex(entry.nonce), tools: { rims }, now: NOW }
+    const { reasons } = await judge(documentOf(deviceOf(entry)), input, both)
+    expect(reasons['gpu.rim']).toMatch(/no reference measurements for .* 535\.86\.09, .* 96\.00\.5e\.00\.01/)
+  })
+
+  it('are of one mode', () => {
+    const device = (mode: string) =>
+      ({ chain: { arch: 'HOPPER' }, report: { facts: { mode } } }) as unknown as Device
+    const factors = new Factors()
+    judgeMode(factors, [device('SPT'), device('MPT')], { ...gpu, modes: ['spt', 'mpt'] }, undefined)
+    expect(factors.list(['gpu.mode'])[0]).toMatchObject({
+      result: 'fail',
+      reason: 'the GPUs are in different modes',
+    })
+  })
+
+  it('name the firmware that the key was certified for; switches are silent', async () => {
+    const wired = SimulatedGpus.ephemeral({ now: () => NOW, switches: 1, ocsp: false })
+    const open = async (bytes: Promise<Uint8Array>, root = wired.rootSha256) => {
+      const { devices } = parseGpuDocument(await bytes)
+      const roots = [{ sha256: root, kind: 'simulated' as const }]
+      return Promise.all(devices.map((device) => proveDevice(openDevice(device), roots, NOW)))
+    }
+    const [one, nvswitch] = await open(wired.evidence(fresh))
+    if (one === undefined || nvswitch === undefined) throw new Error('not two devices')
+    expect([firmwareMatches(one), firmwareMatches(nvswitch)]).toEqual([true, undefined])
+    const said = {
+      ...one,
+      report: { ...one.report, facts: { ...one.report.facts, fwid: new Uint8Array(48) } },
+    }
+    expect(firmwareMatches(said)).toBe(false)
+    const bare = { ...one, chain: { ...one.chain, leaf: { ...one.chain.leaf, extensions: new Map() } } }
+    expect(firmwareMatches(bare)).toBe(false)
   })
 })
 

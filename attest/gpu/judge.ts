@@ -7,6 +7,7 @@ import type { AnchorKind } from '../tdx/chains.ts'
 import {
   type Device,
   firmwareMatches,
+  isSwitch,
   type OpenedDevice,
   openDevice,
   proveDevice,
@@ -109,7 +110,7 @@ async function judgeReports(
   factors.expect('gpu.signature', unsigned === undefined, 'every report is signed by its device', bad)
   if (unsigned !== undefined) return
   judgeNonce(factors, devices, nonce)
-  await judgeFirmware(factors, devices)
+  judgeFirmware(factors, devices)
   judgeVersions(factors, devices, policy)
   judgeMode(factors, devices, policy, claims)
   judgeDistinct(factors, devices)
@@ -144,24 +145,25 @@ async function findUnsigned(devices: readonly Device[]): Promise<Device | undefi
 }
 
 /**
- * Sets gpu.fwid. Reports of drivers before 550, and of switches, carry no firmware id: nothing then ties the certified
- * firmware to the measured one but the signature, which a policy has to forgive by name.
+ * Sets gpu.fwid. Reports of switches never carry a firmware id, and those of GPUs do since driver 550. A GPU that is
+ * silent is a skip, which a policy has to forgive by name: a report without the field must never pass for one with it.
+ * A silent switch beside GPUs that speak is not: what runs on it is the business of its reference measurements.
  */
-async function judgeFirmware(factors: Factors, devices: readonly Device[]): Promise<void> {
+function judgeFirmware(factors: Factors, devices: readonly Device[]): void {
   try {
     const matches = devices.map(firmwareMatches)
     const wrong = devices[matches.indexOf(false)]
-    const silent = devices[matches.indexOf(undefined)]
+    const silent = devices.find((device, i) => matches[i] === undefined && !isSwitch(device))
     if (wrong !== undefined) {
       factors.set(
         'gpu.fwid',
         'fail',
         `${wrong.name}: the key was certified for other firmware than is reported`,
       )
-    } else if (silent !== undefined) {
-      factors.set('gpu.fwid', 'skip', `${silent.name}: the report carries no firmware id`)
+    } else if (silent !== undefined || !matches.includes(true)) {
+      factors.set('gpu.fwid', 'skip', `${(silent ?? devices[0])?.name}: the report carries no firmware id`)
     } else {
-      factors.set('gpu.fwid', 'pass', 'every key was certified for the firmware that is reported')
+      factors.set('gpu.fwid', 'pass', 'every key was certified for the firmware that its report names')
     }
   } catch (error) {
     const reason = error instanceof GpuError ? error.message : 'the check could not be completed'

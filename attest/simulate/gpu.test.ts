@@ -63,8 +63,7 @@ describe('simulated GPUs', () => {
   it.each<[string, SimulatedGpus, string[], Record<string, string>]>([
     ['one', one, ['gpu.switch', 'gpu.eat'], {}],
     ['two, with tokens', two, ['gpu.switch'], {}],
-    // As with real switches, whose reports carry no firmware id.
-    ['two with two switches', wired, [], { 'gpu.fwid': 'skip: LS10' }],
+    ['two with two switches', wired, [], {}],
     ['a Blackwell without OCSP', blackwell, ['gpu.switch', 'gpu.eat'], { 'gpu.ocsp': 'skip: not asked' }],
   ])('pass every factor that applies: %s', async (_name, gpus, other, skipped) => {
     const skips = Object.entries(skipped).map(([name, text]) => [name, expect.stringContaining(text)])
