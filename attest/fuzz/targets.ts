@@ -17,6 +17,7 @@ import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import { encodePem, parseCertificate, parseChainBytes, parseCrl } from '../x509/index.ts'
 import { EVENT_LOG_TARGETS } from './eventlog-targets.ts'
 import type { Target } from './fuzz.ts'
+import { GPU_TARGETS } from './gpu-targets.ts'
 import { MEASURE_TARGETS } from './measure-targets.ts'
 
 const tee = sampleTee()
@@ -96,6 +97,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   },
   ...EVENT_LOG_TARGETS,
   ...MEASURE_TARGETS,
+  ...GPU_TARGETS,
   verdict: {
     reads: 'whole evidence, judged: never an acceptance, never anything thrown',
     seeds: async () => [canonicalBytes(await sampleEvidence(tee))],
