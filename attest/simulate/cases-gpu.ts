@@ -3,6 +3,7 @@
 import { fromBase64, toBase64, utf8 } from '../bytes.ts'
 import { type FactorName, GPU_FACTORS } from '../policy/factors.ts'
 import type { CaseSpec, CaseTable } from './case-spec.ts'
+import { measurements } from './cases-td.ts'
 import { GPU_FORGERIES, type GpuForgery } from './gpu.ts'
 
 /** What fails besides the factor that a forgery is about. */
@@ -69,6 +70,36 @@ export const GPU_CASES: CaseTable = {
     summary: 'good evidence: two GPUs with two switches between them, whose reports carry no firmware id',
     gpus: { count: 2, switches: 2 },
     skip: ['gpu.fwid'],
+  },
+  'good-strict': {
+    summary:
+      'good evidence under a policy that pins measurements, model, software, registry and GPUs, and skips nothing',
+    gpus: { count: 2, eat: true },
+    claims: (claims) => ({ ...claims, embedding: 'gpu' }),
+    gpuPolicy: { required: true },
+    policy: (context) => {
+      const { models, software, registry } = context.claims
+      return {
+        roles: ['worker'],
+        measurements: measurements(context),
+        models: Object.fromEntries(models.map(({ id, sha256 }) => [id, [sha256]])),
+        software: [software.version],
+        registry,
+        skip: [],
+      }
+    },
+  },
+  'strict-without-pins': {
+    summary: 'good evidence under a policy that skips nothing and pins nothing: it cannot be accepted',
+    missing: [
+      'measurement.allowed',
+      'model.allowed',
+      'software.allowed',
+      'registry.expected',
+      'registry.allowed',
+      'sidechannel.token-access',
+    ],
+    policy: { skip: [] },
   },
   'gpu-evidence-missing': {
     summary: 'a claimed GPU without any evidence',

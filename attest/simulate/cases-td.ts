@@ -10,7 +10,7 @@ const V5 = { wire: { version: 5 } } as const
 const TD15 = { version: 5, body: 'td15' } as const
 
 /** The measurements of the case's own boot, as a policy would pin them. */
-function measurements({ boot }: CaseContext, changes: Partial<MeasurementSet> = {}): MeasurementSet[] {
+export function measurements({ boot }: CaseContext, changes: Partial<MeasurementSet> = {}): MeasurementSet[] {
   const [r0, r1, r2, r3] = simulatedEventLog(boot).rtmr.map(toHex) as [string, string, string, string]
   return [{ mrTd: toHex(tdReport(boot.software).mrTd), rtmr: [r0, r1, r2, r3], ...changes }]
 }

@@ -1,10 +1,11 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sampleTee } from '../evidence/testing.ts'
 import { makeCollateral } from '../simulate/collateral.ts'
 import { PLATFORM } from '../simulate/platform.ts'
 import { parseCertificate } from '../x509/index.ts'
 import { readPckPlatform } from './pck.ts'
-import { parseQuote } from './quote.ts'
+import { parseQuote, QuoteError } from './quote.ts'
 import {
   checkQe,
   converge,
@@ -232,5 +233,28 @@ describe('documents', () => {
     // What is expected outside its mask can be met by no enclave.
     const unmet = { ...identity, miscselectMask: Uint8Array.of(0, 0, 0, 0), miscselect: wanted.miscselect }
     expect(() => checkQe(unmet, { ...qeReport, miscSelect: Uint8Array.of(1, 0, 0, 0) })).toThrow('MISCSELECT')
+  })
+
+  it('are read or refused with a typed error, whatever is written in them', () => {
+    const original: Json = JSON.parse(collateral.tcb_info)
+    const paths = Object.keys(original)
+    const junk = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom(-1, 1.5, 2 ** 53, '', '0'.repeat(96), 'UpToDate', '2026-02-30T00:00:00Z'),
+    )
+    fc.assert(
+      fc.property(fc.constantFrom(...paths), junk, fc.jsonValue(), (name, value, whole) => {
+        for (const text of [JSON.stringify({ ...original, [name]: value }), JSON.stringify(whole)])
+          for (const parse of [parseTcbInfo, parseQeIdentity]) {
+            try {
+              parse(text)
+            } catch (error) {
+              expect(error).toBeInstanceOf(QuoteError)
+            }
+          }
+      }),
+      { numRuns: 150 },
+    )
+    expect(() => parseTcbInfo('['.repeat(60_000))).toThrow(QuoteError)
   })
 })

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../bytes.ts'
+import { verifyParts } from '../evidence/verify.ts'
 import { accepted } from '../policy/factors.ts'
 import { platform } from '../policy/presets.ts'
 import { parseQuote } from './quote.ts'
+import { parseTcbInfo } from './tcb.ts'
 import { haveVectors, type VectorCase, type VectorMutation, vectorBytes, vectorJson } from './testing.ts'
 import { type QuoteVerdict, verifyQuote } from './verify.ts'
 
@@ -80,6 +82,28 @@ describe.skipIf(!there)('real quotes', () => {
   it.each(['cctrusted_v4', 'oasis_v4', 'trustee_v4_module2', 'trustee_v5_td15'])('%s parses', (name) => {
     const bytes = vectorBytes(`tdx/quotes/${name}.bin`)
     expect(parseQuote(bytes).length).toBeLessThanOrEqual(bytes.length)
+  })
+
+  it('get the same verdict as files, which is what the command judges', async () => {
+    for (const test of index.cases) {
+      const parts = { quote: vectorBytes(test.quote), collateral: vectorJson(test.collateral) }
+      const verdict = await verifyParts(parts, { policy, now: () => test.unix * 1000 })
+      expect(verdict.verdict, `${test.quote} at ${test.unix}`).toBe(test.expected)
+      if (test.tcbStatus !== null) expect(verdict.tcbStatus).toBe(test.tcbStatus)
+    }
+  })
+
+  it('keep the order of their levels: Intel lists them as its verifier sorts them', () => {
+    for (const { collateral, quote } of index.cases.filter((test) => !test.collateral.includes('sgx_'))) {
+      const { tcb_info } = vectorJson<{ tcb_info: string }>(collateral)
+      const { tcbLevels, tdxModuleIdentities } = parseTcbInfo(tcb_info)
+      const given = JSON.parse(tcb_info)
+      const dates = (levels: { tcbDate: string | number }[]) =>
+        levels.map(({ tcbDate }) => Number(new Date(tcbDate)))
+      expect(dates(tcbLevels), quote).toEqual(dates(given.tcbLevels))
+      for (const [i, module] of tdxModuleIdentities.entries())
+        expect(dates(module.tcbLevels)).toEqual(dates(given.tdxModuleIdentities[i].tcbLevels))
+    }
   })
 
   it.each(index.mutations.map((mutation) => [mutation.name, mutation] as const))(
