@@ -269,7 +269,11 @@ describe.skipIf(!haveVectors())('tampered reference measurements', () => {
       'not 48 bytes',
       text.replace('name="Measurement_9" size="48"', 'name="Measurement_9" size="32"'),
     ],
-    ['an attribute in disguise', 'named xml', text.replace('corpus=', 'xmlns:axmlns="u" axmlns:b="c" corpus=')],
+    [
+      'an attribute in disguise',
+      'named xml',
+      text.replace('corpus=', 'xmlns:axmlns="u" axmlns:b="c" corpus='),
+    ],
   ])('%s: refused, %s', async (_name, why, changed) => {
     expect(changed, 'the change took place').not.toBe(text)
     const refusal: unknown = await prove(changed).catch((error: unknown) => error)
