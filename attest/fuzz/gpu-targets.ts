@@ -1,71 +1,132 @@
-/** Targets of the evidence of accelerators. */
+/** The parsers of GPU evidence, and the judge of it as a whole, over the evidence of simulated GPUs. */
 
-import { utf8 } from '../bytes.ts'
-import { EvidenceError } from '../evidence/claims.ts'
-import { NONCE, NOW } from '../evidence/testing.ts'
-import { parseDeviceChain } from '../gpu/chain.ts'
-import { type GpuDocument, parseGpuDocument } from '../gpu/document.ts'
-import { parseEat } from '../gpu/eat.ts'
+import { toHex } from '../bytes.ts'
+import { NONCE, NOW, sampleClaims } from '../evidence/testing.ts'
+import { certificateFwid } from '../gpu/fwid.ts'
+import {
+  type GpuDocument,
+  parseDeviceChain,
+  parseEat,
+  parseGpuDocument,
+  parseReport,
+  parseRim,
+  verifyEats,
+} from '../gpu/index.ts'
+import { judgeGpu } from '../gpu/judge.ts'
 import { parseResponse } from '../gpu/ocsp-message.ts'
-import { parseRim } from '../gpu/rim.ts'
-import { parseReport } from '../gpu/spdm.ts'
-import { parseStrictJson } from '../json.ts'
-import { SimulatedGpus } from '../simulate/gpu.ts'
+import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { accepted, Factors, GPU_FACTORS } from '../policy/factors.ts'
+import { simulated } from '../policy/presets.ts'
+import { SimulatedGpus, simulatedGpuPolicy } from '../simulate/gpu.ts'
+import { haveVectors, vectorBytes } from '../tdx/testing.ts'
+import { X509Error } from '../x509/index.ts'
 import type { Target } from './fuzz.ts'
 
-let made: Promise<{ bytes: Uint8Array; document: GpuDocument }> | undefined
+const gpus = SimulatedGpus.ephemeral({ now: () => NOW, count: 2, switches: 2, eat: true })
+const gpuPolicy = simulatedGpuPolicy(gpus.roots)
+const policy = { ...simulated('00'.repeat(32)), gpu: gpuPolicy }
+const real = haveVectors()
 
-/** One document of two GPUs and a switch, with everything that a document can carry. */
-function evidence(): NonNullable<typeof made> {
-  made ??= (async () => {
-    const gpus = SimulatedGpus.ephemeral({ now: () => NOW, count: 2, switches: 1, eat: true })
-    const bytes = await gpus.evidence(NONCE)
-    return { bytes, document: parseGpuDocument(bytes) }
-  })()
+let made: Promise<Uint8Array> | undefined
+function evidence(): Promise<Uint8Array> {
+  made ??= gpus.evidence(NONCE)
   return made
 }
 
-async function each(part: (document: GpuDocument) => readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
-  return part((await evidence()).document)
+let parsed: Promise<GpuDocument> | undefined
+function document(): Promise<GpuDocument> {
+  parsed ??= evidence().then(parseGpuDocument)
+  return parsed
 }
+
+const realFile = (path: string): Uint8Array[] => (real ? [vectorBytes(`nvidia/${path}`)] : [])
+
+/** Small mutations of a file of 100 KiB would rarely hit: the judge gets one GPU without the rest. */
+const small = SimulatedGpus.ephemeral({ now: () => NOW, ocsp: false })
+const smallPolicy = { ...policy, gpu: simulatedGpuPolicy(small.roots) }
+let smallMade: Promise<Uint8Array> | undefined
+function smallEvidence(): Promise<Uint8Array> {
+  smallMade ??= small.evidence(NONCE)
+  return smallMade
+}
+const smallClaims = sampleClaims({ accelerators: [...small.accelerators] })
 
 export const GPU_TARGETS: Readonly<Record<string, Target>> = {
   'gpu-document': {
-    reads: 'files of GPU evidence, ours and those of NVIDIA’s tools',
-    seeds: async () => [(await evidence()).bytes],
+    reads: 'files of GPU evidence: ours, NVIDIA’s and bare tokens',
+    seeds: async () => [await evidence(), ...realFile('evidence/hopper_evidence.json')],
     parse: parseGpuDocument,
   },
-  spdm: {
-    reads: 'measurement reports of GPUs and switches (SPDM 1.1)',
-    seeds: () => each(({ devices }) => devices.map((device) => device.evidence)),
+  'gpu-report': {
+    reads: 'SPDM measurement reports',
+    seeds: async () => (await document()).devices.map((device) => device.evidence),
     parse: parseReport,
   },
   'gpu-chain': {
-    reads: 'certificate chains of devices (PEM, P-384)',
-    seeds: () => each(({ devices }) => devices.map(({ certificate }) => certificate)),
-    parse: parseDeviceChain,
+    reads: 'certificate chains of GPUs and switches, with the firmware id of the leaf',
+    seeds: async () => [
+      ...(await document()).devices.map((device) => device.certificate),
+      ...realFile('evidence/blackwell_575.chain.pem'),
+    ],
+    parse: (bytes) => {
+      const [leaf] = parseDeviceChain(bytes)
+      if (leaf !== undefined) certificateFwid(leaf, 'HOPPER')
+    },
   },
   rim: {
-    reads: 'reference measurements (SWID XML), up to their verified signature',
-    seeds: () => each(({ rims }) => rims),
+    reads: 'reference measurements (XML)',
+    seeds: async () => [...(await document()).rims, ...realFile('rim/1010_0200_882_96005E0001_PROD.swidtag')],
     parse: parseRim,
   },
   eat: {
-    reads: 'token bundles of NVIDIA’s attestation service',
-    seeds: () => each(({ eats }) => eats.map(({ bundle }) => utf8(JSON.stringify(bundle)))),
-    parse: (bytes) => parseEat(json(bytes)),
+    reads: 'token bundles of NVIDIA’s attestation service, judged',
+    seeds: async () => (await document()).eats.map(({ bundle }) => canonicalBytes(bundle)),
+    parse: async (bytes) => {
+      const eat = { bundle: json(bytes), jwks: (await document()).eats[0]?.jwks }
+      parseEat(eat.bundle)
+      await verifyEats({ eats: [eat], nonce: NONCE, now: NOW }, gpuPolicy)
+    },
   },
   ocsp: {
-    reads: 'OCSP responses (DER)',
-    seeds: () => each(({ ocsp }) => ocsp),
+    reads: 'OCSP answers (DER)',
+    seeds: async () => (await document()).ocsp,
     parse: parseResponse,
   },
+  'gpu-evidence': {
+    reads: 'whole GPU evidence, judged: never accepted when changed, never anything thrown',
+    seeds: async () => [await smallEvidence()],
+    parse: (bytes) => judge(bytes),
+  },
+}
+
+async function judge(bytes: Uint8Array): Promise<void> {
+  const factors = new Factors()
+  const input = {
+    bytes,
+    nonce: NONCE,
+    claims: smallClaims,
+    anchor: 'simulated',
+    now: NOW,
+    tools: {},
+  } as const
+  await judgeGpu(factors, input, smallPolicy)
+  const list = factors.list(GPU_FACTORS)
+  if (!accepted(list, ['gpu.driver', 'gpu.vbios', 'gpu.ocsp'])) throw new X509Error('refused')
+  // Newlines around a certificate may differ; what the device signed may not.
+  const same = reportsOf(bytes) === reportsOf(await smallEvidence())
+  if (!same) throw new Error('forged GPU evidence was accepted')
+}
+
+function reportsOf(bytes: Uint8Array): string {
+  return parseGpuDocument(bytes)
+    .devices.map((device) => toHex(device.evidence))
+    .join()
 }
 
 function json(bytes: Uint8Array): unknown {
   try {
     return parseStrictJson(bytes)
   } catch {
-    throw new EvidenceError('not JSON')
+    throw new X509Error('not JSON')
   }
 }

@@ -351,11 +351,11 @@ describe('a bundle of NRAS', () => {
     const [[, overall], tokens] = make({})
     const flip = (text: string, at: number): string =>
       text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1)
-    for (let at = 0; at < overall.length; at += 13) {
+    for (let at = 0; at < overall.length; at += 47) {
       await expect(judge({ bundle: () => [['JWT', flip(overall, at)], tokens] }), `${at}`).rejects.toThrow()
     }
     const first = String(tokens['GPU-0'])
-    for (let at = 0; at < first.length; at += 41) {
+    for (let at = 0; at < first.length; at += 191) {
       const changed = { ...tokens, 'GPU-0': flip(first, at) }
       await expect(judge({ bundle: () => [['JWT', overall], changed] }), `${at}`).rejects.toThrow('digest')
     }

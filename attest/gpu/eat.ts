@@ -19,6 +19,7 @@ import {
   textClaim,
 } from './eat-claims.ts'
 import { type CarriedKeys, NRAS_ISSUER, readToken } from './eat-token.ts'
+import { versionAllowed } from './versions.ts'
 
 export { type AttestedDevice, EatError } from './eat-claims.ts'
 export { fetchServiceKeys, type KeyFetch, NRAS_KEYS_URL } from './eat-keys.ts'
@@ -268,9 +269,7 @@ function requireVersion(
   accepted: readonly string[] | undefined,
 ): void {
   if (version === undefined || accepted === undefined) return
-  const matches = (pattern: string): boolean =>
-    pattern.endsWith('*') ? version.startsWith(pattern.slice(0, -1)) : version === pattern
-  if (!accepted.map((pattern) => pattern.toLowerCase()).some(matches)) {
+  if (!versionAllowed(version, accepted)) {
     throw new EatError(`${name}: ${what} ${version.slice(0, 40)} is not one that the policy accepts`)
   }
 }

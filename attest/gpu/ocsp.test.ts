@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromBase64, fromHex, toBase64, utf8 } from '../bytes.ts'
+import { fromBase64, fromHex, toBase64, toHex, utf8 } from '../bytes.ts'
 import { Factors } from '../policy/factors.ts'
 import { FOREVER, makeGpuCertificate, newGpuKey } from '../simulate/gpu-certificates.ts'
 import { makeOcspResponse, makeResponder, type OcspSpec, ocspErrorResponse } from '../simulate/gpu-ocsp.ts'
@@ -185,6 +185,19 @@ describe('the responder', () => {
     expect(await judge({ client: client({ status: 'hold' }) })).toMatch(/^fail: .*on hold/)
     expect(await judge({ client: { ask: async () => utf8('<html>') } })).toMatch(/^fail/)
     expect(await judge({ client: { ask: () => Promise.reject(new Error('a bug')) } })).toMatch(/^fail/)
+  })
+
+  it('fails the factor for one bad answer, even when others are kept from the verifier', async () => {
+    const inner = client({ status: 'revoked' })
+    for (const kept of [leaf, ca]) {
+      const partly: OcspClient = {
+        ask(request) {
+          const isKept = toHex(request).includes(kept.serial)
+          return isKept ? inner.ask(request) : Promise.reject(new OcspUnreachable('dropped'))
+        },
+      }
+      expect(await judge({ client: partly })).toMatch(/^fail: .*revoked/)
+    }
   })
 
   it('is reached by POST, without redirects; where it cannot be, the factor is a skip', async () => {

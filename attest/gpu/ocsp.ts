@@ -126,7 +126,8 @@ export async function judgeOcsp(factors: Factors, input: OcspInput): Promise<voi
     } else if (input.client === undefined) {
       factors.set('gpu.ocsp', 'skip', `not asked (offline): ${open.length} certificates, ${firstName(open)}`)
     } else {
-      for (const pair of open) await askOne(pair, input.client, input.now)
+      const { client, now } = input
+      await worst(open.map((pair) => askOne(pair, client, now)))
       factors.set('gpu.ocsp', 'pass', `${pairs.length} certificates are good by OCSP, asked just now`)
     }
   } catch (error) {
@@ -176,6 +177,14 @@ async function findOpen(
     if (about.length === 0) open.push(pair)
   }
   return open
+}
+
+/** Waits for all; whoever drops some answers shall not turn a bad one among the others into "unreachable". */
+async function worst(questions: readonly Promise<void>[]): Promise<void> {
+  const errors = (await Promise.allSettled(questions)).flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  )
+  if (errors.length > 0) throw errors.find((error) => !(error instanceof OcspUnreachable)) ?? errors[0]
 }
 
 async function askOne(pair: IssuedPair, client: OcspClient, now: number): Promise<void> {
