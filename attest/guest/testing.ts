@@ -1,8 +1,10 @@
 /** A TDX guest for tests: a file tree in memory, with the parts of the kernel that files stand for. */
 
 import { createHash } from 'node:crypto'
-import { concat } from '../bytes.ts'
+import { concat, utf8 } from '../bytes.ts'
+import type { MeasuredEvent } from '../eventlog/index.ts'
 import { SimulatedTee } from '../simulate/tee.ts'
+import { GuestError } from './errors.ts'
 import { errno, type Files } from './files.ts'
 import type { Exec } from './system.ts'
 
@@ -233,4 +235,33 @@ export function fakeExec(answers: Record<string, Answer>): Exec & { calls: strin
     return { status: answer.status, stdout: Buffer.from(answer.stdout ?? ''), stderr: answer.stderr ?? '' }
   }
   return Object.assign(exec, { calls })
+}
+
+/** Events as a worker has them. */
+export const EVENTS: readonly MeasuredEvent[] = [
+  { name: 'chrysalis.software', payload: utf8('{"version":"1"}') },
+  { name: 'chrysalis.configuration', payload: utf8('{}') },
+  { name: 'chrysalis.model', payload: utf8('{"id":"m"}') },
+]
+
+/** RTMR3 (hex) after the first `count` events, computed apart from the code that is tested. */
+export function rtmr3After(events: readonly MeasuredEvent[], count = events.length): string {
+  let value: Uint8Array = new Uint8Array(48)
+  for (const { name, payload } of events.slice(0, count)) {
+    const bytes = concat(utf8(`chrysalis/event/1\0${name}\0`), payload)
+    const digest = createHash('sha384').update(bytes).digest()
+    value = createHash('sha384').update(value).update(digest).digest()
+  }
+  return Buffer.from(value).toString('hex')
+}
+
+/** The GuestError that some work ends with. */
+export async function failure(work: Promise<unknown>): Promise<GuestError> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof GuestError) return error
+    throw error
+  }
+  throw new Error('it did not fail')
 }

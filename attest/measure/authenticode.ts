@@ -14,7 +14,8 @@ import { ImageReader } from './reader.ts'
 const PE32 = 0x10b
 const PE32_PLUS = 0x20b
 const SECURITY_DIRECTORY = 4
-const MAX_IMAGE = 1024 * 1024 * 1024
+/** The largest image that is looked at, bytes. */
+const MAX_IMAGE = 256 * 1024 * 1024
 
 /** Where the parts of the headers are that the digest treats differently. Absolute file offsets. */
 interface Headers {

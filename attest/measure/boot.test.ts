@@ -88,6 +88,7 @@ describe('Authenticode digest', () => {
   const TABLE = OPTIONAL + 112 + 48
   it.each<[string, Uint8Array, RegExp]>([
     ['nothing', new Uint8Array(0), /outside the 0 bytes/],
+    ['more than 256 MiB', new Uint8Array(2 ** 28 + 1), /more than/],
     ['an ELF file', concat(utf8('\x7fELF'), new Uint8Array(4096)), /bzImage/],
     ['no EFI stub', changed(0x40, 0), /CONFIG_EFI_STUB/],
     ['a PE header far away', changed(0x3c, 0xffff_fff0), /outside/],

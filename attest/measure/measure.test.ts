@@ -127,10 +127,23 @@ describe('TDVF metadata', () => {
     expect(parseTdvf(firmware({ others }))).toHaveLength(SECTIONS.length)
   })
 
+  const unsigned = firmware()
+  unsigned[CONTENT.length] = 0x55
+  const longTable = firmware()
+  new DataView(longTable.buffer).setUint16(longTable.length - 50, 0xffff, true)
+  const shortTable = firmware()
+  new DataView(shortTable.buffer).setUint16(shortTable.length - 50, 17, true)
+  // Six bytes of data instead of four, before the GUID that leads to the metadata.
+  const wideEntry = guidEntry('35657ae44a989847865e4685a7bf8ec2', new Uint8Array(6))
   const zeroEntry = guidEntry('00'.repeat(16), new Uint8Array(0))
   zeroEntry[0] = 0
   it.each<[string, Uint8Array, RegExp]>([
     ['nothing', new Uint8Array(0), /no OVMF GUID table/],
+    ['more than 64 MiB', new Uint8Array(2 ** 26 + 1), /more than/],
+    ['another signature', unsigned, /"TDVF"/],
+    ['a table longer than the file', longTable, /65535 bytes is impossible/],
+    ['a table shorter than its end', shortTable, /17 bytes is impossible/],
+    ['an entry of six bytes', firmware({ others: [wideEntry] }), /24 bytes instead of 22/],
     ['no table', new Uint8Array(4096), /no OVMF GUID table/],
     ['a build without TDX', firmware({ withoutTdx: true }), /cannot start a TD/],
     ['an entry of length 0', firmware({ withoutTdx: true, others: [zeroEntry] }), /claims 0 bytes/],
