@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { toBase64, toHex } from '../bytes.ts'
-import { NONCE, NOW, sampleEvidence, sampleTee } from '../evidence/testing.ts'
+import { fromHex, toBase64, toHex } from '../bytes.ts'
+import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from '../evidence/testing.ts'
 import type { Verdict } from '../evidence/verdict.ts'
 import { type EvidenceParts, verifyEvidence, verifyParts } from '../evidence/verify.ts'
-import { encodePolicy, type Policy, platform, simulated } from '../policy/index.ts'
+import { deviceOf, documentOf, GPU_NOW, gpuCases } from '../gpu/testing.ts'
+import { encodePolicy, FACTORS, type FactorName, type Policy, platform, simulated } from '../policy/index.ts'
+import { SimulatedGpus, simulatedGpuPolicy } from '../simulate/gpu.ts'
+import { SimulatedTee } from '../simulate/tee.ts'
 import { haveVectors, type VectorCase, type VectorMutation, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import { writeBrowserFiles } from './bundle.ts'
 import type * as Attest from './index.ts'
@@ -16,6 +19,7 @@ import { chromiumPath, launch } from './testing.ts'
 
 const executable = chromiumPath()
 const real = haveVectors()
+const GPU_ALONE: readonly FactorName[] = ['gpu.format', 'gpu.chain', 'gpu.signature', 'gpu.nonce']
 
 const HTML = `<!doctype html><script type="module">
 import * as attest from './attest.js'
@@ -97,10 +101,24 @@ describe.skipIf(executable === undefined)('in Chromium', () => {
     }
   })
 
+  it.skipIf(!real)('judges every real GPU report exactly as Node does', async () => {
+    // Reports alone: nothing of the quote, no reference measurements, and firmware ids where there are any.
+    const policy = { ...platform(), skip: FACTORS.filter((name) => !GPU_ALONE.includes(name)) }
+    for (const entry of gpuCases()) {
+      const gpu = documentOf(deviceOf(entry))
+      const nonce = fromHex(entry.nonce)
+      const here = await verifyParts({ gpu }, { policy, now: () => GPU_NOW, nonce })
+      const there = await inBrowser({ gpu: toBase64(gpu) }, policy, GPU_NOW, entry.nonce)
+      expect(there).toEqual(plain(here))
+      expect(there.verdict, entry.name).toBe(entry.expected)
+    }
+  })
+
   it('judges a bundle as Node does, accepted and refused', async () => {
-    const tee = sampleTee()
-    const policy = simulated(tee.rootSha256)
-    const bundle = await sampleEvidence(tee)
+    const gpus = SimulatedGpus.ephemeral({ now: () => NOW, count: 2, eat: true })
+    const tee = SimulatedTee.ephemeral({ now: () => NOW, gpus })
+    const policy = { ...simulated(tee.rootSha256), gpu: simulatedGpuPolicy(gpus.roots) }
+    const bundle = await sampleEvidence(tee, sampleClaims({ accelerators: [...gpus.accelerators] }))
     const wrong = { ...bundle, nonce: toBase64(new Uint8Array(32)) }
     for (const [each, verdict] of [
       [bundle, 'accept'],

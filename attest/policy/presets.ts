@@ -12,6 +12,9 @@ export const NVIDIA_DEVICE_ROOT = '102bf659d5419614c9d8e6aecebc80454eb26b1df6a76
 
 /** SHA-256 of the NVIDIA CoRIM signing Root CA certificate (valid 2023-03-16 to 2053-03-08). */
 export const NVIDIA_RIM_ROOT = '12977b5115acb0381179279fffeb5a8c4d264971ebb32298023a465fa41df5d1'
+/** Which versions are good is what reference measurements say; revocation and tokens need NVIDIA's services. */
+const SECOND_OPINIONS = ['gpu.driver', 'gpu.vbios', 'gpu.ocsp', 'gpu.eat'] as const
+
 /** Pins that a strict policy needs from whoever uses it. */
 export type Pins = Pick<
   Policy,
@@ -74,8 +77,7 @@ export function strict(pins: Pins = {}): Policy {
     freshness: ['caller-nonce', 'beacon'],
     evaluationFloor: 'dated',
     gpu: nvidia(true),
-    // Which versions are good is what the reference measurements say; tokens of a service are a second opinion.
-    skip: ['gpu.driver', 'gpu.vbios', 'gpu.ocsp', 'gpu.eat', 'software.allowed'],
+    skip: [...SECOND_OPINIONS, 'software.allowed'],
     ...pins,
   }
 }
@@ -106,6 +108,7 @@ export function simulated(rootSha256: string): Policy {
     freshness: ['caller-nonce'],
     evaluationFloor: 1,
     skip: [
+      ...SECOND_OPINIONS,
       'measurement.allowed',
       'td.owner',
       ...EVENTLOG_FACTORS,
