@@ -34,13 +34,14 @@ class FakeOrigin implements Origin {
   fetches = 0
   failing: string | undefined
   lifetime = 30 * DAY
+  backdated = 0
   gate: Promise<void> | undefined
 
   async fetch(asked: Subject): ReturnType<Origin['fetch']> {
     this.fetches++
     await this.gate
     if (this.failing !== undefined) throw new CollateralError('ERR_COLLATERAL_UNREACHABLE', this.failing)
-    const collateral = tee.issueCollateral({ issuedAt: clock, lifetime: this.lifetime })
+    const collateral = tee.issueCollateral({ issuedAt: clock - this.backdated, lifetime: this.lifetime })
     return { collateral, validity: await this.check(collateral, asked) }
   }
 
@@ -112,6 +113,23 @@ describe('the cache', () => {
     await expect(cache.obtain(subject)).rejects.toThrow('down')
     clock = START - 1
     await expect(cache.obtain(subject)).rejects.toThrow('down')
+  })
+
+  it('asks anew when the clock went back, and when the dates end sooner than a minute', async () => {
+    const origin = new FakeOrigin()
+    origin.backdated = DAY
+    const cache = cached(origin)
+    await cache.obtain(subject)
+    clock = START - HOUR
+    expect(await cache.obtain(subject)).toMatchObject({ fetchedAt: clock })
+    expect(origin.fetches).toBe(2)
+    origin.backdated = 0
+    origin.lifetime = 30_000
+    clock = START + 20 * HOUR
+    await cache.obtain(subject)
+    clock += 30_001
+    await cache.obtain(subject)
+    expect(origin.fetches).toBe(4)
   })
 
   it('tries again a minute after a failure, not at every quote', async () => {

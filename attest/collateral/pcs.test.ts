@@ -86,7 +86,9 @@ describe('a PCCS', () => {
     if (answer !== undefined) pcs.instead.set('/moved', answer)
     expect(await source().collateral(quote)).toEqual(collateral)
     const circle: Handler = (r) => r.writeHead(302, { location: PATHS.tcb }).end()
+    pcs.requests.length = 0
     expect(await failure(PATHS.tcb, circle)).toMatchObject({ code: 'ERR_COLLATERAL_ANSWER' })
+    expect(pcs.requests.filter((path) => path.startsWith(PATHS.tcb))).toHaveLength(4)
     const other = await servePcs(collateral)
     const away: Handler = (r) => r.writeHead(302, { location: `${other.url}${PATHS.tcb}` }).end()
     const error = await failure(PATHS.tcb, away)
@@ -118,6 +120,7 @@ describe('a PCCS', () => {
     ['another platform', PATHS.tcb, 'ANSWER', 'FMSPC', otherPlatform],
     ['a document that grew', PATHS.tcb, 'ANSWER', 'longer', tcb(`${' '.repeat(200_000)}{}`)],
     ['an endless document', PATHS.identity, 'ANSWER', 'longer', endless],
+    ['a document announced as huge', PATHS.identity, 'ANSWER', 'longer', announced],
     ['no chain', PATHS.pckCrl, 'ANSWER', 'no header SGX-PCK', (r) => r.end(Buffer.from('3000', 'hex'))],
     ['a chain that is none', PATHS.pckCrl, 'ANSWER', 'chain', chainHeader('hello')],
     ['a chain badly encoded', PATHS.pckCrl, 'ANSWER', 'percent', chainHeader('%E0%A4%A')],
@@ -170,6 +173,25 @@ describe('a PCCS', () => {
     const stop = new AbortController()
     stop.abort()
     await expect(source({ signal: stop.signal }).collateral(quote)).rejects.toThrow('given up')
+  })
+
+  it('that fails in one answer is not waited for in the others', { timeout: 20_000 }, async () => {
+    let closed: (() => void) | undefined
+    const gone = new Promise<void>((resolve) => {
+      closed = resolve
+    })
+    let asked: (() => void) | undefined
+    const both = new Promise<void>((resolve) => {
+      asked = resolve
+    })
+    pcs.instead.set(PATHS.identity, (response) => {
+      response.on('close', () => closed?.())
+      asked?.()
+    })
+    const fail: Handler = (response) => void both.then(() => response.writeHead(500).end())
+    const error = await failure(PATHS.tcb, fail, { timeout: () => new AbortController().signal })
+    expect(String(error)).toContain('500')
+    await gone
   })
 
   it('is not asked about quotes under a root that is not pinned, nor believed under another', async () => {
@@ -269,6 +291,11 @@ function endless(response: Parameters<Handler>[0]): void {
     if (!response.destroyed) response.write(Buffer.alloc(65_536, 0x20), more)
   }
   more()
+}
+
+/** Headers alone: a client that waits for the body would wait for ever. */
+function announced(response: Parameters<Handler>[0]): void {
+  response.writeHead(200, { 'content-length': '900000000' }).flushHeaders()
 }
 
 function otherPlatform(response: Parameters<Handler>[0]): void {
