@@ -15,7 +15,7 @@ import { parseDeviceChain } from './chain.ts'
 import { type Device, describeDevice, firmwareMatches, openDevice, proveDevice } from './device.ts'
 import { encodeGpuDocument, type GpuDocument, parseGpuDocument } from './document.ts'
 import { GpuError } from './errors.ts'
-import { type GpuInput, judgeGpu } from './judge.ts'
+import { type GpuFindings, type GpuInput, judgeGpu } from './judge.ts'
 import { judgeMode, judgeSwitches } from './judge-system.ts'
 import type { Facts, GpuMode } from './opaque.ts'
 import { parseReport } from './spdm.ts'
@@ -41,6 +41,7 @@ const NOW = Date.UTC(2026, 10, 23)
 
 interface Judged {
   verdict: 'accept' | 'refuse'
+  findings: GpuFindings
   results: Record<string, string>
   reasons: Record<string, string>
 }
@@ -52,9 +53,10 @@ async function judge(
 ): Promise<Judged> {
   const factors = new Factors()
   const input = { bytes, nonce: undefined, claims: undefined, anchor: undefined, now: GPU_NOW, tools: {} }
-  await judgeGpu(factors, { ...input, ...more }, policy)
+  const findings = await judgeGpu(factors, { ...input, ...more }, policy)
   const list = factors.list(GPU_FACTORS)
   return {
+    findings,
     verdict: accepted(list, policy.skip) ? 'accept' : 'refuse',
     results: Object.fromEntries(list.map(({ name, result }) => [name, result])),
     reasons: Object.fromEntries(list.map(({ name, reason }) => [name, reason])),
@@ -145,6 +147,20 @@ describe.skipIf(!haveVectors())('real GPU evidence', () => {
     const judged = await judge(documentOf(...multi), withNonce)
     expect(judged.verdict).toBe('accept')
     expect(judged.reasons['gpu.distinct']).toBe('4 distinct devices')
+  })
+
+  it('tells what it proved, and until when', async () => {
+    const { bytes, nonce } = caseOf('hopper_535')
+    const rims = [vectorBytes('nvidia/rim/1010_0200_882_96005E0001_PROD.swidtag')]
+    const { findings } = await judge(bytes, { nonce, now: THEN, tools: { rims } })
+    const device = { arch: 'HOPPER', chip: 'GH100', deviceId: '6a5fafcbd9fa5ca3' }
+    // The signer of the manifest is the first to expire.
+    expect(findings).toEqual({
+      devices: [{ ...device, driver: '535.86.09', vbios: '96.00.5e.00.01' }],
+      validUntil: Date.UTC(2025, 5, 22, 9, 30, 33),
+    })
+    const unsigned = caseOf('hopper_BADSIG')
+    expect((await judge(unsigned.bytes, { nonce: unsigned.nonce })).findings).toEqual({ devices: [] })
   })
 
   it('is for one nonce: ours', async () => {

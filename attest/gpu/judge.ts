@@ -51,23 +51,36 @@ export interface GpuInput {
   tools: GpuTools
 }
 
+/** What signed reports under a pinned root say, for people and logs. */
+export interface GpuFindings {
+  devices: readonly {
+    arch: string
+    chip: string
+    deviceId: string
+    driver?: string
+    vbios?: string
+    mode?: string
+  }[]
+  /** The last moment (ms) at which every certificate in use is in date; undefined when nothing was proven. */
+  validUntil?: number
+}
+
 /**
  * Sets every factor named gpu.… Never throws on bad evidence. A factor that rests on a report whose chain or signature
  * failed is not judged.
  */
-export async function judgeGpu(factors: Factors, input: GpuInput, policy: Policy): Promise<void> {
+export async function judgeGpu(factors: Factors, input: GpuInput, policy: Policy): Promise<GpuFindings> {
   const { bytes } = input
+  const nothing = { devices: [] }
   judgePresence(factors, input, policy)
-  if (bytes === undefined) return
+  if (bytes === undefined) return nothing
   const good = 'the file, its reports and its certificates are well-formed'
   const opened = await factors.check('gpu.format', good, () => open(bytes))
-  if (opened === undefined) return
-  if (policy.gpu === undefined) {
-    setRest(factors, 'fail', 'the policy pins no GPU root')
-    return
-  }
-  if (opened.devices.length > 0) await judgeReports(factors, input, policy.gpu, opened)
+  if (opened === undefined) return nothing
+  if (policy.gpu === undefined) setRest(factors, 'fail', 'the policy pins no GPU root')
+  else if (opened.devices.length > 0) return judgeReports(factors, input, policy.gpu, opened)
   else await judgeTokenAlone(factors, input, policy.gpu, opened.document)
+  return nothing
 }
 
 /** Evidence and claims go together: neither is worth anything without the other, and none of both is no GPU. */
@@ -100,15 +113,15 @@ async function judgeReports(
   input: GpuInput,
   policy: GpuPolicy,
   { document, devices: opened }: Opened,
-): Promise<void> {
+): Promise<GpuFindings> {
   const { claims, nonce, now, tools } = input
   const good = `chains of ${opened.length} devices end in a pinned root`
   const devices = await factors.check('gpu.chain', good, () => prove(opened, policy, input))
-  if (devices === undefined) return
+  if (devices === undefined) return { devices: [] }
   const unsigned = await findUnsigned(devices)
   const bad = `${unsigned?.name}: the signature of the report does not verify`
   factors.expect('gpu.signature', unsigned === undefined, 'every report is signed by its device', bad)
-  if (unsigned !== undefined) return
+  if (unsigned !== undefined) return { devices: [] }
   judgeNonce(factors, devices, nonce)
   judgeFirmware(factors, devices)
   judgeVersions(factors, devices, policy)
@@ -122,6 +135,21 @@ async function judgeReports(
   const client = tools.ocsp && { client: tools.ocsp }
   await judgeOcsp(factors, { deviceChains, rimChains, responses: document.ocsp, ...client, now })
   await judgeTokens(factors, input, policy, document, devices)
+  const ends = [...deviceChains, ...rimChains].flat().map(({ notAfter }) => notAfter)
+  return { devices: devices.map(summary), validUntil: Math.min(...ends) }
+}
+
+function summary({ chain, report }: Device): GpuFindings['devices'][number] {
+  const { arch, chip, deviceId } = chain
+  const { driver, vbios, mode } = report.facts
+  return {
+    arch,
+    chip,
+    deviceId,
+    ...(driver !== undefined && { driver }),
+    ...(vbios !== undefined && { vbios }),
+    ...(mode !== undefined && { mode: mode.toLowerCase() }),
+  }
 }
 
 /** Proves every chain; all are of the one kind that the quote is of. */
