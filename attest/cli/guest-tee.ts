@@ -3,6 +3,7 @@
 import { encodeEventLog } from '../eventlog/index.ts'
 import type { Tee } from '../evidence/bundle.ts'
 import { readCcel } from '../guest/ccel.ts'
+import { denied, isDenied } from '../guest/errors.ts'
 import { type Files, NodeFiles } from '../guest/files.ts'
 import { GuestLock } from '../guest/lock.ts'
 import { findGuestProblem, findReportProblem, problemError } from '../guest/probe.ts'
@@ -20,7 +21,9 @@ export async function openGuest(
 ): Promise<AsyncDisposable & { tee: Tee }> {
   const problem = (await findGuestProblem(files)) ?? (await findReportProblem(files))
   if (problem !== undefined) throw problemError(problem)
-  await files.ensureFolder(RUNTIME_FOLDER)
+  await files.ensureFolder(RUNTIME_FOLDER).catch((error: unknown) => {
+    throw isDenied(error) ? denied(RUNTIME_FOLDER, error) : error
+  })
   const lock = await GuestLock.take(files, `${RUNTIME_FOLDER}/${LOCK_FILE}`, process.pid)
   const tee: Tee = {
     kind: 'tdx',

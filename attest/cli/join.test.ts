@@ -76,12 +76,12 @@ async function join(
 
 const good = () => ['--gateway', origin, '--owner', OWNER, '--model', 'model.gguf', '--simulated']
 const WORKS = `
-  tell({ state: 'starting' }); tell({ state: 'joining' })
-  tell({ state: 'ready', receipts: 2, earned: '1500000000' })
   process.on('SIGTERM', () => {})
   process.on('message', ({ type }) => {
     if (type === 'stop') process.send({ ...base, state: 'stopped' }, () => process.exit(0))
   })
+  tell({ state: 'starting' }); tell({ state: 'joining' })
+  tell({ state: 'ready', receipts: 2, earned: '1500000000' })
   setInterval(() => {}, 1000)`
 /** Presses Ctrl-C once the work has begun. */
 const interrupt = () => {

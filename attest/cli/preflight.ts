@@ -1,7 +1,6 @@
 /** The checks of `attest join`: those of a TDX guest, what a simulation does without, and the way to the gateway. */
 
 import { stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { count } from '../inspect/text.ts'
 
 /** One finding; a failure keeps the worker from starting. */
@@ -52,7 +51,7 @@ export async function preflight(plan: PreflightPlan): Promise<Check[]> {
   const size = plan.model === undefined ? 0 : (await stat(plan.model)).size
   const found = await checkMachine({
     gpu: plan.gpu,
-    disk: { folder: await existing(plan.data), bytes: DISK },
+    disk: { folder: plan.data, bytes: DISK },
     memoryBytes: Math.ceil(size * 1.1) + MEMORY,
   })
   const machine = found.map(({ name, result, finding, cure }): Check => {
@@ -72,16 +71,6 @@ function forgiven(check: Check): Check {
   if (check.result === 'pass') return check
   if (HARDWARE.has(check.name)) return { name: check.name, result: 'skip', text: `simulated: ${check.text}` }
   return check.name === 'time' && check.result === 'fail' ? { ...check, result: 'warn' } : check
-}
-
-/** The folder, or the nearest one above it that is there. */
-async function existing(folder: string): Promise<string> {
-  const there = await stat(folder).then(
-    () => true,
-    () => false,
-  )
-  const above = dirname(folder)
-  return there || above === folder ? folder : await existing(above)
 }
 
 /** Whether anything answers there, and whether its clock and ours agree. */

@@ -291,6 +291,23 @@ describe('attest verify URL', () => {
   })
 })
 
+describe.skipIf(!haveVectors())('attest verify with GPU evidence alone', () => {
+  it.each([
+    ['its own nonce', (nonce: string) => nonce, 'pass'],
+    ['another nonce', () => '00'.repeat(32), 'fail'],
+  ])('judges it by %s', async (_, choose, expected) => {
+    const evidence = vectorBytes('nvidia/evidence/hopper_evidence.json')
+    const [{ nonce }] = JSON.parse(Buffer.from(evidence).toString()) as [{ nonce: string }]
+    writeFileSync(join(dir, 'gpu.json'), evidence)
+    const argv = ['verify', '--gpu', 'gpu.json', '--policy', 'platform', '--at', '2026-06-09T00:00:00Z']
+    const { out } = await attest([...argv, '--nonce', choose(nonce), '--json'], here)
+    const { factors } = JSON.parse(out) as { factors: { name: string; result: string }[] }
+    const result = new Map(factors.map((factor) => [factor.name, factor.result]))
+    expect([result.get('gpu.signature'), result.get('gpu.nonce')]).toEqual(['pass', expected])
+    expect(result.get('quote.format')).toBe('skip')
+  })
+})
+
 describe.skipIf(!haveVectors())('attest verify with real evidence', () => {
   interface Case {
     quote: string

@@ -6,6 +6,7 @@ import { readCollateral } from './collateral-source.ts'
 import { ArgumentError, EXIT, type Given, verb } from './command.ts'
 import { readJson, readQuote } from './evidence-files.ts'
 import { readHex, readInput, readTime } from './files.ts'
+import { GPU_FLAGS, readGpuTools } from './gpu-tools.ts'
 import type { Io } from './io.ts'
 import { safeJson } from './json.ts'
 import { verdictJson, verdictText } from './judgement.ts'
@@ -31,7 +32,7 @@ const FLAGS = {
     value: 'HEX',
     about: 'the nonce that you chose: 32 bytes (of a bare quote also all 64 of REPORTDATA)',
   },
-  jwks: { value: 'FILE', about: "keys of NVIDIA's attestation service, as you fetched them yourself" },
+  ...GPU_FLAGS,
   model: { value: 'ID', about: 'with a URL: ask only the workers that serve this model' },
   json: { about: 'print one JSON object: verdict, tcbStatus, advisories, factors, fields' },
 } as const
@@ -65,7 +66,7 @@ export const verify = verb(
       policy: await readPolicy(io, given.policy, given.root),
       now: at === undefined ? io.now : () => at,
       ...(nonce && { nonce }),
-      ...(given.jwks !== undefined && { gpuTools: { jwks: await readJson(io, '--jwks', given.jwks) } }),
+      gpuTools: await readGpuTools(io, given),
     }
     if (url !== undefined) return await judgeUrl(io, url, { ...options, model: given.model }, given.json)
     const verdict =
