@@ -162,6 +162,7 @@ describe('collateral', () => {
     const end = NOW + 30 * 86_400_000
     checkFresh(parsed, NOW)
     checkFresh(parsed, end)
+    expect(() => checkFresh(parsed, Number.NaN)).toThrow('not yet valid')
     const { rootCrl, pckCrl, tcbInfo, qeIdentity } = parsed
     for (const part of [
       { rootCrl: { ...rootCrl, nextUpdate: NOW - 1 } },

@@ -171,8 +171,9 @@ export function certificatesUntil(
 /** Throws QuoteError unless every part of the collateral is in date at `now` (ms). */
 export function checkFresh(parsed: ParsedCollateral, now: number): void {
   for (const { name, from, until } of windows(parsed)) {
-    if (now < from) throw new QuoteError(`${name}: not yet valid`)
-    if (now > until) throw new QuoteError(`${name}: expired, fetch new collateral`)
+    // Asked so that a clock which is no number is no time at all.
+    if (!(now >= from)) throw new QuoteError(`${name}: not yet valid`)
+    if (!(now <= until)) throw new QuoteError(`${name}: expired, fetch new collateral`)
   }
 }
 
