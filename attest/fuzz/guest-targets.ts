@@ -1,6 +1,7 @@
 /** Targets of what a TDX guest reads from the tools of its vendor. */
 
 import { toBase64, utf8 } from '../bytes.ts'
+import { GuestError } from '../guest/errors.ts'
 import { parseNvattest } from '../guest/gpu.ts'
 import type { Target } from './fuzz.ts'
 
@@ -18,6 +19,9 @@ export const GUEST_TARGETS: Readonly<Record<string, Target>> = {
       utf8(JSON.stringify({ evidences: [device, device], result_code: 0, result_message: 'Ok' })),
       utf8(JSON.stringify({ evidences: null, result_code: 16, result_message: 'no driver' })),
     ],
-    parse: parseNvattest,
+    parse: (bytes) => {
+      if (parseNvattest(bytes) === undefined)
+        throw new GuestError('ERR_GUEST_GPU', 'not what the tool prints')
+    },
   },
 }

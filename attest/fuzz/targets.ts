@@ -18,7 +18,9 @@ import { encodePem, parseCertificate, parseChainBytes, parseCrl } from '../x509/
 import { EVENT_LOG_TARGETS } from './eventlog-targets.ts'
 import type { Target } from './fuzz.ts'
 import { GPU_TARGETS } from './gpu-targets.ts'
+import { GUEST_TARGETS } from './guest-targets.ts'
 import { MEASURE_TARGETS } from './measure-targets.ts'
+import { SEAL_TARGETS } from './seal-targets.ts'
 
 const tee = sampleTee()
 const collateral = tee.issueCollateral({})
@@ -98,6 +100,8 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   ...EVENT_LOG_TARGETS,
   ...MEASURE_TARGETS,
   ...GPU_TARGETS,
+  ...GUEST_TARGETS,
+  ...SEAL_TARGETS,
   verdict: {
     reads: 'whole evidence, judged: never an acceptance, never anything thrown',
     seeds: async () => [canonicalBytes(await sampleEvidence(tee))],
