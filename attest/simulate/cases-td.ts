@@ -115,6 +115,27 @@ export const TD_CASES: CaseTable = {
     failed: ['seam.attributes'],
     forgery: { report: { seamAttributes: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0) } },
   },
+  'seam-attributes-listed': {
+    summary:
+      'a TDX module with attributes, under TCB info that lists them: they have to be zero all the same',
+    failed: ['seam.attributes'],
+    forgery: { report: { seamAttributes: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0) } },
+    collateral: {
+      editTcbInfo: (json) => {
+        for (const module of json.tdxModuleIdentities) module.attributes = '0100000000000000'
+      },
+    },
+  },
+  'seam-attributes-masked': {
+    summary: 'a TDX module with attributes that the mask of the TCB info would hide',
+    failed: ['seam.attributes'],
+    forgery: { report: { seamAttributes: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1) } },
+    collateral: {
+      editTcbInfo: (json) => {
+        for (const module of json.tdxModuleIdentities) module.attributesMask = '0000000000000000'
+      },
+    },
+  },
   'module-unknown': {
     summary: 'a TDX module of a major version that the TCB info does not know',
     failed: ['seam.module', 'tcb.status'],
