@@ -2,6 +2,7 @@
 
 import { toHex } from '../bytes.ts'
 import type { BelievedEvents } from '../eventlog/index.ts'
+import type { GpuFindings } from '../gpu/judge.ts'
 import { accepted, type Factor } from '../policy/factors.ts'
 import type { QuoteVerdict } from '../tdx/verify.ts'
 import type { Claims } from './claims.ts'
@@ -22,6 +23,8 @@ export interface VerdictFields {
   collateralUntil?: number
   /** The last moment (ms) at which certificates, lists, documents and evaluation floor are those of this verdict. */
   validUntil?: number
+  /** GPUs and switches whose signed reports were proven. */
+  accelerators?: GpuFindings['devices']
 }
 
 export interface Verdict {
@@ -57,10 +60,22 @@ function against({ factors, maySkip }: Verdict): Factor[] {
   return factors.filter((factor) => !accepted([factor], maySkip))
 }
 
-/** The fields of a judged quote. */
-export function fieldsOf(verdict: QuoteVerdict | undefined): VerdictFields {
+/** The fields of a judged quote and of proven accelerators. */
+export function fieldsOf(verdict: QuoteVerdict | undefined, gpu?: GpuFindings): VerdictFields {
+  const proven = gpu !== undefined && gpu.devices.length > 0
+  const ends = [verdict && [verdict.validUntil], proven && [gpu.validUntil]].flatMap((end) => end || [])
+  // A quote that nothing is proven of has no such moment, whatever its accelerators have.
+  const until = Math.min(...ends.map((end) => end ?? Number.NaN))
+  return {
+    ...quoteFields(verdict),
+    ...(proven && { accelerators: gpu.devices }),
+    ...(Number.isFinite(until) && { validUntil: until }),
+  }
+}
+
+function quoteFields(verdict: QuoteVerdict | undefined): VerdictFields {
   if (verdict?.quote === undefined) return {}
-  const { quote, platform, evaluationDataNumber, collateralUntil, validUntil } = verdict
+  const { quote, platform, evaluationDataNumber, collateralUntil } = verdict
   const { body } = quote
   return {
     quoteVersion: quote.version,
@@ -74,6 +89,5 @@ export function fieldsOf(verdict: QuoteVerdict | undefined): VerdictFields {
     ...(platform === undefined ? {} : { fmspc: platform.fmspc }),
     ...(evaluationDataNumber === undefined ? {} : { tcbEvaluationDataNumber: evaluationDataNumber }),
     ...(collateralUntil === undefined ? {} : { collateralUntil }),
-    ...(validUntil === undefined ? {} : { validUntil }),
   }
 }

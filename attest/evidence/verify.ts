@@ -2,7 +2,7 @@
 
 import { equalBytes, toHex } from '../bytes.ts'
 import { type BelievedEvents, judgeEventLog } from '../eventlog/index.ts'
-import { type GpuTools, judgeGpu } from '../gpu/judge.ts'
+import { type GpuFindings, type GpuTools, judgeGpu } from '../gpu/judge.ts'
 import { accepted, FACTORS, type FactorName, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
 import { type Policy, parsePolicy } from '../policy/policy.ts'
 import { type QuoteVerdict, verifyQuote } from '../tdx/verify.ts'
@@ -55,9 +55,10 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   const events = judgeEventLog(factors, log, policy)
   const nonce = gpuNonce(opened.nonce, claimsDigest(opened.claims))
   const { gpuTools: tools = {} } = options
-  await judgeGpu(factors, { bytes: opened.gpu, nonce, claims, anchor: quote.anchor, now, tools }, policy)
+  const accelerators = { bytes: opened.gpu, nonce, claims, anchor: quote.anchor, now, tools }
+  const gpu = await judgeGpu(factors, accelerators, policy)
   const judged = claims !== undefined
-  return conclude(factors, policy, quote, { judged, claims, bytes: opened.claims, events })
+  return conclude(factors, policy, quote, { judged, claims, bytes: opened.claims, events, gpu })
 }
 
 /**
@@ -79,15 +80,19 @@ export async function verifyParts(parts: EvidenceParts, options: VerifyOptions):
   const body = quote?.quote?.body
   const log = { bytes: parts.eventLog, body, claims: undefined }
   const events = judgeEventLog(factors, log, policy)
-  const gpu = { bytes: parts.gpu, nonce: nonce?.length === 32 ? nonce : undefined, claims: undefined }
-  await judgeGpu(factors, { ...gpu, anchor: quote?.anchor, now, tools }, policy)
+  const accelerators = {
+    bytes: parts.gpu,
+    nonce: nonce?.length === 32 ? nonce : undefined,
+    claims: undefined,
+  }
+  const gpu = await judgeGpu(factors, { ...accelerators, anchor: quote?.anchor, now, tools }, policy)
   for (const name of FACTORS) {
     const quoted = (QUOTE_FACTORS as readonly FactorName[]).includes(name)
     if (quote === undefined && quoted) factors.set(name, 'skip', 'there is no quote')
     else if (!quoted) factors.set(name, 'skip', 'there are no claims to judge')
   }
   const judged = quote !== undefined || parts.gpu !== undefined
-  return conclude(factors, policy, quote, { judged, events })
+  return conclude(factors, policy, quote, { judged, events, gpu })
 }
 
 function judgeAnchorKind(factors: Factors, { tee }: OpenedBundle, { anchor }: QuoteVerdict): void {
@@ -169,13 +174,14 @@ interface Judged {
   claims?: Claims | undefined
   bytes?: Uint8Array
   events?: BelievedEvents
+  gpu?: GpuFindings
 }
 
 function conclude(
   own: Factors,
   policy: Policy,
   quote: QuoteVerdict | undefined,
-  { judged, claims, bytes, events }: Judged,
+  { judged, claims, bytes, events, gpu }: Judged,
 ): Verdict {
   for (const { name, result, reason } of quote?.factors ?? []) own.set(name, result, reason)
   const factors = own.list(FACTORS)
@@ -190,6 +196,6 @@ function conclude(
     ...(ok && claims && bytes ? { claims, claimsBytes: bytes } : {}),
     ...(ok && events && events.events.length > 0 ? { measured: events } : {}),
     ...(bytes && { claimsDigest: toHex(claimsDigest(bytes)) }),
-    fields: fieldsOf(quote),
+    fields: fieldsOf(quote, gpu),
   }
 }

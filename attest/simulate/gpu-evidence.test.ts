@@ -34,6 +34,11 @@ describe('evidence of a simulated TEE with GPUs', () => {
   it('is accepted, with every GPU factor passed that applies', async () => {
     const verdict = await judge(await evidenceOf(tee), policyFor(tee))
     expect(refusalReasons(verdict)).toEqual([])
+    const { accelerators, validUntil } = verdict.fields
+    expect(accelerators?.map(({ deviceId }) => deviceId)).toEqual(
+      gpus.accelerators.map(({ deviceId }) => deviceId),
+    )
+    expect(validUntil).toBeGreaterThan(NOW)
     const results = verdict.factors.filter(({ name }) => (GPU_FACTORS as readonly string[]).includes(name))
     const other = results.filter(({ result }) => result !== 'pass').map(({ name }) => name)
     expect(other).toEqual(['gpu.switch'])
