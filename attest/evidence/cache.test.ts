@@ -36,6 +36,8 @@ describe('VerdictCache', () => {
     const again = await ask(NOW + 1000)
     expect(again.factors.length).toBeGreaterThan(50)
     expect(again.claims).toEqual(sampleClaims())
+    again.factors.length = 0
+    expect((await ask()).factors.length).toBeGreaterThan(50)
     expect(calls).toHaveLength(1)
   })
 
@@ -98,7 +100,10 @@ describe('VerdictCache', () => {
   })
 
   it('judges what it hashed, whatever the caller does to it meanwhile', async () => {
-    const { ask } = counting()
+    const { ask } = counting({}, async (input, given) => {
+      await Promise.resolve()
+      return verifyEvidence(input, given)
+    })
     const nonce = NONCE.slice()
     const input = { ...bundle }
     const answer = ask(NOW, { nonce }, input)
