@@ -15,6 +15,7 @@ import { parseQuote } from '../tdx/quote.ts'
 import { parseQeIdentity, parseTcbInfo } from '../tdx/tcb.ts'
 import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import { encodePem, parseCertificate, parseChainBytes, parseCrl } from '../x509/index.ts'
+import { COLLATERAL_TARGETS } from './collateral-targets.ts'
 import { EVENT_LOG_TARGETS } from './eventlog-targets.ts'
 import type { Target } from './fuzz.ts'
 import { GPU_TARGETS } from './gpu-targets.ts'
@@ -97,6 +98,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     seeds: () => [strict(), platform(), policy].map((each) => utf8(encodePolicy(each))),
     parse: decodePolicy,
   },
+  ...COLLATERAL_TARGETS,
   ...EVENT_LOG_TARGETS,
   ...MEASURE_TARGETS,
   ...GPU_TARGETS,
