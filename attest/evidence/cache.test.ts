@@ -58,10 +58,15 @@ describe('VerdictCache', () => {
     expect(calls).toHaveLength(2)
   })
 
-  it('gives nobody the refusal of another time', async () => {
+  it('gives nobody the verdict of another time', async () => {
     const { calls, ask } = counting()
-    const [early, now] = await Promise.all([ask(NOW - 3_600_000), ask(NOW)])
-    expect([early.verdict, now.verdict]).toEqual(['refuse', 'accept'])
+    const [good, late] = await Promise.all([ask(NOW), ask(NOW + 3_600_000)])
+    expect([good.verdict, late.verdict]).toEqual(['accept', 'refuse'])
+    calls.length = 0
+    const other = { clockSkewMs: 1 }
+    const early = ask(NOW - 3_600_000, { policy: { ...policy, ...other } })
+    const now = ask(NOW, { policy: { ...policy, ...other } })
+    expect([(await early).verdict, (await now).verdict]).toEqual(['refuse', 'accept'])
     expect(calls).toHaveLength(2)
   })
 
