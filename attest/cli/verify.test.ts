@@ -12,6 +12,7 @@ import { FACTORS } from '../policy/factors.ts'
 import { encodePolicy } from '../policy/policy.ts'
 import { simulated } from '../policy/presets.ts'
 import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
+import { fetchJson } from './http.ts'
 import { attest } from './testing.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'chrysalis-attest-'))
@@ -141,6 +142,8 @@ describe('attest verify with files', () => {
     const { status, out } = await attest([...argv.with(2, 'root.der'), '--policy', 'platform'], here)
     expect(status).toBe(1)
     expect(out).toMatch(/^ {2}FAIL {2}quote\.format /m)
+    // What speaks against acceptance has its own row each, however alike.
+    expect(out).toMatch(/^ {2}SKIP {2}td\.debug .*\n {2}SKIP {2}td\.migratable /m)
   })
 })
 
@@ -213,6 +216,7 @@ describe('attest verify URL', () => {
   function gateway(
     changes: Record<string, unknown> = {},
     nonceOf = (asked: Uint8Array) => asked,
+    first: 'gateway' | 'worker' = 'gateway',
   ): RequestListener {
     return async (request, response) => {
       const url = new URL(request.url ?? '', origin)
@@ -226,7 +230,7 @@ describe('attest verify URL', () => {
       const body = {
         object: 'chrysalis.attestation',
         nonce: toHex(asked),
-        gateway: await evidence('gateway'),
+        gateway: await evidence(first),
         workers,
         errors: [],
       }
@@ -252,7 +256,12 @@ describe('attest verify URL', () => {
 
   it.each<[string, RequestListener, RegExp]>([
     ['evidence of an old nonce', gateway({}, () => NONCE), /evidence\.freshness/],
-    ['a worker in the place of the gateway', gateway({ gateway: null, workers: [] }), /shown no evidence/],
+    ['no evidence at all', gateway({ gateway: null, workers: [] }), /shown no evidence/],
+    [
+      'a worker in the place of the gateway',
+      gateway({}, (nonce) => nonce, 'worker'),
+      /failed: role\.expected/,
+    ],
     [
       'a worker that did not answer',
       gateway({ errors: [{ worker: 'w2', code: 'timeout', message: 'gave none' }] }),
@@ -268,6 +277,15 @@ describe('attest verify URL', () => {
     expect(status).toBe(1)
     expect(out).toMatch(said)
     expect(out).not.toContain('\u001b')
+  })
+
+  it('reads no answer beyond its limit, and waits no longer than its time', async () => {
+    answer = (_, response) => response.end(`"${'x'.repeat(100)}"`)
+    const ask = (limit: number, timeout: number) => fetchJson(new URL(origin), { limit, timeout })
+    expect(await ask(102, 60_000)).toHaveLength(100)
+    await expect(ask(101, 60_000)).rejects.toThrow('larger than 101 bytes')
+    answer = () => {}
+    await expect(ask(101, 50)).rejects.toThrow('no answer within 0.05 s')
   })
 
   it.each<[string, RequestListener, RegExp]>([

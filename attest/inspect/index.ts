@@ -116,7 +116,8 @@ async function inspectJson(text: string, now: number): Promise<Report | undefine
 
 async function inspectObject(json: Json, text: string, now: number): Promise<Report | undefined> {
   const has = (...names: string[]): boolean => names.every((name) => json[name] !== undefined)
-  if (json.format === 'chrysalis/evidence/1') return await inspectBundle(json, now, other)
+  if (typeof json.format === 'string' && json.format.startsWith('chrysalis/evidence/'))
+    return await inspectBundle(json, now, other)
   if (json.object === 'chrysalis.attestation') return await inspectAnswer(json, now)
   if (has('tcb_info', 'qe_identity')) return await inspectCollateral(json, now)
   if (has('signature') && (has('tcbInfo') || has('enclaveIdentity'))) return await inspectPcsAnswer(json, now)
