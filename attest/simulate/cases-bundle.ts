@@ -130,6 +130,11 @@ export const BUNDLE_CASES: CaseTable = {
     failed: ['registry.expected'],
     policy: { registry: { globalId: -239, address: '' } },
   },
+  'registry-snapshot': {
+    summary: 'a registry snapshot, which nobody here can judge yet',
+    failed: ['registry.allowed'],
+    bundle: (bundle) => ({ ...bundle, registrySnapshot: toBase64(utf8('{}')) }),
+  },
   'token-access': claims(
     ['sidechannel.token-access'],
     'an embedding table that is said to lie on a GPU, where no GPU is claimed',

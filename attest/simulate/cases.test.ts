@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { utf8 } from '../bytes.ts'
 import { refusalReasons, verifyEvidence } from '../evidence/index.ts'
+import { FACTORS } from '../policy/factors.ts'
 import { decodePolicy } from '../policy/policy.ts'
+import { TCB_STATUSES } from '../tdx/tcb.ts'
 import { CASES, makeCase } from './cases.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0, 345)
+
+it('every factor of a verdict fails in some case', () => {
+  const failing = new Set(CASES.flatMap(({ failedFactors }) => failedFactors))
+  expect(FACTORS.filter((name) => !failing.has(name))).toEqual([])
+})
+
+it('every TCB status that Intel defines is reached by some case', () => {
+  const reached = new Set(CASES.map(({ tcbStatus }) => tcbStatus))
+  expect(TCB_STATUSES.filter((status) => !reached.has(status))).toEqual([])
+})
 
 describe('simulated cases', () => {
   it.each(CASES.map((info) => [info.name, info] as const))('%s', async (name, info) => {
