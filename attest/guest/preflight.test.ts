@@ -316,6 +316,13 @@ describe('preflight', () => {
     expect(checks[name]?.finding).not.toBe('')
   })
 
+  it('says why the mode of a GPU is not known', async () => {
+    const missing = await run({ exec: { 'nvidia-smi conf-compute -f': { code: 'ENOENT' } } })
+    expect(missing['gpu-cc-mode']?.finding).toContain('not installed')
+    const broken = await run({ exec: { 'nvidia-smi conf-compute -f': { status: 6, stderr: 'No devices' } } })
+    expect(broken['gpu-cc-mode']?.finding).toContain('ended with 6: No devices')
+  })
+
   it.each([
     ['v24.0.0', 'ok'],
     ['v26.1.0', 'ok'],

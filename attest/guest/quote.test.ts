@@ -188,10 +188,24 @@ describe('quotes through configfs-tsm', () => {
       /no TDX quote/,
     ],
     [
-      'a generation that is no number',
+      'a generation that cannot be read',
       (g) => g.faults.push({ match: /generation/, code: 'EINVAL' }),
       'ERR_GUEST_QUOTE',
       /generation: EINVAL/,
+    ],
+    [
+      'a generation that is no number',
+      (g) => {
+        g.generation = 'many\n'
+      },
+      'ERR_GUEST_QUOTE',
+      /generation: not a number/,
+    ],
+    [
+      'no room for a report',
+      (g) => g.faults.push({ match: /^mkdir/, code: 'ENOMEM' }),
+      'ERR_GUEST_QUOTE',
+      /report folder: ENOMEM/,
     ],
   ])('with %s fail at once, with the cure', async (_, change, code, message) => {
     const guest = new FakeGuest()

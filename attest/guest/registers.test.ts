@@ -4,8 +4,9 @@ import { toHex, utf8 } from '../bytes.ts'
 import { eventDigest, parseEventLog, replay } from '../eventlog/index.ts'
 import { haveVectors, vectorBytes } from '../tdx/testing.ts'
 import { CCEL_DATA, CCEL_TABLE } from './ccel.ts'
+import { checkCcel } from './checks-tdx.ts'
 import { extendRtmr3, readCcel, readMeasurements, TdxGuest } from './index.ts'
-import { EVENTS, FakeGuest, failure, rtmr3After } from './testing.ts'
+import { EVENTS, FakeGuest, failure, fakeExec, rtmr3After } from './testing.ts'
 
 describe('measurement registers', () => {
   it('are read', async () => {
@@ -99,6 +100,14 @@ describe.skipIf(!haveVectors())('the event log of the firmware', () => {
     expect(replay(parseEventLog(log ?? new Uint8Array(0))).map(toHex)).toEqual(
       replay(parseEventLog(whole)).map(toHex),
     )
+  })
+
+  it('is found by the preflight', async () => {
+    const machine = { files: withLog(), exec: fakeExec({}), runtimeFolder: '/run/x' }
+    expect(await checkCcel(machine)).toMatchObject({
+      result: 'ok',
+      finding: expect.stringMatching(/log of \d{5} bytes/),
+    })
   })
 
   it('goes into our log together with our events', async () => {

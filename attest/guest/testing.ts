@@ -34,6 +34,8 @@ export class FakeGuest implements Files {
   readonly calls: string[] = []
   rtmr: Registers = [1, 2, 3, 0].map((value) => new Uint8Array(48).fill(value)) as Registers
   provider = 'tdx_guest\n'
+  /** What `generation` says instead of the truth. */
+  generation: string | undefined
   free = 2 ** 40
   /** Changes the quote that the platform made. */
   outblob: (quote: Uint8Array) => Uint8Array = (quote) => quote
@@ -117,7 +119,7 @@ export class FakeGuest implements Files {
 
   async #attribute(report: Report, name: string): Promise<Uint8Array> {
     if (name === 'provider') return Buffer.from(this.provider)
-    if (name === 'generation') return Buffer.from(`${report.generation}\n`)
+    if (name === 'generation') return Buffer.from(this.generation ?? `${report.generation}\n`)
     if (name !== 'outblob') throw errno('EACCES', name)
     if (report.inblob === undefined) throw errno('EINVAL', name)
     const quote = await this.#tee.quote(report.inblob, { report: { rtmr: this.rtmr } })
