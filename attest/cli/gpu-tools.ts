@@ -16,7 +16,10 @@ export const GPU_FLAGS = {
       "NVIDIA's reference manifests (RIM), besides those that the evidence brings: one, or a folder of them",
   },
   jwks: { value: 'FILE', about: "keys of NVIDIA's attestation service, as you fetched them yourself" },
-  online: { about: "ask NVIDIA's OCSP responder whether certificates of GPUs and manifests are revoked" },
+  online: {
+    about:
+      'ask NVIDIA for the manifests that are missing, and whether certificates of GPUs and manifests are revoked',
+  },
 } as const satisfies Record<string, Flag>
 
 /** The most manifests that are read from a folder; a machine needs three. */
@@ -40,8 +43,16 @@ export async function readGpuTools(io: Io, given: Given): Promise<NonNullable<Ve
   return {
     ...(given.rims !== undefined && { rims: await readRims(io, given.rims) }),
     ...(jwks !== undefined && { jwks }),
-    ...(given.online && { ocsp: (await import('../gpu/ocsp.ts')).httpOcspClient(fetch) }),
+    ...(given.online && (await onlineTools())),
   }
+}
+
+async function onlineTools(): Promise<NonNullable<VerifyOptions['gpuTools']>> {
+  const [{ httpOcspClient }, { httpRimService }] = await Promise.all([
+    import('../gpu/ocsp.ts'),
+    import('../gpu/rim-service.ts'),
+  ])
+  return { ocsp: httpOcspClient(fetch), rimService: httpRimService(fetch) }
 }
 
 async function readRims(io: Io, path: string): Promise<Uint8Array[]> {

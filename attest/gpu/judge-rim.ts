@@ -1,16 +1,20 @@
 /** Judges reference measurements: which manifests a device needs, whether they are proven, and how they compare. */
 
+import { ChrysalisError } from '../errors.ts'
 import type { Factors } from '../policy/factors.ts'
 import type { Certificate } from '../x509/index.ts'
 import type { GpuAnchor, GpuRoot } from './chain.ts'
 import { type Device, isSwitch } from './device.ts'
-import { checkRim, compareRim, overlap, parseRim, type Rim } from './rim.ts'
+import { checkRim, compareRim, overlap, parseRim, type Rim, rimIds } from './rim.ts'
+import { type RimService, RimUnreachable } from './rim-service.ts'
 
 export interface RimInput {
   devices: readonly Device[]
   /** XML documents, from the evidence and from the verifier. */
   documents: readonly Uint8Array[]
   roots: readonly GpuRoot[]
+  /** Asked for the manifests that the documents lack. */
+  service?: RimService | undefined
   /** Milliseconds since 1970. */
   now: number
 }
@@ -27,25 +31,30 @@ export async function judgeRims(
   factors: Factors,
   input: RimInput,
 ): Promise<readonly (readonly Certificate[])[]> {
-  if (input.documents.length === 0) {
-    const none = 'there are no reference measurements: deliver or bring the RIM documents of driver and VBIOS'
-    for (const name of ['gpu.rim-signature', 'gpu.rim'] as const) factors.set(name, 'skip', none)
-    skipDevtools(factors)
-    return []
-  }
-  const good = 'the reference measurements in use are signed under a pinned root'
-  const proven = await factors.check('gpu.rim-signature', good, () => proveRims(input))
+  const proven = await proveRims(input).catch((error: unknown) => {
+    const reason = error instanceof ChrysalisError ? error.message : 'the check could not be completed'
+    factors.set('gpu.rim-signature', 'fail', reason)
+    return undefined
+  })
   if (proven === undefined) {
     skipDevtools(factors)
     return []
   }
   const { problems, missing, compared } = compareAll(input.devices, proven)
+  const lack = `no reference measurements for ${missing.join(', ')}: bring the RIM documents of driver and VBIOS`
+  if (proven.size === 0) factors.set('gpu.rim-signature', 'skip', lack)
+  else
+    factors.set(
+      'gpu.rim-signature',
+      'pass',
+      'the reference measurements in use are signed under a pinned root',
+    )
   if (problems.length > 0) {
     const reason = problems.join('; ')
     factors.set('gpu.rim', 'fail', reason)
     factors.set('gpu.devtools', 'fail', 'the measurements are not those of a closed device')
   } else if (missing.length > 0) {
-    factors.set('gpu.rim', 'skip', `no reference measurements for ${missing.join(', ')}`)
+    factors.set('gpu.rim', 'skip', lack)
     skipDevtools(factors)
   } else {
     factors.set('gpu.rim', 'pass', `all ${compared} reference values are met`)
@@ -60,9 +69,11 @@ function skipDevtools(factors: Factors): void {
 }
 
 /** Every document must be well-formed; of those that concern a device, every version must have a proven one. */
-async function proveRims({ devices, documents, roots, now }: RimInput): Promise<Map<Rim, GpuAnchor>> {
+async function proveRims(input: RimInput): Promise<Map<Rim, GpuAnchor>> {
+  const { devices, documents, roots, now } = input
   const rims: Rim[] = []
   for (const document of documents) rims.push(await parseRim(document))
+  rims.push(...(await fetchMissing(input, rims)))
   const proven = new Map<Rim, GpuAnchor>()
   const failures = new Map<Rim, unknown>()
   for (const device of devices) {
@@ -81,6 +92,25 @@ async function proveRims({ devices, documents, roots, now }: RimInput): Promise<
     }
   }
   return proven
+}
+
+/** What no document answers for is asked of the service, each manifest once; what it does not have stays missing. */
+async function fetchMissing({ devices, service }: RimInput, rims: readonly Rim[]): Promise<Rim[]> {
+  if (service === undefined) return []
+  const wanted = new Set<string>()
+  for (const device of devices) {
+    const ids = rimIds(device.report.facts, device.chain.arch, device.chain.chip)
+    for (const [i, version] of versionsOf(device).entries()) {
+      const id = ids[i]
+      if (id !== undefined && !rims.some((rim) => concerns(rim, device, version))) wanted.add(id)
+    }
+  }
+  const answers = await Promise.all([...wanted].map((id) => service.rim(id).catch(absent)))
+  return Promise.all(answers.filter((bytes) => bytes !== undefined).map(parseRim))
+}
+
+function absent(error: unknown): undefined {
+  if (!(error instanceof RimUnreachable)) throw error
 }
 
 interface Comparison {

@@ -18,6 +18,7 @@ import { GpuError } from './errors.ts'
 import { type GpuFindings, type GpuInput, judgeGpu } from './judge.ts'
 import { judgeMode, judgeSwitches } from './judge-system.ts'
 import type { Facts, GpuMode } from './opaque.ts'
+import { type RimService, RimUnreachable } from './rim-service.ts'
 import { parseReport } from './spdm.ts'
 import { type DeviceJson, deviceOf, documentOf, GPU_NOW, gpuCases, reportBytes } from './testing.ts'
 
@@ -260,7 +261,7 @@ describe.skipIf(!haveVectors())('real GPU evidence', () => {
       'gpu.rim': 'skip',
       'gpu.devtools': 'skip',
     })
-    expect(good.reasons['gpu.rim']).toMatch(/no reference measurements for HOPPER \w+ 535\.86\.09$/)
+    expect(good.reasons['gpu.rim']).toMatch(/no reference measurements for HOPPER \w+ 535\.86\.09: bring/)
     const bad = await run('hopper_580', rim('1010_0205_862_9600740020'))
     expect(bad.results).toMatchObject({
       'gpu.rim-signature': 'pass',
@@ -269,7 +270,7 @@ describe.skipIf(!haveVectors())('real GPU evidence', () => {
     })
     expect(bad.reasons['gpu.rim']).toMatch(/11 of 12 values of 96\.00\.74\.00\.20, not index 9$/)
     const other = await run('hopper_535', rim('1010_0205_862_9600740020'))
-    expect(other.results).toMatchObject({ 'gpu.rim-signature': 'pass', 'gpu.rim': 'skip' })
+    expect(other.results).toMatchObject({ 'gpu.rim-signature': 'skip', 'gpu.rim': 'skip' })
     const broken = await run('hopper_535', rim('1010_0200_882_96005E0001').subarray(1))
     expect(broken.results).toMatchObject({ 'gpu.rim-signature': 'fail', 'gpu.rim': 'skip' })
     const { bytes, nonce } = caseOf('hopper_535')
@@ -377,6 +378,43 @@ describe('firmware ids, modes and reference measurements of simulated devices', 
     const input = { nonce: fromHex(entry.nonce), tools: { rims }, now: NOW }
     const { reasons } = await judge(documentOf(deviceOf(entry)), input, both)
     expect(reasons['gpu.rim']).toMatch(/no reference measurements for .* 535\.86\.09, .* 96\.00\.5e\.00\.01/)
+  })
+
+  it('ask the service for what nobody brought, and for nothing else', async () => {
+    const { rims: known } = parseGpuDocument(await gpus.evidence(fresh))
+    const { driver } = SIMULATED_VERSIONS
+    const [ofVbios = new Uint8Array(), ofDriver = new Uint8Array()] = known
+    const asked: string[] = []
+    const service = (answers: Record<string, Uint8Array>): RimService => ({
+      rim: async (id) => {
+        asked.push(id)
+        const found = answers[id]
+        if (found === undefined) throw new RimUnreachable('not there')
+        return found
+      },
+    })
+    const bytes = async (rims: Uint8Array[]) =>
+      encodeGpuDocument({ ...parseGpuDocument(await gpus.evidence(fresh)), rims })
+    const input = { nonce: fresh, anchor: 'simulated', now: NOW } as const
+    const ids = [`NV_GPU_DRIVER_GH100_${driver}`, expect.stringMatching(/^NV_GPU_VBIOS_.*_96009F0001$/)]
+    const both = await judge(await bytes([]), { ...input, tools: { rimService: service({}) } }, policy)
+    expect(asked.splice(0)).toEqual(ids)
+    expect(both.results).toMatchObject({
+      'gpu.rim-signature': 'skip',
+      'gpu.rim': 'skip',
+      'gpu.devtools': 'skip',
+    })
+    const tools = { rimService: service({ [`NV_GPU_DRIVER_GH100_${driver}`]: ofDriver }) }
+    const one = await judge(await bytes([ofVbios]), { ...input, tools }, policy)
+    expect(asked.splice(0)).toEqual([`NV_GPU_DRIVER_GH100_${driver}`])
+    expect(one.results).toMatchObject({
+      'gpu.rim-signature': 'pass',
+      'gpu.rim': 'pass',
+      'gpu.devtools': 'pass',
+    })
+    const bad = { rimService: service({ [`NV_GPU_DRIVER_GH100_${driver}`]: ofDriver.subarray(1) }) }
+    const broken = await judge(await bytes([ofVbios]), { ...input, tools: bad }, policy)
+    expect(broken.results).toMatchObject({ 'gpu.rim-signature': 'fail', 'gpu.rim': 'skip' })
   })
 
   it('are of one mode', () => {

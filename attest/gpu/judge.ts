@@ -26,11 +26,14 @@ import {
   judgeVersions,
 } from './judge-system.ts'
 import { judgeOcsp, type OcspClient } from './ocsp.ts'
+import type { RimService } from './rim-service.ts'
 
 /** What the verifier brings along. */
 export interface GpuTools {
   /** RIM documents (XML) besides those that the evidence delivers. */
   rims?: readonly Uint8Array[]
+  /** A way to ask for those that are missing. */
+  rimService?: RimService
   /** Keys of NVIDIA's attestation service. */
   jwks?: unknown
   /** A way to ask about revocation; without it only the answers that the evidence delivers count. */
@@ -130,7 +133,8 @@ async function judgeReports(
   judgeComplete(factors, devices, claims)
   judgeSwitches(factors, devices)
   const documents = [...document.rims, ...(tools.rims ?? [])]
-  const rimChains = await judgeRims(factors, { devices, documents, roots: policy.rimRoots, now })
+  const { rimService: service } = tools
+  const rimChains = await judgeRims(factors, { devices, documents, roots: policy.rimRoots, service, now })
   const deviceChains = devices.map(({ chain }) => chain.certificates)
   const client = tools.ocsp && { client: tools.ocsp }
   await judgeOcsp(factors, { deviceChains, rimChains, responses: document.ocsp, ...client, now })
