@@ -54,7 +54,7 @@ describe('attest simulate', () => {
     expect(info).toMatchObject({ name, expected, failedFactors: failed, time: '2026-06-09T00:00:00Z' })
 
     const words = info.command.split(' ')
-    const verified = await attest(words.slice(words.indexOf('verify')), { cwd: folder })
+    const verified = await attest(words.slice(words.indexOf('verify')), { cwd })
     expect(verified.status, verified.err).toBe(expected === 'accept' ? 0 : 1)
     for (const factor of failed) expect(verified.out).toContain(factor)
   })

@@ -60,7 +60,7 @@ export const simulate = verb(
 )
 
 async function write(name: string, out: string, options: CaseOptions, io: Io): Promise<void> {
-  const { files, expected, failedFactors, missingFactors } = await makeCase(name, options)
+  const { files, expected, failedFactors, missingFactors } = await makeCase(name, { ...options, folder: out })
   const folder = pathOf(io, out)
   try {
     await mkdir(folder, { recursive: true })

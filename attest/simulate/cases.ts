@@ -63,12 +63,14 @@ export interface CaseOptions {
   now: number
   /** The nonce that the verifier chose, 32 bytes; fresh when absent. */
   nonce?: Uint8Array
+  /** The folder that the files will lie in, as a person would name it: for the command in case.json. */
+  folder?: string
 }
 
 /** Makes a case with fresh keys. Throws ChrysalisError ERR_SIMULATED_CASE for a name that is none. */
 export async function makeCase(
   name: string,
-  { now, nonce = randomBytes(32) }: CaseOptions,
+  { now, nonce = randomBytes(32), folder = '.' }: CaseOptions,
 ): Promise<SimulatedCase> {
   const spec = Object.hasOwn(TABLE, name) ? TABLE[name] : undefined
   if (spec === undefined) {
@@ -85,7 +87,7 @@ export async function makeCase(
   const bundle = spec.bundle?.(made, context) ?? made
   const policy = { ...policyOf(spec, context), ...resolve(spec.policy, context) }
   const parts = { bundle, policy, nonce: context.nonce, now: context.now }
-  return { ...info, ...parts, files: filesOf(info, parts, context) }
+  return { ...info, ...parts, files: filesOf(info, { ...parts, folder }, context) }
 }
 
 function infoOf(name: string, { summary, failed = [], missing = [], tcbStatus }: CaseSpec): CaseInfo {
@@ -184,17 +186,20 @@ function forgingTee(spec: CaseSpec, context: CaseContext): Tee {
 
 function filesOf(
   info: CaseInfo,
-  { bundle, policy, nonce, now }: Pick<SimulatedCase, 'bundle' | 'policy' | 'nonce' | 'now'>,
+  made: Pick<SimulatedCase, 'bundle' | 'policy' | 'nonce' | 'now'> & { folder: string },
   { platform }: CaseContext,
 ): Map<string, string | Uint8Array> {
+  const { bundle, policy, nonce, now } = made
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
   const time = new Date(now).toISOString().replace('.000Z', 'Z')
+  const path = (file: string): string => shellWord(`${made.folder}/${file}`)
+  const evidence = `--bundle ${path('bundle.json')} --policy ${path('policy.json')}`
   const description = {
     format: 'chrysalis/simulated-case/1',
     ...info,
     time,
     nonce: toHex(nonce),
-    command: `npm run --silent attest -- verify --bundle bundle.json --policy policy.json --nonce ${toHex(nonce)} --at ${time}`,
+    command: `npm run --silent attest -- verify ${evidence} --nonce ${toHex(nonce)} --at ${time}`,
   }
   const files = new Map<string, string | Uint8Array>([
     ['case.json', json(description)],
@@ -208,4 +213,9 @@ function filesOf(
   if (bundle.eventLog !== undefined) files.set('eventlog.json', fromBase64(bundle.eventLog))
   if (bundle.gpu !== undefined) files.set('gpu.json', fromBase64(bundle.gpu))
   return files
+}
+
+/** A word that a shell passes on as it is. */
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
