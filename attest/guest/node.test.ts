@@ -54,7 +54,8 @@ describe('files of a real tree', () => {
 })
 
 describe('a fake tree of a guest', () => {
-  it('has registers and a lock that real files serve', async () => {
+  // Windows has no colons in file names.
+  it.skipIf(process.platform === 'win32')('has registers and a lock that real files serve', async () => {
     const folder = '/sys/class/misc/tdx_guest/measurements'
     for (const name of ['mrtd:sha384', 'mrconfigid', 'mrowner', 'mrownerconfig'])
       put(`${folder}/${name}`, new Uint8Array(48).fill(7))
