@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TEE_SETTINGS } from '../attest/cli/tee-settings.ts'
 import { amountSchema } from '../worker/protocol/index.ts'
 
 /** Settings of the gateway process: `chrysalis up` passes them as flags. */
@@ -15,6 +16,33 @@ export const gatewaySchema = z.strictObject({
   teeDir: z.string().min(1).default('./.chrysalis/tee').describe('folder of the simulated TEE'),
   chainUrl: z.string().min(1).describe('URL of the local chain'),
   chainTokenFile: z.string().min(1).describe('file with the bearer token of the local chain'),
+  tee: z
+    .enum(TEE_SETTINGS)
+    .default('auto')
+    .describe('the enclave: tdx (a TDX guest), simulated, or auto: tdx where there is one'),
+  collateral: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("for tdx: URL of a PCS or PCCS, or a folder, to take collateral from; default: Intel's PCS"),
+  policy: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "what a worker's evidence has to meet: platform, strict, strict-no-gpu, simulated, or a policy file; default: the simulated TEE in teeDir",
+    ),
+  simulatedGpus: z
+    .boolean()
+    .default(false)
+    .describe("for developers: with the default policy, take also this installation's simulated GPUs"),
+  rims: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "folder of reference measurements (NVIDIA's RIM files) to judge GPUs by, besides those that workers bring",
+    ),
   pinModels: z
     .string()
     .regex(/^[^=,]+=[0-9a-f]{64}(,[^=,]+=[0-9a-f]{64})*$/, 'expected ID=SHA256[,ID=SHA256 …]')

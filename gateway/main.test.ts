@@ -38,16 +38,25 @@ afterAll(() => {
 })
 
 /** Starts the process as the supervisor does. */
-function start(args: string[] = []) {
+function start(args: string[] = [], more: string[] = []) {
   const { port } = chain.address() as AddressInfo
-  const common = ['--data', join(dir, 'gateway'), '--tee-dir', join(dir, 'tee'), '--port', '0']
+  const common = [
+    '--data',
+    join(dir, 'gateway'),
+    '--tee-dir',
+    join(dir, 'tee'),
+    '--port',
+    '0',
+    '--tee',
+    'simulated',
+  ]
   const connection = [
     '--chain-url',
     `http://127.0.0.1:${port}`,
     '--chain-token-file',
     args[0] ?? join(dir, 'token'),
   ]
-  const started = spawn(process.execPath, ['--import', STRAY, MAIN, ...common, ...connection], {
+  const started = spawn(process.execPath, ['--import', STRAY, MAIN, ...common, ...connection, ...more], {
     env: { ...process.env, CHRYSALIS_SUPERVISED: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
@@ -69,7 +78,16 @@ describe('the gateway process', () => {
       const called = once(chain, 'request')
       const { port } = chain.address() as AddressInfo
       const connection = ['--chain-url', `http://127.0.0.1:${port}`, '--chain-token-file', join(dir, 'token')]
-      const folders = ['--data', join(dir, 'gateway'), '--tee-dir', join(dir, 'tee'), '--port', '0']
+      const folders = [
+        '--data',
+        join(dir, 'gateway'),
+        '--tee-dir',
+        join(dir, 'tee'),
+        '--port',
+        '0',
+        '--tee',
+        'simulated',
+      ]
       const shell = 'ulimit -c unlimited 2>/dev/null || ulimit -S -c "$(ulimit -H -c)"; exec "$@"'
       const { CHRYSALIS_SUPERVISED: _, ...env } = process.env
       const command = [process.execPath, MAIN, ...connection, ...folders]
@@ -97,6 +115,12 @@ describe('the gateway process', () => {
     const { code, output } = await start([join(dir, CANARY)]).ended
     expect(code).toBe(1)
     expect(output).toMatch(/^gateway: failed to start \(ENOENT at gateway.server\.ts:\d+\)\n$/)
+  })
+
+  it('refuses a policy that cannot be read, in one sentence', async () => {
+    const { code, output } = await start([], ['--policy', '/nowhere/policy.json']).ended
+    expect(code).toBe(2)
+    expect(output).toMatch(/^gateway: setting policy: [^\n]*\n$/)
   })
 
   it.each(['message', 'disconnect'])('ends when asked to during its start, by %s', async (how) => {

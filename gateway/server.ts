@@ -7,15 +7,17 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import { Address } from '@ton/core'
 import type { Logger } from 'pino'
+import { openTee } from '../attest/cli/open-tee.ts'
 import { codeOf } from '../attest/cli/process.ts'
-import { ChrysalisError, refusePublicNetwork, SimulatedTee, simulated } from '../attest/index.ts'
+import type { GuestMachine } from '../attest/guest/index.ts'
+import { ChrysalisError, refusePublicNetwork } from '../attest/index.ts'
 import { connectLocalChain } from '../contracts/index.ts'
 import { LINK_PATH, readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { isLoopback } from './api/loopback.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
-import { type GatewayConfig, pinnedModels } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import { serveControl } from './control/index.ts'
 import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
@@ -24,6 +26,7 @@ import { Ledger, type LedgerOptions, newKeySecret } from './ledger/index.ts'
 import { WorkerPool } from './link/index.ts'
 import { quotesFor } from './quotes.ts'
 import { Treasury, TreasuryKeys } from './treasury/index.ts'
+import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
 
 /** How often channels are compared with the chain, in ms: far below any challenge period. */
 const WATCH_MS = 5_000
@@ -43,18 +46,41 @@ export interface RunningGateway {
   stop(drainMs: number): Promise<void>
 }
 
-/** Puts the gateway together from its parts and starts serving. */
-export async function startGateway(config: GatewayConfig, log: Logger): Promise<RunningGateway> {
-  const money = await openMoney(config, log)
+/**
+ * Puts the gateway together from its parts and starts serving.
+ *
+ * @param machine the TDX guest, for tests
+ */
+export async function startGateway(
+  config: GatewayConfig,
+  log: Logger,
+  machine: GuestMachine = {},
+): Promise<RunningGateway> {
+  const trust = await readTrust(config, machine)
+  const { kind, policy } = trust
+  if (config.tee === 'auto' && kind !== 'tdx') {
+    log.warn(
+      { tee: kind },
+      'no TDX guest here: the enclave is simulated and proves nothing about this machine',
+    )
+  }
+  const money = await openMoney(config, trust, log)
   const { ledger, treasury, chain } = money
   const software = readSoftware()
-  const tee = await SimulatedTee.open(config.teeDir, {
+  const enclave = await openTee({
+    kind,
+    folder: config.teeDir,
+    role: 'gateway',
+    software,
+    models: [],
+    configuration: measuredConfiguration(config, policy),
     now: Date.now,
-    software: `gateway ${software.version}`,
+    collateral: config.collateral,
+    machine,
   })
   const gatewayId = money.keys.gateway.address.toRawString()
   const identity = await createIdentity({
-    tee,
+    tee: enclave.tee,
     software,
     registry: { globalId: chain.globalId, address: '' },
     payoutAddress: gatewayId,
@@ -68,9 +94,9 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     completion: priceCompletion,
     reasoning: priceCompletion,
   }
-  const models = pinnedModels(config.pinModels)
   const pool = new WorkerPool({
-    policy: { ...simulated(tee.rootSha256), roles: ['worker'], ...(models && { models }) },
+    policy,
+    gpuTools: { rims: trust.rims },
     gatewayId,
     gatewayEvidence: (nonce) => identity.evidence(nonce),
     quotesFor: (worker) => quotesFor(worker, prices),
@@ -79,7 +105,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     limits: { heartbeatMs: config.heartbeatMs, barMs: config.barSeconds * 1000 },
   })
   const dispatcher = new Dispatcher({ pool, ledger, signer: identity.signer, gatewayId, log })
-  const catalog = new Catalog(pool, models)
+  const catalog = new Catalog(pool, policy.models)
   const attestation = new AttestationDesk({
     identity,
     sources: () => pool.sources(),
@@ -95,7 +121,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     catalog: () => catalog.models(),
     mayReturn: (model) => catalog.mayReturn(model),
     missing: () => (catalog.models().length === 0 ? ['worker'] : []),
-    tee: 'simulated',
+    tee: trust.real ? 'tdx' : 'simulated',
     loopback: isLoopback(config.host),
     limits: {
       bodyBytes: config.maxBodyBytes,
@@ -129,18 +155,19 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     server.closeAllConnections()
     await control.close()
     identity.close()
+    await enclave.close()
     await ledger.close()
   }
   return { url, channel: Address.parseRaw(money.channel).toString(), stop }
 }
 
 /** Ledger, keys, chain and treasury, with the client channel funded and the quickstart's API key on it. */
-async function openMoney(config: GatewayConfig, log: Logger) {
+async function openMoney(config: GatewayConfig, { real }: Trust, log: Logger) {
   const dir = config.data
   await ensurePrivateDir(dir)
   const token = (await readFile(config.chainTokenFile, 'utf8')).trim()
   const chain = await connectLocalChain({ url: config.chainUrl, token })
-  refusePublicNetwork(chain.globalId)
+  if (!real) refusePublicNetwork(chain.globalId)
   const keys = await TreasuryKeys.open(join(dir, 'keys'), chain.globalId)
   const onWarning = (message: string, error: unknown) => log.warn({ code: codeOf(error) }, message)
   const ledger = await openLedger({

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { type ConfigSources, loadConfig } from '../attest/cli/config.ts'
+import { TEE_SETTINGS } from '../attest/cli/tee-settings.ts'
 import { embeddedModel } from './engine/embedded.ts'
 import { amountSchema, modelIdSchema, rawAddressSchema } from './protocol/index.ts'
 
@@ -12,9 +13,11 @@ const price = (nanotons: string, what: string) =>
 export const workerSettings = z.object({
   gatewayUrl: z
     .string()
-    .regex(/^ws:\/\/[^/?#]+\/link$/, 'expected ws://HOST:PORT/link')
+    .regex(/^wss?:\/\/[^/?#@]+\/link$/, 'expected ws://HOST:PORT/link or wss://HOST[:PORT]/link')
     .default('ws://127.0.0.1:8787/link')
-    .describe('the gateway to work for'),
+    .describe(
+      'the gateway to work for; wss: through a TLS server in front of it, whose certificate is checked',
+    ),
   gatewayRoot: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')
@@ -22,6 +25,25 @@ export const workerSettings = z.object({
     .describe(
       "SHA-256 of the root that the gateway's evidence has to end in; default: this installation's own",
     ),
+  gatewayPolicy: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "what a gateway's evidence has to meet: platform, strict-no-gpu, simulated, or a policy file; default: this installation's simulated TEE",
+    ),
+  tee: z
+    .enum(TEE_SETTINGS)
+    .default('auto')
+    .describe('the enclave: tdx (a TDX guest), simulated, or auto: tdx where there is one'),
+  collateral: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("for tdx: URL of a PCS or PCCS, or a folder, to take collateral from; default: Intel's PCS"),
+  simulateGpus: wholeNumber(0, 16)
+    .default(0)
+    .describe('for developers: simulated GPUs to attest beside a simulated TEE; they compute nothing'),
   data: z
     .string()
     .min(1)
@@ -32,7 +54,7 @@ export const workerSettings = z.object({
   gpu: z
     .enum(['auto', 'cuda', 'off'])
     .default('off')
-    .describe('where the model computes: off (CPU), auto or cuda; use of a GPU is not attested yet'),
+    .describe('where the model computes: off (CPU), auto or cuda; attested in a TDX guest only'),
   sequences: wholeNumber(1, 256).default(4).describe('requests that the model answers side by side'),
   threads: wholeNumber(1, 1024)
     .optional()
@@ -82,6 +104,7 @@ export function readSettings(sources: ConfigSources): WorkerSettings {
         '',
         'Secrets are read from files only. Logs go to stderr as JSON lines and hold codes and ids, never content.',
         'Without TDX hardware the enclave is simulated: its evidence proves nothing about this machine.',
+        'Inside a TDX guest say which gateways to trust: --gateway-policy FILE.',
       ].join('\n'),
     },
     sources,

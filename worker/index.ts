@@ -12,5 +12,5 @@ export {
 } from './enclave/index.ts'
 export { GatewayRefused, Link, type LinkOptions } from './link/index.ts'
 export type { Log } from './log.ts'
-export { type ReadyLine, type RunningWorker, runWorker } from './run.ts'
+export { type ReadyLine, type RunningWorker, runWorker, type WorkerSurroundings } from './run.ts'
 export type { WorkerState, WorkerStatus } from './status.ts'

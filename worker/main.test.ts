@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -195,11 +195,27 @@ describe('the worker process', () => {
     for (const pid of engines) await gone(pid)
   })
 
-  test('refuses a wrong setting in one sentence', async () => {
-    const made = new Process(['--data', folder, '--chain-url', 'http://127.0.0.1:1'])
-    expect(await made.exited).toEqual([2, null])
-    expect(made.log).toMatch(/^setting chainTokenFile: [^\n]*\n$/)
+  test.each([
+    [
+      'chainTokenFile',
+      2,
+      ['--chain-url', 'http://127.0.0.1:1', '--tee', 'simulated', '--log-level', 'error'],
+    ],
+    ['gatewayPolicy', 2, ['--gateway-policy', '/nowhere/policy.json']],
+  ])('refuses a wrong setting in one sentence: %s', async (setting, status, args) => {
+    const made = new Process(['--data', folder, ...args])
+    expect(await made.exited).toEqual([status, null])
+    expect(made.log).toMatch(new RegExp(`^setting ${setting}: [^\\n]*\\n$`))
   })
+
+  test.skipIf(existsSync('/sys/class/misc/tdx_guest'))(
+    'says on a machine that is no TDX guest what it lacks',
+    async () => {
+      const made = new Process(['--data', folder, '--tee', 'tdx'])
+      expect(await made.exited).toEqual([1, null])
+      expect(made.log).toMatch(/^not a TDX guest: [^\n]*\n$/)
+    },
+  )
 })
 
 describe('settings', () => {
@@ -225,6 +241,10 @@ describe('settings', () => {
 
   test.each([
     [['--gateway-url', 'http://x'], 'ws://HOST:PORT/link'],
+    [['--gateway-url', 'wss://name:secret@host/link'], 'wss://HOST'],
+    [['--tee', 'sgx'], '--tee'],
+    [['--simulate-gpus', '17'], '--simulate-gpus'],
+    [['--attestation-port', '65536'], '--attestation-port'],
     [['--sequences', '0'], '--sequences'],
     [['--price-prompt', '-1'], '--price-prompt'],
     [['--payout-address', 'EQ'], '--payout-address'],

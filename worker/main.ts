@@ -35,8 +35,8 @@ async function main(): Promise<void> {
   })
   // Loaded late, so that --help and a wrong flag answer at once.
   const { runWorker } = await import('./run.ts')
-  const fatal = (error: unknown) => die(error, 'the worker cannot go on')
-  const starting = runWorker(settings, log, fatal, tellParent)
+  const onFatal = (error: unknown) => die(error, 'the worker cannot go on')
+  const starting = runWorker(settings, { log, onFatal, tell: tellParent })
   const worker = await Promise.race([starting, stopped.promise])
   // A stop during the start: nothing runs yet that would have to be drained.
   if (typeof worker === 'boolean') process.exit(0)

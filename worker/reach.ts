@@ -10,10 +10,12 @@ const POLL_MS = 50
  * @param waitMs after which it gives up, quietly: the link's own attempts say what is wrong
  */
 export async function untilReachable(url: string, waitMs: number): Promise<void> {
-  const { hostname, port } = new URL(url)
+  const { hostname, port, protocol } = new URL(url)
+  const standard = protocol === 'wss:' ? 443 : 80
   const host = hostname.replace(/^\[|\]$/g, '')
   const until = performance.now() + waitMs
-  while (!(await listens(host, Number(port || 80))) && performance.now() < until) await setTimeout(POLL_MS)
+  while (!(await listens(host, Number(port || standard))) && performance.now() < until)
+    await setTimeout(POLL_MS)
 }
 
 function listens(host: string, port: number): Promise<boolean> {

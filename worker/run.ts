@@ -3,14 +3,15 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../attest/cli/config.ts'
-import { type Policy, simulated } from '../attest/policy/index.ts'
-import { refusePublicNetwork, SimulatedTee } from '../attest/simulate/index.ts'
+import { type OpenedTee, openTee, type TeeOptions, whichTee } from '../attest/cli/open-tee.ts'
+import type { GuestMachine } from '../attest/guest/index.ts'
+import { refusePublicNetwork } from '../attest/simulate/network.ts'
 import { type Chain, connectLocalChain, rawPublicKey, Wallet } from '../contracts/index.ts'
 import { type AttestationServer, serveAttestation } from './attestation.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
 import { Earnings, type EarningsOptions } from './earnings/index.ts'
-import { type Offer, Worker } from './enclave/index.ts'
+import { claimedModel, type Offer, Worker } from './enclave/index.ts'
 import { startEngine } from './engine/index.ts'
 import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
@@ -18,6 +19,7 @@ import { readSoftware } from './protocol/software.ts'
 import { untilReachable } from './reach.ts'
 import { StatusReporter, type WorkerStatus } from './status.ts'
 import { runTask } from './tasks/index.ts'
+import { measuredConfiguration, readGatewayPolicy } from './trust.ts'
 
 /** A gateway that is started at the same moment gets this long until the worker dials it. */
 const REACH_MS = 15_000
@@ -40,25 +42,43 @@ export interface ReadyLine {
   payoutAddress: string
 }
 
+/** What a worker has around it. */
+export interface WorkerSurroundings {
+  log: Log
+  /** It cannot go on. */
+  onFatal: (error: unknown) => void
+  /** Hears how the worker stands: for a supervisor. */
+  tell?: (status: WorkerStatus) => void
+  /** The TDX guest, for tests. */
+  machine?: GuestMachine
+}
+
 /**
  * Starts the engine, the enclave and the link.
- * @param tell hears how the worker stands: for a supervisor
  * @throws ConfigError, EngineError, ContractsError
  */
 export async function runWorker(
   settings: WorkerSettings,
-  log: Log,
-  onFatal: (error: unknown) => void,
-  tell: (status: WorkerStatus) => void = () => {},
+  { log, onFatal, tell = () => {}, machine = {} }: WorkerSurroundings,
 ): Promise<RunningWorker> {
   const status = new StatusReporter(tell, systemClock)
+  const teeFolder = join(settings.data, 'tee')
+  const kind = await whichTee(settings.tee, machine)
+  const policy = await readGatewayPolicy(settings, kind, teeFolder)
+  if (settings.tee === 'auto' && kind !== 'tdx') {
+    log.warn(
+      { tee: kind },
+      'no TDX guest here: the enclave is simulated and proves nothing about this machine',
+    )
+  }
   const folder = join(settings.data, 'worker')
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 })
   const chain = await openChain(settings)
-  if (chain) refusePublicNetwork(chain.globalId)
+  const real = kind === 'tdx' && policy.roots.every((root) => root.kind === 'intel')
+  if (chain && !real) refusePublicNetwork(chain.globalId)
   const payee = await openPayee(settings, folder, chain)
-  const teeFolder = join(settings.data, 'tee')
-  const { worker, gatewayRoot } = await openWorker(settings, { teeFolder, chain, payee, log, onFatal })
+  const tee = { kind, folder: teeFolder, configuration: measuredConfiguration(settings, policy), machine }
+  const { worker, closeTee } = await openWorker(settings, { tee, chain, payee, log, onFatal })
   status.describe({ bootId: worker.bootId, models: [worker.model.id], epoch: () => worker.epochId })
   const earnings = new Earnings({
     file: join(folder, 'receipts.sqlite'),
@@ -75,7 +95,7 @@ export async function runWorker(
     url: settings.gatewayUrl,
     worker,
     earnings,
-    policy: gatewayPolicy(settings.gatewayRoot ?? gatewayRoot),
+    policy,
     offers: [offerOf(settings, worker)],
     clock: systemClock,
     log,
@@ -98,6 +118,7 @@ export async function runWorker(
       await evidence?.close()
       status.stopped()
       await worker.close()
+      await closeTee()
       earnings.close()
     },
   }
@@ -145,7 +166,7 @@ async function openPayee(
 }
 
 interface EnclaveParts {
-  teeFolder: string
+  tee: Pick<TeeOptions, 'kind' | 'folder' | 'configuration'> & { machine: GuestMachine }
   chain: Chain | undefined
   payee: EarningsOptions['payee']
   log: Log
@@ -154,11 +175,11 @@ interface EnclaveParts {
 
 async function openWorker(
   settings: WorkerSettings,
-  { teeFolder, chain, payee, log, onFatal }: EnclaveParts,
-): Promise<{ worker: Worker; gatewayRoot: string }> {
-  let gatewayRoot = ''
+  { tee, chain, payee, log, onFatal }: EnclaveParts,
+): Promise<{ worker: Worker; closeTee: () => Promise<void> }> {
+  let opened: OpenedTee | undefined
   const software = readSoftware()
-  const { model, modelId, gpu, sequences, threads, contextLength } = settings
+  const { model, modelId, gpu, sequences, threads, contextLength, simulateGpus, collateral } = settings
   const worker = await Worker.create({
     startEngine: () =>
       startEngine({
@@ -171,14 +192,18 @@ async function openWorker(
         onDiagnostic: (code) => log.info({ code }, 'engine says'),
       }),
     runTask,
-    tee: async (info) => {
-      const tee = await SimulatedTee.open(teeFolder, {
+    tee: async (loaded) => {
+      opened = await openTee({
+        ...tee,
+        role: 'worker',
+        software,
+        models: [claimedModel(loaded.model)],
         now: systemClock.now,
-        software: `chrysalis-worker ${software.version} ${software.commit}`,
-        measured: [JSON.stringify({ model: info.id, sha256: info.sha256, gpu, sequences })],
+        simulateGpus,
+        usesGpus: loaded.accelerator !== 'cpu',
+        collateral,
       })
-      gatewayRoot = tee.rootSha256
-      return tee
+      return opened
     },
     clock: systemClock,
     log,
@@ -187,14 +212,11 @@ async function openWorker(
     payoutAddress: payee?.address ?? '',
     onFatal,
   })
-  if (worker.accelerator !== 'cpu') {
-    log.warn({ accelerator: worker.accelerator }, 'the accelerator is used but not attested by this version')
+  const { accelerator } = worker
+  if (accelerator !== 'cpu' && tee.kind !== 'tdx') {
+    log.warn({ accelerator }, 'the accelerator is used but not attested: that takes a TDX guest')
   }
-  return { worker, gatewayRoot }
-}
-
-function gatewayPolicy(root: string): Policy {
-  return { ...simulated(root), name: 'gateway', roles: ['gateway'] }
+  return { worker, closeTee: async () => opened?.close() }
 }
 
 function offerOf(settings: WorkerSettings, worker: Worker): Offer {

@@ -18,6 +18,8 @@ export interface RolesConfig {
   host: string
   model?: string | undefined
   gpu: string
+  /** Simulated GPUs that the worker attests and the gateway takes. */
+  simulateGpus?: number
   logLevel: string
   /** Where the worker dials, given the gateway's URL. For tests, which put a proxy between the two. */
   link?: (gatewayUrl: string) => string | Promise<string>
@@ -79,7 +81,8 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     main: main('gateway/main'),
     args: async () => [
       ...['--host', config.host, '--port', String(await port())],
-      ...['--data', folder.path('gateway'), '--tee-dir', folder.path('tee')],
+      ...['--data', folder.path('gateway'), '--tee-dir', folder.path('tee'), '--tee', 'simulated'],
+      ...(config.simulateGpus ? ['--simulated-gpus'] : []),
       ...['--log-level', config.logLevel, ...chainArgs(), ...modelPin(config)],
       ...(config.gatewayArgs ?? []),
     ],
@@ -91,6 +94,8 @@ export function makeRoles(config: RolesConfig, folder: DataFolder): Roles {
     args: async () => [
       ...['--gateway-url', await link(localUrl(config.host, await port())), '--data', folder.dir],
       ...['--gpu', config.gpu, '--log-level', config.logLevel, ...chainArgs()],
+      // Also in a TDX guest: a guest is one enclave, and a quickstart has two.
+      ...['--tee', 'simulated', '--simulate-gpus', String(config.simulateGpus ?? 0)],
       ...(config.model === undefined ? [] : ['--model', config.model]),
     ],
   })

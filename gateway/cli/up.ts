@@ -31,7 +31,16 @@ export const upSchema = z.strictObject({
   gpu: z
     .enum(['auto', 'cuda', 'off'])
     .default('off')
-    .describe('where the engine computes: off (CPU), auto or cuda; use of a GPU is not attested yet'),
+    .describe(
+      'where the engine computes: off (CPU), auto or cuda; not attested, since the enclave is simulated',
+    ),
+  simulateGpus: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(16)
+    .default(0)
+    .describe('for developers: simulated GPUs to attest; they compute nothing'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('warn')

@@ -1,4 +1,5 @@
 import type { EvidenceBundle } from '../../attest/evidence/index.ts'
+import type { GpuTools } from '../../attest/gpu/index.ts'
 import type { Policy } from '../../attest/policy/index.ts'
 import type { Quote } from '../../worker/protocol/quote.ts'
 import type { Clock } from './clock.ts'
@@ -16,6 +17,8 @@ import type {
 export interface PoolOptions {
   /** What a worker's evidence has to meet. */
   policy: Policy
+  /** What this gateway brings along to judge accelerators: reference measurements, for one. */
+  gpuTools?: GpuTools
   /** Names this gateway in challenges and sealed contexts. */
   gatewayId: string
   /** This gateway's own evidence over a worker's 32-byte nonce. */

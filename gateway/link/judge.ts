@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { fromBase64, fromHex, toHex } from '../../attest/bytes.ts'
 import { verifyEd25519 } from '../../attest/crypto.ts'
-import { type Claims, failedFactors, verifyEvidence } from '../../attest/evidence/index.ts'
-import type { Policy } from '../../attest/policy/index.ts'
+import {
+  type Claims,
+  failedFactors,
+  type VerifyOptions,
+  verifyEvidence,
+} from '../../attest/evidence/index.ts'
 import {
   type GatewayMessageOf,
   joinMessage,
   reattestMessage,
   type WorkerMessageOf,
 } from '../../worker/protocol/link.ts'
+import type { SessionHost } from './host.ts'
 import type { VerifiedEpoch, WorkerIdentity } from './types.ts'
 
 type RefusalCode = GatewayMessageOf<'refused'>['code']
@@ -27,6 +32,18 @@ export interface Attested {
   readonly epoch: VerifiedEpoch
 }
 
+/** What evidence is judged by. */
+export type Judging = Pick<VerifyOptions, 'policy' | 'now' | 'gpuTools'>
+
+/** How a pool judges. */
+export function judgingOf({
+  policy,
+  gpuTools,
+  clock,
+}: Pick<SessionHost, 'policy' | 'gpuTools' | 'clock'>): Judging {
+  return { policy, gpuTools, now: () => clock.now() }
+}
+
 /** A refusal that is not about evidence. */
 export function refusal(refused: RefusalCode, reason: string): Refusal {
   return { refused, factors: [], reason }
@@ -41,11 +58,10 @@ export function freshNonce(): Uint8Array {
 export async function judgeJoin(
   join: WorkerMessageOf<'join'>,
   nonce: Uint8Array,
-  policy: Policy,
-  now: () => number,
+  judging: Judging,
 ): Promise<Attested | Refusal> {
   const workerNonce = fromBase64(join.nonce)
-  return judge(join, nonce, policy, now, (claimsDigest) =>
+  return judge(join, nonce, judging, (claimsDigest) =>
     joinMessage({ challengeNonce: nonce, workerNonce, claimsDigest, payoutKey: join.payoutKey }),
   )
 }
@@ -54,20 +70,18 @@ export async function judgeJoin(
 export async function judgeReattest(
   message: WorkerMessageOf<'evidence'>,
   nonce: Uint8Array,
-  policy: Policy,
-  now: () => number,
+  judging: Judging,
 ): Promise<Attested | Refusal> {
-  return judge(message, nonce, policy, now, (claimsDigest) => reattestMessage(nonce, claimsDigest))
+  return judge(message, nonce, judging, (claimsDigest) => reattestMessage(nonce, claimsDigest))
 }
 
 async function judge(
   message: { evidence: unknown; signature: string },
   nonce: Uint8Array,
-  policy: Policy,
-  now: () => number,
+  judging: Judging,
   signed: (claimsDigest: Uint8Array) => Uint8Array,
 ): Promise<Attested | Refusal> {
-  const verdict = await verifyEvidence(message.evidence, { policy, now, nonce })
+  const verdict = await verifyEvidence(message.evidence, { ...judging, nonce })
   if (verdict.verdict !== 'accept') {
     return {
       refused: 'evidence',

@@ -164,6 +164,7 @@ export class WorkerPool {
   #makeHost(options: PoolOptions): SessionHost<WorkerSession> {
     const pool = this
     return {
+      gpuTools: {},
       ...options,
       clock: this.#clock,
       limits: this.limits,

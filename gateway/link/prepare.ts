@@ -3,7 +3,7 @@ import { ChrysalisError } from '../../attest/errors.ts'
 import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import type { WorkerMessageOf } from '../../worker/protocol/link.ts'
 import type { SessionHost } from './host.ts'
-import { type Attested, judgeJoin, type Refusal, refusal } from './judge.ts'
+import { type Attested, judgeJoin, judgingOf, type Refusal, refusal } from './judge.ts'
 import { makeOffers, type Offer } from './terms.ts'
 import type { WorkerPayment } from './types.ts'
 
@@ -21,7 +21,7 @@ export async function prepareJoin(
   nonce: Uint8Array,
   host: SessionHost,
 ): Promise<Prepared | Refusal> {
-  const judged = await host.judging.run(() => judgeJoin(join, nonce, host.policy, () => host.clock.now()))
+  const judged = await host.judging.run(() => judgeJoin(join, nonce, judgingOf(host)))
   if (judged.refused) return judged
   const { identity, epoch } = judged
   const objection = host.objection(identity)

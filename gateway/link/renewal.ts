@@ -1,6 +1,6 @@
 import { LinkError, type WorkerMessageOf } from '../../worker/protocol/link.ts'
 import type { SessionHost } from './host.ts'
-import { type Attested, freshNonce, judgeReattest, type Refusal } from './judge.ts'
+import { type Attested, freshNonce, judgeReattest, judgingOf, type Refusal } from './judge.ts'
 
 /** Attests the later epochs of a joined worker: one nonce at a time, and not too often. */
 export class Renewal {
@@ -28,7 +28,7 @@ export class Renewal {
     const nonce = this.#nonce
     if (!nonce) throw new LinkError('unexpected_message', 'evidence that nobody asked for')
     this.#nonce = undefined
-    const { judging, policy, clock } = this.#host
-    return judging.run(() => judgeReattest(message, nonce, policy, () => clock.now()))
+    const host = this.#host
+    return host.judging.run(() => judgeReattest(message, nonce, judgingOf(host)))
   }
 }

@@ -24,11 +24,19 @@ export interface FreshEvidence {
 
 export interface IdentityOptions {
   tee: Tee
+  /** The GPUs that the TEE has evidence of. */
+  accelerators: Claims['accelerators']
   epochs: EpochKeys
   model: ModelInfo
   software: Claims['software']
   registry: Claims['registry']
   payoutAddress: string
+}
+
+/** What claims and measurements say of a model. */
+export function claimedModel(model: ModelInfo): Claims['models'][number] {
+  const { quantization, contextLength, tokenizerSha256, templateSha256, id, sha256 } = model
+  return { id, sha256, quantization, contextLength, tokenizerSha256, templateSha256 }
 }
 
 /** Who this enclave is for as long as it runs: boot id, signing key (in memory only), and the claims of each epoch. */
@@ -65,16 +73,16 @@ export class Identity {
   }
 
   #bind(epoch: Epoch): void {
-    const { model, software, registry, payoutAddress } = this.#options
-    const { quantization, contextLength, tokenizerSha256, templateSha256, id, sha256 } = model
+    const { model, accelerators, software, registry, payoutAddress } = this.#options
     const claims = encodeClaims({
       role: 'worker',
       bootId: this.bootId,
       signingKey: toBase64(this.signingKey),
       epoch: epochClaims(epoch),
-      accelerators: [],
+      accelerators,
+      // llama.cpp keeps the embedding table in the guest's memory, also when the layers lie on a GPU.
       embedding: 'cpu',
-      models: [{ id, sha256, quantization, contextLength, tokenizerSha256, templateSha256 }],
+      models: [claimedModel(model)],
       software,
       registry,
       payoutAddress,

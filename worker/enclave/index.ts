@@ -1,5 +1,5 @@
 export { EngineHost, ModelChanged } from './engine-host.ts'
-export type { FreshEvidence } from './identity.ts'
+export { claimedModel, type FreshEvidence } from './identity.ts'
 export { RECEIPT_MS, RECEIPT_TOKENS } from './receipts.ts'
 export type { KeptReceipt, Offer, ResponseSink, ServeTerms, StopReason, TaskRunner } from './types.ts'
-export { PATHS, Worker, type WorkerOptions } from './worker.ts'
+export { type LoadedEngine, PATHS, Worker, type WorkerOptions } from './worker.ts'

@@ -27,7 +27,7 @@ import {
 import type { Meter, TaskContext, TaskEvent, TaskResult } from '../tasks/index.ts'
 import { EngineHost } from './engine-host.ts'
 import { Exchange } from './exchange.ts'
-import { type FreshEvidence, Identity } from './identity.ts'
+import { type FreshEvidence, Identity, type IdentityOptions } from './identity.ts'
 import { ReceiptChain } from './receipts.ts'
 import type { ResponseSink, ServeTerms, TaskRunner } from './types.ts'
 
@@ -42,7 +42,7 @@ export interface WorkerOptions {
   startEngine: () => Promise<Engine>
   runTask: TaskRunner
   /** The TEE, or how to open it once it is known what is loaded and has to be measured. */
-  tee: Tee | ((model: ModelInfo) => Promise<Tee>)
+  tee: Tee | ((loaded: LoadedEngine) => Promise<{ tee: Tee; accelerators: Claims['accelerators'] }>)
   clock: Clock
   log: Log
   software: Claims['software']
@@ -55,6 +55,13 @@ export interface WorkerOptions {
   onFatal?: (error: unknown) => void
   /** Replaced by tests only, e.g. to show a wire without sealing. */
   sealInternals?: OpenInternals
+}
+
+/** What an enclave is about to make claims of. */
+export interface LoadedEngine {
+  model: ModelInfo
+  /** What it computes on: `cpu`, or the name of a GPU back end. */
+  accelerator: string
 }
 
 /**
@@ -70,12 +77,16 @@ export class Worker {
   readonly #epochs: EpochKeys
   #active = 0
 
-  private constructor(options: WorkerOptions, tee: Tee, host: EngineHost, epochs: EpochKeys) {
+  private constructor(
+    options: WorkerOptions,
+    parts: Pick<IdentityOptions, 'tee' | 'accelerators' | 'epochs'>,
+    host: EngineHost,
+  ) {
     this.#options = options
-    this.#tee = tee
+    this.#tee = parts.tee
     this.#host = host
-    this.#epochs = epochs
-    this.#identity = new Identity({ ...options, tee, epochs, model: host.info })
+    this.#epochs = parts.epochs
+    this.#identity = new Identity({ ...options, ...parts, model: host.info })
   }
 
   /** Starts the engine, then the first epoch. Throws what the engine or the key generation throws. */
@@ -84,7 +95,9 @@ export class Worker {
     const onFatal = options.onFatal ?? (() => {})
     const host = await EngineHost.open({ start: options.startEngine, clock, log, onFatal })
     try {
-      const tee = typeof options.tee === 'function' ? await options.tee(host.info) : options.tee
+      const loaded = { model: host.info, accelerator: host.accelerator }
+      const { tee, accelerators } =
+        typeof options.tee === 'function' ? await options.tee(loaded) : { tee: options.tee, accelerators: [] }
       const epochs = await EpochKeys.create({
         now: clock.now,
         monotonic: clock.monotonic,
@@ -92,7 +105,7 @@ export class Worker {
         onError: (error) => log.error({ code: codeOf(error) }, 'the next epoch could not be made'),
         ...options.epochs,
       })
-      return new Worker(options, tee, host, epochs)
+      return new Worker(options, { tee, accelerators, epochs }, host)
     } catch (error) {
       await host.close()
       throw error

@@ -1,0 +1,49 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { encodePolicy, type Policy } from '../policy/policy.ts'
+import { INTEL_ROOT, simulated } from '../policy/presets.ts'
+import { ConfigError } from './config.ts'
+import { readPolicySetting } from './policy-setting.ts'
+
+const ROOT = 'ab'.repeat(32)
+let dir: string
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'chrysalis-policy-'))
+})
+afterAll(() => rm(dir, { recursive: true, force: true }))
+
+const read = (value: string | undefined, role: 'worker' | 'gateway' = 'worker') =>
+  readPolicySetting(value, { setting: 'policy', role, simulatedRoot: async () => ROOT })
+
+async function file(content: string | Policy): Promise<string> {
+  const path = join(dir, `${Math.random()}.json`)
+  await writeFile(path, typeof content === 'string' ? content : encodePolicy(content))
+  return path
+}
+
+it('takes the simulated TEE of this installation by default, presets by name, and files', async () => {
+  const own = { ...simulated(ROOT), roles: ['worker'] }
+  expect(await read(undefined)).toEqual(own)
+  expect(await read('simulated')).toEqual(own)
+  expect(await read('strict')).toMatchObject({ name: 'strict', roots: [{ sha256: INTEL_ROOT }] })
+  const path = await file({ ...simulated('cd'.repeat(32)), name: 'mine', roles: ['gateway', 'worker'] })
+  expect(await read(path, 'gateway')).toMatchObject({ name: 'mine', roles: ['gateway'] })
+})
+
+it.each([
+  ['a file that is not there', async () => join(dir, 'nowhere.json'), /ENOENT/],
+  ['a preset that does not exist', async () => 'lenient', /neither a preset \(platform/],
+  ['a folder', async () => dir, /EISDIR/],
+  ['what is not JSON', () => file('policy: {}'), /not JSON/],
+  ['a file of another format', () => file('{"name":"x"}'), /format/],
+  ['a policy with an unknown factor', () => file(`{"format":"chrysalis/policy/1","skip":["x"]}`), /policy: /],
+  ['a policy about gateways only', () => file({ ...simulated(ROOT), roles: ['gateway'] }), /role gateway/],
+  ['a policy without caller-nonce', () => file({ ...simulated(ROOT), freshness: ['none'] }), /caller-nonce/],
+])('refuses %s in one sentence that names the setting', async (_, make, words) => {
+  const failed = read(await make())
+  await expect(failed).rejects.toThrow(ConfigError)
+  await expect(failed).rejects.toThrow(words)
+  await expect(failed).rejects.toThrow(/^setting policy: /)
+})

@@ -1,0 +1,60 @@
+/** The policy that a long-running process demands of its peers, from a setting: a preset by name, or a file. */
+
+import { readFile } from 'node:fs/promises'
+import { ChrysalisError } from '../errors.ts'
+import { decodePolicy, type Policy } from '../policy/policy.ts'
+import { PRESETS, preset, simulated } from '../policy/presets.ts'
+import { ConfigError } from './config.ts'
+
+export interface PolicyPurpose {
+  /** The setting, as error messages name it. */
+  setting: string
+  /** The role of those who are judged. */
+  role: 'worker' | 'gateway'
+  /** SHA-256 of the root of this installation's simulated TEE, hex; asked only when the policy needs it. */
+  simulatedRoot: () => Promise<string>
+}
+
+/**
+ * Reads the policy: undefined is that of this installation's simulated TEE, a name of `PRESETS` a preset, all else a
+ * file. It is narrowed to the role that is judged.
+ *
+ * @throws ConfigError for a file that cannot be read or is no policy, for one that is not about this role, and for one
+ *   that does not take a nonce of the verifier, which is what a link brings
+ */
+export async function readPolicySetting(value: string | undefined, purpose: PolicyPurpose): Promise<Policy> {
+  const { setting, role, simulatedRoot } = purpose
+  const fault = (problem: string): ConfigError =>
+    new ConfigError(`setting ${setting}: ${value ?? 'default'}: ${problem}`)
+  const policy =
+    value === undefined ? simulated(await simulatedRoot()) : await find(value, simulatedRoot, fault)
+  if (!policy.roles.includes(role)) {
+    const cure = `name one whose roles include ${role}, for example a file made with: attest policy`
+    throw fault(`the policy ${policy.name} is about the role ${policy.roles.join(', ')}; ${cure}`)
+  }
+  if (!policy.freshness.includes('caller-nonce')) {
+    throw fault(`the policy ${policy.name} has no caller-nonce in freshness, and that is what a link brings`)
+  }
+  return { ...policy, roles: [role] }
+}
+
+async function find(
+  value: string,
+  simulatedRoot: () => Promise<string>,
+  fault: (problem: string) => ConfigError,
+): Promise<Policy> {
+  if (value === 'simulated') return simulated(await simulatedRoot())
+  if ((PRESETS as readonly string[]).includes(value)) return preset(value)
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(value)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw fault(`neither a preset (${PRESETS.join(', ')}) nor a file that can be read (${code ?? 'unknown'})`)
+  }
+  try {
+    return decodePolicy(bytes)
+  } catch (error) {
+    throw fault(error instanceof ChrysalisError ? error.message : 'no policy file')
+  }
+}
