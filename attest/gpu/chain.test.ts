@@ -59,6 +59,8 @@ describe.skipIf(!haveVectors())('device chains', () => {
     await refused([rom, leaf, ica, identity, root], 'known device')
     await refused(swap(2, { commonName: 'NVIDIA GH100 Provisioner ICA x' }), 'names of their roles')
     await refused(swap(1, { commonName: 'GH101 A01 GSP BROM' }), 'names of their roles')
+    await refused(swap(3, { commonName: 'NVIDIA GB100 Identity' }), 'names of their roles')
+    await refused(swap(4, { commonName: 'NVIDIA CoRIM signing Root CA' }), 'names of their roles')
     await refused(swap(0, { ca: true }), 'end-entity')
     await refused(swap(0, { keyUsage: 0x84 }), 'end-entity')
     await refused(swap(0, { keyUsage: undefined }), 'end-entity')

@@ -33,11 +33,14 @@ export const ARCHITECTURES = ['HOPPER', 'BLACKWELL', 'LS10'] as const
 /** As NVIDIA's evidence names them; LS10 is the NVSwitch of Hopper systems. */
 export type GpuArch = (typeof ARCHITECTURES)[number]
 
-/** How the chips of each architecture are named, and whose identity certificate stands over their provisioners. */
-const CHIPS: Record<GpuArch, { chip: RegExp; identity: (chip: string) => string }> = {
-  HOPPER: { chip: /^GH1\d\d$/, identity: (chip) => chip },
-  BLACKWELL: { chip: /^GB[12]\d\d$/, identity: (chip) => chip },
-  LS10: { chip: /^LS_10$/, identity: () => 'GH100' },
+/**
+ * How the chips of each architecture are named, and the identity certificates over their provisioners: one may stand
+ * over several chips of a family.
+ */
+const CHIPS: Record<GpuArch, { chip: RegExp; identity: RegExp }> = {
+  HOPPER: { chip: /^GH1\d\d$/, identity: /^NVIDIA GH1\d\d Identity$/ },
+  BLACKWELL: { chip: /^GB[12]\d\d$/, identity: /^NVIDIA GB[12]\d\d Identity$/ },
+  LS10: { chip: /^LS_10$/, identity: /^NVIDIA (?:GH100|LS_10) Identity$/ },
 }
 
 const NEWLINE = 10
@@ -142,7 +145,7 @@ export function nameDevice(certificates: readonly Certificate[]): DeviceName {
   const names = certificates.map(({ commonName }) => commonName)
   const simulated = names.every((name) => name.startsWith(SIMULATED))
   const bare = simulated ? names.map((name) => name.slice(SIMULATED.length)) : names
-  const [leaf = '', romName, provisioner = '', identity, root] = bare
+  const [leaf = '', romName, provisioner = '', identity = '', root] = bare
   const [, chip = '', unit = ''] = /^(\S+) ([A-Z]\d\d (?:GSP|FSP)) FMC LF$/.exec(leaf) ?? []
   const arch = ARCHITECTURES.find((name) => CHIPS[name].chip.test(chip))
   if (arch === undefined || rom === undefined) throw chainError('the leaf is of no known device')
@@ -151,7 +154,7 @@ export function nameDevice(certificates: readonly Certificate[]): DeviceName {
     romName === `${chip} ${unit} BROM` &&
     provisioner.startsWith(factory) &&
     /^\d{1,8}$/.test(provisioner.slice(factory.length)) &&
-    identity === `NVIDIA ${CHIPS[arch].identity(chip)} Identity` &&
+    CHIPS[arch].identity.test(identity) &&
     root === 'NVIDIA Device Identity CA'
   if (!right) throw wrongNames()
   return { kind: simulated ? 'simulated' : 'nvidia', arch, chip, deviceId: readDeviceId(rom) }
