@@ -1,71 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromHex } from '../bytes.ts'
-import type { Claims } from '../evidence/claims.ts'
-import { accepted, type FactorName, Factors, GPU_FACTORS } from '../policy/factors.ts'
+import { GPU_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
-import { NVIDIA_DEVICE_ROOT, platform, strict } from '../policy/presets.ts'
-import { SIMULATED_VERSIONS, SimulatedGpus, simulatedGpuPolicy } from '../simulate/gpu.ts'
-import { referenceValues } from '../simulate/gpu-device.ts'
-import { digestsOf, makeGpuInstallation } from '../simulate/gpu-installation.ts'
-import { makeRim, makeRimSigner } from '../simulate/gpu-rim.ts'
+import { NVIDIA_DEVICE_ROOT, strict } from '../policy/presets.ts'
 import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import { verifyEcdsa } from '../x509/index.ts'
 import { parseDeviceChain } from './chain.ts'
-import { type Device, describeDevice, firmwareMatches, openDevice, proveDevice } from './device.ts'
-import { encodeGpuDocument, type GpuDocument, parseGpuDocument } from './document.ts'
+import { describeDevice } from './device.ts'
+import { encodeGpuDocument, parseGpuDocument } from './document.ts'
 import { GpuError } from './errors.ts'
-import { type GpuFindings, type GpuInput, judgeGpu } from './judge.ts'
-import { judgeMode, judgeSwitches } from './judge-system.ts'
-import type { Facts, GpuMode } from './opaque.ts'
-import { type RimService, RimUnreachable } from './rim-service.ts'
 import { parseReport } from './spdm.ts'
 import { type DeviceJson, deviceOf, documentOf, GPU_NOW, gpuCases, reportBytes } from './testing.ts'
-
-/** "gpu evidence alone: signature, chain, nonce as given; no RIM, no OCSP", as nvidia/index.json names it. */
-const REPORT_ALONE: readonly FactorName[] = [
-  'gpu.fwid',
-  'gpu.rim-signature',
-  'gpu.rim',
-  'gpu.driver',
-  'gpu.vbios',
-  'gpu.devtools',
-  'gpu.mode',
-  'gpu.complete',
-  'gpu.switch',
-  'gpu.ocsp',
-  'gpu.eat',
-]
-const ALONE: Policy = { ...platform(), name: 'gpu-alone', skip: [...REPORT_ALONE] }
-const THEN = Date.UTC(2024, 5, 1)
-const NOW = Date.UTC(2026, 10, 23)
-
-interface Judged {
-  verdict: 'accept' | 'refuse'
-  findings: GpuFindings
-  results: Record<string, string>
-  reasons: Record<string, string>
-}
-
-async function judge(
-  bytes: Uint8Array | undefined,
-  more: Partial<GpuInput> = {},
-  policy = ALONE,
-): Promise<Judged> {
-  const factors = new Factors()
-  const input = { bytes, nonce: undefined, claims: undefined, anchor: undefined, now: GPU_NOW, tools: {} }
-  const findings = await judgeGpu(factors, { ...input, ...more }, policy)
-  const list = factors.list(GPU_FACTORS)
-  return {
-    findings,
-    verdict: accepted(list, policy.skip) ? 'accept' : 'refuse',
-    results: Object.fromEntries(list.map(({ name, result }) => [name, result])),
-    reasons: Object.fromEntries(list.map(({ name, reason }) => [name, reason])),
-  }
-}
-
-type Accelerator = Claims['accelerators'][number]
-const claiming = (...accelerators: Accelerator[]) => ({ role: 'worker', accelerators }) as unknown as Claims
+import { type Accelerator, ALONE, claiming, judge, THEN } from './testing-judge.ts'
 
 describe('GPU evidence and claims', () => {
   it('are both absent or both there', async () => {
@@ -310,172 +257,5 @@ describe.skipIf(!haveVectors())('real GPU evidence', () => {
       }),
       { numRuns: 150, seed: 11 },
     )
-  })
-})
-
-describe('firmware ids, modes and reference measurements of simulated devices', () => {
-  const gpus = SimulatedGpus.ephemeral({ now: () => NOW, count: 2, ocsp: false })
-  const fresh = new Uint8Array(32).fill(4)
-  const gpu = simulatedGpuPolicy(gpus.roots)
-  const policy: Policy = { ...ALONE, gpu }
-  const run = async (change: (document: GpuDocument) => Partial<GpuDocument>, more = policy) => {
-    const document = parseGpuDocument(await gpus.evidence(fresh))
-    const claims = claiming(...gpus.accelerators)
-    const input = { nonce: fresh, claims, anchor: 'simulated', now: NOW } as const
-    return judge(encodeGpuDocument({ ...document, ...change(document) }), input, more)
-  }
-
-  it('pass together', async () => {
-    const { verdict, results } = await run(() => ({}), {
-      ...policy,
-      skip: ['gpu.driver', 'gpu.vbios', 'gpu.ocsp'],
-    })
-    expect([verdict, results]).toMatchObject(['accept', { 'gpu.rim': 'pass', 'gpu.devtools': 'pass' }])
-  })
-
-  it('are refused when driver and VBIOS claim one index', async () => {
-    const own = makeGpuInstallation(NOW)
-    const signer = makeRimSigner(own.rim, 'GH100', NOW)
-    const { driver, vbios } = SIMULATED_VERSIONS
-    const both = ['vbios', 'driver'] as const
-    const [first, second] = both.map((of) =>
-      referenceValues('HOPPER', of === 'vbios' ? vbios.HOPPER : driver, of),
-    )
-    const values = new Map([...(first ?? []), ...(second ?? [])])
-    const rims = [vbios.HOPPER, driver].map((version) => makeRim({ chip: 'GH100', version, values }, signer))
-    const rimRoots = [{ sha256: digestsOf(own).rimRootSha256, kind: 'simulated' as const }]
-    const { reasons } = await run(() => ({ rims }), { ...policy, gpu: { ...gpu, rimRoots } })
-    expect(reasons['gpu.rim']).toContain('claim the same index')
-  })
-
-  it('take an expired or foreign manifest beside a good one for what it is', async () => {
-    const foreign = makeGpuInstallation(NOW)
-    const signer = makeRimSigner(foreign.rim, 'GH100', NOW)
-    const { driver } = SIMULATED_VERSIONS
-    const rim = makeRim(
-      { chip: 'GH100', version: driver, values: referenceValues('HOPPER', driver, 'driver') },
-      signer,
-    )
-    const { results } = await run(({ rims }) => ({ rims: [rim, ...rims] }))
-    expect(results).toMatchObject({ 'gpu.rim-signature': 'pass', 'gpu.rim': 'pass' })
-    const alone = await run(() => ({ rims: [rim] }))
-    expect(alone.results).toMatchObject({
-      'gpu.rim-signature': 'fail',
-      'gpu.rim': 'skip',
-      'gpu.devtools': 'skip',
-    })
-  })
-
-  it.skipIf(!haveVectors())('of a simulation say nothing of hardware', async () => {
-    const entry = gpuCases().find(({ name }) => name === 'hopper_535')
-    if (entry === undefined) throw new Error('no such case')
-    const own = makeGpuInstallation(NOW)
-    const values = new Map([[0, [new Uint8Array(48)]]])
-    const signer = makeRimSigner(own.rim, 'GH100', NOW)
-    const rims = [makeRim({ chip: 'GH100', version: entry.vbios, values }, signer)]
-    const rimRoots = [{ sha256: digestsOf(own).rimRootSha256, kind: 'simulated' as const }]
-    const both = { ...ALONE, gpu: { ...(ALONE.gpu as NonNullable<Policy['gpu']>), rimRoots } }
-    const input = { nonce: fromHex(entry.nonce), tools: { rims }, now: NOW }
-    const { reasons } = await judge(documentOf(deviceOf(entry)), input, both)
-    expect(reasons['gpu.rim']).toMatch(/no reference measurements for .* 535\.86\.09, .* 96\.00\.5e\.00\.01/)
-  })
-
-  it('ask the service for what nobody brought, and for nothing else', async () => {
-    const { rims: known } = parseGpuDocument(await gpus.evidence(fresh))
-    const { driver } = SIMULATED_VERSIONS
-    const [ofVbios = new Uint8Array(), ofDriver = new Uint8Array()] = known
-    const asked: string[] = []
-    const service = (answers: Record<string, Uint8Array>): RimService => ({
-      rim: async (id) => {
-        asked.push(id)
-        const found = answers[id]
-        if (found === undefined) throw new RimUnreachable('not there')
-        return found
-      },
-    })
-    const bytes = async (rims: Uint8Array[]) =>
-      encodeGpuDocument({ ...parseGpuDocument(await gpus.evidence(fresh)), rims })
-    const input = { nonce: fresh, anchor: 'simulated', now: NOW } as const
-    const ids = [`NV_GPU_DRIVER_GH100_${driver}`, expect.stringMatching(/^NV_GPU_VBIOS_.*_96009F0001$/)]
-    const both = await judge(await bytes([]), { ...input, tools: { rimService: service({}) } }, policy)
-    expect(asked.splice(0)).toEqual(ids)
-    expect(both.results).toMatchObject({
-      'gpu.rim-signature': 'skip',
-      'gpu.rim': 'skip',
-      'gpu.devtools': 'skip',
-    })
-    const tools = { rimService: service({ [`NV_GPU_DRIVER_GH100_${driver}`]: ofDriver }) }
-    const one = await judge(await bytes([ofVbios]), { ...input, tools }, policy)
-    expect(asked.splice(0)).toEqual([`NV_GPU_DRIVER_GH100_${driver}`])
-    expect(one.results).toMatchObject({
-      'gpu.rim-signature': 'pass',
-      'gpu.rim': 'pass',
-      'gpu.devtools': 'pass',
-    })
-    const bad = { rimService: service({ [`NV_GPU_DRIVER_GH100_${driver}`]: ofDriver.subarray(1) }) }
-    const broken = await judge(await bytes([ofVbios]), { ...input, tools: bad }, policy)
-    expect(broken.results).toMatchObject({ 'gpu.rim-signature': 'fail', 'gpu.rim': 'skip' })
-  })
-
-  it('are of one mode', () => {
-    const device = (mode: string) =>
-      ({ chain: { arch: 'HOPPER' }, report: { facts: { mode } } }) as unknown as Device
-    const factors = new Factors()
-    judgeMode(factors, [device('SPT'), device('MPT')], { ...gpu, modes: ['spt', 'mpt'] }, undefined)
-    expect(factors.list(['gpu.mode'])[0]).toMatchObject({
-      result: 'fail',
-      reason: 'the GPUs are in different modes',
-    })
-  })
-
-  it('name the firmware that the key was certified for; switches are silent', async () => {
-    const wired = SimulatedGpus.ephemeral({ now: () => NOW, switches: 1, ocsp: false })
-    const open = async (bytes: Promise<Uint8Array>, root = wired.rootSha256) => {
-      const { devices } = parseGpuDocument(await bytes)
-      const roots = [{ sha256: root, kind: 'simulated' as const }]
-      return Promise.all(devices.map((device) => proveDevice(openDevice(device), roots, NOW)))
-    }
-    const [one, nvswitch] = await open(wired.evidence(fresh))
-    if (one === undefined || nvswitch === undefined) throw new Error('not two devices')
-    expect([firmwareMatches(one), firmwareMatches(nvswitch)]).toEqual([true, undefined])
-    const said = {
-      ...one,
-      report: { ...one.report, facts: { ...one.report.facts, fwid: new Uint8Array(48) } },
-    }
-    expect(firmwareMatches(said)).toBe(false)
-    const bare = { ...one, chain: { ...one.chain, leaf: { ...one.chain.leaf, extensions: new Map() } } }
-    expect(firmwareMatches(bare)).toBe(false)
-  })
-})
-
-describe('switches in protected PCIe mode', () => {
-  const device = (arch: string, deviceId: string, facts: Facts): Device =>
-    ({ name: `${arch} ${deviceId}`, chain: { arch, deviceId }, report: { facts } }) as unknown as Device
-  const gpu = (id: string, switchPdis: string[], mode: GpuMode = 'PPCIE') =>
-    device('HOPPER', id, { mode, switchPdis })
-  const nvswitch = (id: string, gpuPdis: string[], own = id) =>
-    device('LS10', id, { switchPdis: [own], gpuPdis })
-  const judged = (...devices: Device[]) => {
-    const factors = new Factors()
-    judgeSwitches(factors, devices)
-    return factors.list(['gpu.switch'])[0]?.result
-  }
-
-  it('and GPUs name each other and nothing else', () => {
-    const gpus = [gpu('a', ['x', 'y']), gpu('b', ['y', 'x'])]
-    const both = [nvswitch('x', ['a', 'b']), nvswitch('y', ['b', 'a'])]
-    expect(judged(...gpus, ...both)).toBe('pass')
-    expect(judged(...gpus, ...both.slice(1))).toBe('fail')
-    expect(judged(...gpus.slice(1), ...both)).toBe('fail')
-    expect(judged(...gpus, nvswitch('x', ['a', 'b']), nvswitch('z', ['a', 'b']))).toBe('fail')
-    expect(judged(...gpus, nvswitch('x', ['a', 'b']), nvswitch('y', ['a', 'c']))).toBe('fail')
-    expect(judged(...gpus, nvswitch('x', ['a', 'b']), nvswitch('y', ['a', 'b'], 'x'))).toBe('fail')
-    expect(judged(gpu('a', ['x', 'y'], 'SPT'), gpu('b', ['x', 'y']), ...both)).toBe('fail')
-  })
-
-  it('are not silently left out', () => {
-    expect(judged(gpu('a', ['x']))).toBe('skip')
-    expect(judged(nvswitch('x', ['a']))).toBe('skip')
-    expect(judged(gpu('a', [], 'SPT'))).toBe('not-applicable')
   })
 })
