@@ -48,8 +48,9 @@ describe('SimulatedTee', () => {
   })
 
   it('measures the software and what is extended, the same in every installation', async () => {
-    const quoteOf = async (software: string, measured: string[]): Promise<string[]> => {
-      const tee = SimulatedTee.ephemeral({ now, software, measured })
+    const quoteOf = async (software: string, models: string[]): Promise<string[]> => {
+      const events = models.map((payload) => ({ name: 'chrysalis.model', payload }))
+      const tee = SimulatedTee.ephemeral({ now, software, events })
       const { body } = parseQuote(await tee.quote(new Uint8Array(64)))
       return [body.mrTd, ...body.rtmr].map(toHex)
     }
@@ -60,7 +61,7 @@ describe('SimulatedTee', () => {
     expect(other[4]).toBe(r3)
     expect((await quoteOf('1.0', ['other']))[4]).not.toBe(r3)
     expect((await quoteOf('1.0', []))[4]).toBe('00'.repeat(48))
-    // SHA-384(48 zero bytes || SHA-384("chrysalis/event/1" || 00 || "chrysalis.measured" || 00 || "model"))
+    // SHA-384(48 zero bytes || SHA-384("chrysalis/event/1" || 00 || "chrysalis.model" || 00 || "model"))
     expect(r3).toBe(RTMR3)
   })
 
@@ -99,4 +100,4 @@ describe('SimulatedTee', () => {
 })
 
 const RTMR3 =
-  '853cdf27793b33555bec4d81bbfd0f38865a468a81d415a3ea6a58643e7c2b0c19e62bc7b37e73b22baa234fda277e70'
+  '68c90309c551e1c202d2b53acb6fa097126962170f35b372b98e4d0551d1c2d0a0ce6f71bd2493e3a1573941567b62e9'

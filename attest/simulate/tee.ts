@@ -35,8 +35,6 @@ export interface SimulatedTeeOptions {
   software?: string
   /** What is measured into RTMR3, in order (see measuredEvents). A text payload is taken as UTF-8. */
   events?: readonly { name: string; payload: string | Uint8Array }[]
-  /** Texts that are measured behind the events, under the name chrysalis.measured. */
-  measured?: readonly string[]
   /** GPUs of this TEE; without them there is no GPU evidence. */
   gpus?: { evidence(nonce: Uint8Array): Promise<Uint8Array> }
 }
@@ -66,15 +64,12 @@ export class SimulatedTee implements Tee {
     this.platform = platform
     this.rootSha256 = rootDigest(platform.certificates.root)
     this.#now = options.now
-    const { software = '', events, measured = [] } = options
-    const all = [...(events ?? []), ...measured.map((payload) => ({ name: 'chrysalis.measured', payload }))]
-    const boot = simulatedEventLog({
-      software,
-      events: all.map(({ name, payload }) => ({
-        name,
-        payload: typeof payload === 'string' ? utf8(payload) : payload,
-      })),
-    })
+    const { software = '', events } = options
+    const measured = (events ?? []).map(({ name, payload }) => ({
+      name,
+      payload: typeof payload === 'string' ? utf8(payload) : payload,
+    }))
+    const boot = simulatedEventLog({ software, events: measured })
     this.#report = { ...tdReport(software), rtmr: boot.rtmr }
     this.#eventLog = events && boot.bytes
     this.#gpus = options.gpus
