@@ -38,6 +38,14 @@ const STATES: Readonly<Record<WorkerStatus['state'], [Style, string]>> = {
   stopped: ['dim', 'ended'],
 }
 
+/** What to do about refusals that a person can cure. */
+const CURES: Readonly<Record<string, string>> = {
+  ERR_PAYMENT_TERMS: 'the channel that pays cannot be checked; name its network with --chain-url',
+  ERR_UNPAID: 'the gateway pays nothing; a --config file with "unpaid": true works for it all the same',
+  ERR_GATEWAY_EVIDENCE: 'the gateway proves too little; see --gateway-policy and --gateway-root',
+  ERR_GATEWAY_TERMS: 'the gateway pays less than this worker asks; its prices are settings of --config',
+}
+
 const RESULTS: Readonly<Record<Check['result'], [Style, string]>> = {
   pass: ['green', 'pass'],
   fail: ['red', 'FAIL'],
@@ -95,12 +103,10 @@ function statusLine(status: WorkerStatus, io: Io): string {
   const parts = [styled(io, style, word)]
   if (status.state === 'refused') {
     parts[0] += by === 'worker' ? ': this worker refuses the gateway' : ' by the gateway'
-    parts.push(
-      [factors.join(', '), reason ?? code]
-        .filter(Boolean)
-        .map((text) => printable(text ?? ''))
-        .join(': '),
-    )
+    const why = [factors.join(', '), reason ?? code ?? ''].filter(Boolean)
+    parts.push(why.map((text) => printable(text)).join(': '))
+    const cure = by === 'worker' && code !== undefined && Object.hasOwn(CURES, code) ? CURES[code] : undefined
+    if (cure !== undefined) parts.push(`(${cure})`)
   }
   if (status.state === 'ready' || status.state === 'draining')
     parts.push(

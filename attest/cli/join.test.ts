@@ -154,6 +154,19 @@ describe('attest join', () => {
     expect(status).toBe(1)
   })
 
+  it('says what a person can do when the worker itself refuses', async () => {
+    const refuses = `tell({ state: 'refused', by: 'worker', code: 'ERR_PAYMENT_TERMS', factors: [] }); setTimeout(() => process.exit(3), 50)`
+    const more = ['--chain-url', 'http://c', '--chain-token-file', 't']
+    const { out } = await join(standIn('picky', refuses), [...good(), ...more])
+    expect(out).toMatch(
+      /^refused: this worker refuses the gateway {2}ERR_PAYMENT_TERMS {2}\(.*--chain-url\)$/m,
+    )
+    const flags = JSON.parse(readFileSync(path(dir, 'flags.json'), 'utf8'))
+    expect(flags).toEqual(
+      expect.arrayContaining(['--chain-url=http://c', `--chain-token-file=${path(dir, 't')}`]),
+    )
+  })
+
   it('starts nothing when a check fails', async () => {
     const main = standIn('never', `throw new Error('started')`)
     const { status, out } = await join(main, good().with(1, 'http://127.0.0.1:9'))

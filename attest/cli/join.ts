@@ -19,6 +19,8 @@ const FLAGS = {
   data: { value: 'DIR', about: 'folder of keys and receipts; .chrysalis when absent' },
   'gateway-policy': { value: 'NAME|FILE', about: "what the gateway's own evidence has to meet" },
   'gateway-root': { value: 'HEX', about: 'root of a simulated gateway; this installation’s own when absent' },
+  'chain-url': { value: 'URL', about: 'the TON network of the gateway, to check the channel that pays you' },
+  'chain-token-file': { value: 'FILE', about: 'with --chain-url: file that holds the token for it' },
   config: { value: 'FILE', about: 'further settings of the worker, as its --config takes them' },
   simulated: { about: 'on a machine without TDX: simulate it. Protects nobody; for trials alone' },
   check: { about: 'check the machine and stop' },
@@ -91,6 +93,8 @@ function readPlan(given: JoinFlags, io: Io): Plan {
     ['--gpu', given.gpu],
     ['--gateway-policy', given['gateway-policy']],
     ['--gateway-root', given['gateway-root']],
+    ['--chain-url', given['chain-url']],
+    ['--chain-token-file', given['chain-token-file'] && pathOf(io, given['chain-token-file'])],
     ['--config', given.config && pathOf(io, given.config)],
   ]
   const flags = [

@@ -148,7 +148,7 @@ describe('whatever a file holds', () => {
         const text = page(await see(bytes))
         expect(text).not.toMatch(/[^\P{Cc}\n]|[\p{Cf}\p{Cs}]/u)
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 })
