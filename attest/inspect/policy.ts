@@ -20,6 +20,10 @@ export function policyInWords(policy: Policy): [string, string][] {
     ['TCB status', statusesInWords(policy)],
     ['evaluation number', floorInWords(policy.evaluationFloor)],
     ['TDX modules', policy.modules ? `one of ${policy.modules.length}` : 'any that Intel lists'],
+    [
+      'TEE_TCB_SVN',
+      policy.minimumTeeTcbSvn ? `at least ${policy.minimumTeeTcbSvn}, byte by byte` : 'any that Intel lists',
+    ],
     ['measurements', measurementsInWords(policy)],
     ['event log', `has to account for RTMR ${(policy.eventLog?.registers ?? [0, 1, 2, 3]).join(', ')}`],
     ['models', modelsInWords(policy)],
