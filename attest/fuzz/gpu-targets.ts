@@ -57,8 +57,8 @@ export const GPU_TARGETS: Readonly<Record<string, Target>> = {
     seeds: async () => [await evidence(), ...realFile('evidence/hopper_evidence.json')],
     parse: parseGpuDocument,
   },
-  'gpu-report': {
-    reads: 'SPDM measurement reports',
+  spdm: {
+    reads: 'measurement reports of GPUs and switches (SPDM 1.1)',
     seeds: async () => (await document()).devices.map((device) => device.evidence),
     parse: parseReport,
   },

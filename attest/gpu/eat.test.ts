@@ -2,15 +2,16 @@ import { createHmac } from 'node:crypto'
 import { sha256 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromBase64Url, fromUtf8, toBase64Url, toHex, utf8 } from '../bytes.ts'
+import { fromBase64Url, fromUtf8, toBase64, toBase64Url, toHex, utf8 } from '../bytes.ts'
 import { Factors } from '../policy/factors.ts'
-import { newGpuKey } from '../simulate/gpu-certificates.ts'
+import { type GpuCertificateSpec, makeGpuCertificate, newGpuKey } from '../simulate/gpu-certificates.ts'
 import {
   type EatClaims,
   type EatSpec,
   eatClaims,
   makeServiceCa,
   makeServiceSigner,
+  SERVICE_NAMES,
   type ServiceSigner,
   SIMULATED_EAT_ISSUER,
   signCompact,
@@ -135,6 +136,28 @@ describe('a bundle of NRAS', () => {
     await expect(
       withX5c([leaf, intermediate], { eats: [{ bundle: later }], now: NOW + 48 * 3_600_000 }),
     ).rejects.toThrow('expired')
+    const certified = (spec: Partial<GpuCertificateSpec>) => {
+      const bytes = makeGpuCertificate({
+        subject: { commonName: SERVICE_NAMES.leaf },
+        issuer: { commonName: SERVICE_NAMES.intermediate },
+        subjectKey: signer.key,
+        issuerKey: ca.key,
+        notBefore: NOW - 1000,
+        notAfter: NOW + 1000,
+        ca: false,
+        ...spec,
+      })
+      return [toBase64(bytes), intermediate]
+    }
+    expect(await withX5c(certified({}))).toHaveLength(3)
+    await expect(withX5c(certified({ ca: true }))).rejects.toThrow('of a CA')
+    await expect(withX5c(certified({ usage: Uint8Array.of(3, 0x08) }))).rejects.toThrow('may not sign')
+    const young = makeServiceCa(NOW + 2 * 86_400_000)
+    const early = makeServiceSigner(young, NOW)
+    const policy = { eat: { ...PINNED.eat, intermediates: [toHex(sha256(young.certificate))] } }
+    await expect(judge({ signer: early, input: { jwks: early.jwks }, policy })).rejects.toThrow(
+      'Intermediate" is not yet valid',
+    )
     const lookAlike = makeServiceSigner({ ...ca, key: newGpuKey() }, NOW)
     await expect(
       judge({ signer: lookAlike, input: { jwks: lookAlike.jwks }, policy: PINNED }),
@@ -174,7 +197,7 @@ describe('a bundle of NRAS', () => {
     ['of a GPU open to debuggers', { first: { dbgstat: 'enabled' } }, 'dbgstat'],
     ['with a warning', { first: { 'x-nvidia-attestation-warning': 'hold' } }, 'warns'],
     ['of another vendor', { first: { oemid: '1' } }, 'oemid'],
-    ['with a name for a device', { first: { ueid: 'GPU' } }, 'ueid'],
+    ['with a name for a device', { first: { ueid: 'GPU' } }, 'decimal'],
     ['with one device twice', { first: { ueid: '22' } }, 'one device'],
     ['of other devices', { first: { ueid: '44' } }, 'ueid 11'],
     [
@@ -440,6 +463,7 @@ describe('the parser of bundles', () => {
     ['three members', [['JWT', 'a.b.c'], { 'GPU-0': 'a.b.c' }, {}]],
     ['another kind of token', [['CWT', 'a.b.c'], { 'GPU-0': 'a.b.c' }]],
     ['a list of devices', [['JWT', 'a.b.c'], ['a.b.c']]],
+    ['nothing for devices', [['JWT', 'a.b.c'], null]],
     ['no device', [['JWT', 'a.b.c'], {}]],
     ['a device of another kind', [['JWT', 'a.b.c'], { 'CPU-0': 'a.b.c' }]],
     ['a device with a padded number', [['JWT', 'a.b.c'], { 'GPU-00': 'a.b.c' }]],

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromBase64, fromHex, toBase64, toHex, utf8 } from '../bytes.ts'
+import { concat, fromBase64, fromHex, toBase64, toHex, utf8 } from '../bytes.ts'
 import { Factors } from '../policy/factors.ts'
-import { FOREVER, makeGpuCertificate, newGpuKey } from '../simulate/gpu-certificates.ts'
+import { FOREVER, gpuExtension, makeGpuCertificate, newGpuKey } from '../simulate/gpu-certificates.ts'
 import { makeOcspResponse, makeResponder, type OcspSpec, ocspErrorResponse } from '../simulate/gpu-ocsp.ts'
-import { type Certificate, parseCertificate, X509Error } from '../x509/index.ts'
+import { type Certificate, DerReader, der, derOid, parseCertificate, TAG, X509Error } from '../x509/index.ts'
 import {
   httpOcspClient,
   issuedPairs,
@@ -53,6 +53,11 @@ function aboutLeaf(
 ) {
   return makeOcspResponse({ pairs: [leafPair], ...fresh, ...spec }, signer)
 }
+
+const signing = der(TAG.sequence, derOid(OCSP_OID.signing))
+const SIGNS = Uint8Array.of(7, 0x80)
+const responder = (changes: Parameters<typeof makeResponder>[2]) =>
+  makeResponder({ name: name('ca'), key: keys.ca }, NOW, changes)
 
 async function judge(input: Partial<OcspInput>): Promise<string> {
   const factors = new Factors()
@@ -116,7 +121,18 @@ describe('answers that came with the evidence', () => {
     ],
     [
       'a certificate for another purpose',
-      aboutLeaf({}, makeResponder({ name: name('ca'), key: keys.ca }, NOW, ['1.3.6.1.5.5.7.3.1'])),
+      aboutLeaf({}, responder({ purposes: der(TAG.sequence, derOid('1.3.6.1.5.5.7.3.1')) })),
+      'may not sign answers',
+    ],
+    [
+      'purposes with something behind them',
+      aboutLeaf({}, responder({ purposes: concat(signing, der(TAG.null)) })),
+      'trailing',
+    ],
+    ['a responder that is a CA', aboutLeaf({}, responder({ ca: true, usage: SIGNS })), 'is a CA'],
+    [
+      'a responder whose key may not sign',
+      aboutLeaf({}, responder({ usage: Uint8Array.of(3, 0x08) })),
       'may not sign answers',
     ],
     [
@@ -148,6 +164,8 @@ describe('answers that came with the evidence', () => {
 
   it('are bounded in number', async () => {
     expect(await judge({ responses: Array.from({ length: 300 }, () => byRoot) })).toMatch(/^fail: .*256/)
+    const many = Array.from({ length: 300 }, (_, i) => [{ ...leaf, der: Uint8Array.of(i >> 8, i) }, ca])
+    expect(await judge({ rimChains: many })).toMatch(/^fail: .*256/)
   })
 })
 
@@ -257,6 +275,30 @@ describe('answers of OpenSSL', () => {
   })
 })
 
+/** Whether an element holds others. Digests do not, whatever their first byte looks like. */
+function isPart(tag: number, value: Uint8Array): boolean {
+  const wraps = tag === TAG.octetString && value.length !== 48 && value.length !== 20
+  return (tag & 0x20) !== 0 || (wraps && [0x30, 0x04].includes(value[0] ?? 0))
+}
+
+/** The whole with one element changed, for each element that `change` changes. */
+function* changed(
+  bytes: Uint8Array,
+  change: (tag: number, value: Uint8Array) => Uint8Array | undefined,
+): Generator<Uint8Array> {
+  const reader = new DerReader(bytes, 'test')
+  let before: Uint8Array = new Uint8Array()
+  while (!reader.done) {
+    const { tag, value, raw } = reader.next()
+    const after = bytes.subarray(before.length + raw.length)
+    const replaced = change(tag, value)
+    if (replaced !== undefined) yield concat(before, replaced, after)
+    if (isPart(tag, value))
+      for (const inner of changed(value, change)) yield concat(before, der(tag, inner), after)
+    before = concat(before, raw)
+  }
+}
+
 describe('the parser of answers', () => {
   const whole = makeOcspResponse(
     { pairs: [leafPair], ...fresh, nonce: new Uint8Array(32) },
@@ -293,5 +335,80 @@ describe('the parser of answers', () => {
         },
       ),
     )
+  })
+
+  it('throws X509Error for an element too many, of another kind, or with a time in another form', () => {
+    const revoked = aboutLeaf({ status: 'hold', nonce: new Uint8Array(32) })
+    const strange = der(0x0c)
+    const wrong: [string, number, (tag: number, value: Uint8Array) => Uint8Array | undefined][] = [
+      ['one more', 15, (tag, value) => (isPart(tag, value) ? der(tag, value, strange) : undefined)],
+      ['another kind', 30, (_tag, value) => der(0x0c, value)],
+      ['no seconds', 4, (tag, value) => (tag === TAG.generalizedTime ? der(tag, value.slice(2)) : undefined)],
+      [
+        'two digits of a year',
+        4,
+        (tag, value) => (tag === TAG.generalizedTime ? der(TAG.utcTime, value.slice(2)) : undefined),
+      ],
+      ['a NULL with content', 1, (tag) => (tag === 0x80 ? der(0x80, Uint8Array.of(0)) : undefined)],
+    ]
+    for (const [what, least, change] of wrong) {
+      const inputs = [...changed(what === 'a NULL with content' ? aboutLeaf() : revoked, change)]
+      expect(inputs.length, what).toBeGreaterThanOrEqual(least)
+      for (const input of inputs)
+        expect(() => parseResponse(input), `${what} ${toHex(input)}`).toThrow(X509Error)
+    }
+  })
+
+  it('takes NULL as the parameters of a hash, and other extensions beside the nonce', () => {
+    const oid = toHex(derOid(OCSP_OID.sha384))
+    const sequence = (tag: number, value: Uint8Array, more: Uint8Array) =>
+      tag === TAG.sequence && toHex(value) === oid ? der(tag, value, more) : undefined
+    const once = (more: Uint8Array) => [...changed(aboutLeaf(), (tag, value) => sequence(tag, value, more))]
+    for (const input of once(der(TAG.null)))
+      expect(parseResponse(input).responses[0]?.id).toEqual(certificateId(leaf, ca))
+    for (const input of once(der(TAG.null, Uint8Array.of(1))))
+      expect(() => parseResponse(input)).toThrow('NULL')
+    expect(once(der(TAG.null))).toHaveLength(1)
+    const nonce = toHex(derOid(OCSP_OID.nonce)).slice(4)
+    const other = (tag: number, value: Uint8Array) =>
+      tag === TAG.oid && toHex(value) === nonce ? derOid('1.3.6.1.5.5.7.48.1.9') : undefined
+    const [without] = changed(aboutLeaf({ nonce: new Uint8Array(32) }), other)
+    expect(parseResponse(without ?? new Uint8Array())).toMatchObject({ nonce: undefined })
+  })
+
+  it('takes extensions of a single answer, unless they are critical or not alone', () => {
+    const extended = (extensions: Uint8Array) => {
+      const [input] = changed(aboutLeaf(), (tag, value) =>
+        tag === 0xa0 && value[0] === TAG.generalizedTime ? concat(der(tag, value), extensions) : undefined,
+      )
+      return parseResponse(input ?? new Uint8Array())
+    }
+    const list = (critical: boolean) =>
+      der(TAG.sequence, gpuExtension('1.3.6.1.5.5.7.48.1.6', der(TAG.null), critical))
+    expect(extended(der(0xa1, list(false))).responses[0]?.status).toBe('good')
+    expect(() => extended(der(0xa1, list(true)))).toThrow('critical')
+    expect(() => extended(der(0xa1, list(false), der(TAG.null)))).toThrow('trailing')
+  })
+
+  it('takes no signature but ECDSA, and four certificates at most', () => {
+    const ecdsa = toHex(derOid('1.2.840.10045.4.3.3')).slice(4)
+    const rsa = (tag: number, value: Uint8Array) =>
+      tag === TAG.oid && toHex(value) === ecdsa ? derOid('1.2.840.113549.1.1.11') : undefined
+    for (const input of changed(aboutLeaf(), rsa))
+      expect(() => parseResponse(input)).toThrow('not signed with ECDSA')
+    const certificates = (count: number) => concat(...Array.from({ length: count }, () => leaf.der))
+    const carrying = (count: number) => aboutLeaf({}, { key: keys.ca, certificate: certificates(count) })
+    expect(parseResponse(carrying(4)).certificates).toHaveLength(4)
+    expect(() => parseResponse(carrying(5))).toThrow('too many')
+    const twoLists = [
+      ...changed(carrying(1), (tag, value) => (tag === 0xa0 ? der(tag, value, der(0x30)) : undefined)),
+    ]
+    for (const input of twoLists) expect(() => parseResponse(input)).toThrow(X509Error)
+    const named = aboutLeaf({ byName: name('ca') })
+    for (const input of changed(named, (tag, value) =>
+      tag === 0xa1 ? der(tag, value, der(0x30)) : undefined,
+    )) {
+      expect(() => parseResponse(input)).toThrow(X509Error)
+    }
   })
 })

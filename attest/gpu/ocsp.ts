@@ -21,7 +21,6 @@ import {
 import {
   certificateId,
   encodeRequest,
-  MAX_RESPONSE,
   OCSP_NONCE,
   OCSP_OID,
   type OcspResponse,
@@ -70,7 +69,7 @@ export type OcspFetch = (
   },
 ) => Promise<{ ok: boolean; status: number; arrayBuffer(): Promise<ArrayBuffer> }>
 
-/** A client of one responder over HTTP: POST, no redirects, 10 s, at most 32 KiB. */
+/** A client of one responder over HTTP: POST, no redirects, 10 s. */
 export function httpOcspClient(fetch: OcspFetch, url: string = NVIDIA_OCSP_URL): OcspClient {
   return {
     async ask(request) {
@@ -90,7 +89,6 @@ export function httpOcspClient(fetch: OcspFetch, url: string = NVIDIA_OCSP_URL):
         throw new OcspUnreachable(`the OCSP responder ${url} cannot be reached; verify again online`)
       }
       if (status !== 200) throw new OcspUnreachable(`the OCSP responder ${url} answers with status ${status}`)
-      if (bytes.length > MAX_RESPONSE) throw new X509Error(`OCSP response: more than ${MAX_RESPONSE} bytes`)
       return bytes
     },
   }

@@ -28,6 +28,8 @@ export interface GpuCertificateSpec {
   notBefore: number
   notAfter: number
   ca: boolean
+  /** Key usage, content of the BIT STRING; by default what CAs and signers have. */
+  usage?: Uint8Array
   /** INTEGER content, positive; 20 random bytes by default. */
   serial?: Uint8Array
   /** Further extensions, each a whole Extension in DER. */
@@ -45,7 +47,7 @@ export function makeGpuCertificate(spec: GpuCertificateSpec): Uint8Array<ArrayBu
   const authority = der(TAG.sequence, der(0x80, keyId(spec.issuerKey)))
   const extensions = [
     ...(spec.ca ? [gpuExtension(OID.basicConstraints, constraints, true)] : []),
-    gpuExtension(OID.keyUsage, der(TAG.bitString, spec.ca ? CA_USAGE : SIGNER_USAGE), true),
+    gpuExtension(OID.keyUsage, der(TAG.bitString, spec.usage ?? (spec.ca ? CA_USAGE : SIGNER_USAGE)), true),
     gpuExtension(OID.subjectKeyId, der(TAG.octetString, keyId(spec.subjectKey))),
     gpuExtension(OID.authorityKeyId, authority),
     ...(spec.extensions ?? []),

@@ -7,6 +7,7 @@ import { der, derOid, derTime, TAG } from '../x509/index.ts'
 import {
   ecdsaWithSha384,
   encodeName,
+  type GpuCertificateSpec,
   type GpuName,
   gpuExtension,
   keyId,
@@ -23,11 +24,14 @@ export interface OcspSigner {
   certificate?: Uint8Array
 }
 
-/** Makes a delegated responder under a CA. `purposes` are extended key usages; id-kp-OCSPSigning by default. */
+/**
+ * Makes a delegated responder under a CA. `purposes` is the content of its extended key usage, id-kp-OCSPSigning by
+ * default; the rest changes its certificate.
+ */
 export function makeResponder(
   ca: { name: GpuName; key: KeyObject },
   now: number,
-  purposes: readonly string[] = [OCSP_OID.signing],
+  { purposes = PURPOSES, ...changes }: Partial<GpuCertificateSpec> & { purposes?: Uint8Array } = {},
 ): OcspSigner & { certificate: Uint8Array } {
   const key = newGpuKey()
   const certificate = makeGpuCertificate({
@@ -39,12 +43,15 @@ export function makeResponder(
     notAfter: now + 30 * 86_400_000,
     ca: false,
     extensions: [
-      gpuExtension(OCSP_OID.extendedKeyUsage, der(TAG.sequence, ...purposes.map(derOid)), true),
+      gpuExtension(OCSP_OID.extendedKeyUsage, purposes, true),
       gpuExtension('1.3.6.1.5.5.7.48.1.5', der(TAG.null)),
     ],
+    ...changes,
   })
   return { key, certificate }
 }
+
+const PURPOSES = der(TAG.sequence, derOid(OCSP_OID.signing))
 
 export interface OcspSpec {
   pairs: readonly IssuedPair[]
