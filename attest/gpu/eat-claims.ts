@@ -29,6 +29,8 @@ export interface AttestedDevice {
   driver: string | undefined
   /** VBIOS of a GPU, BIOS of a switch; lower-case. */
   vbios: string
+  /** The last moment (ms) at which all this holds. */
+  validUntil: number
 }
 
 const RIMS = { gpu: ['driver-rim', 'vbios-rim'], switch: ['bios-rim'] } as const
@@ -81,7 +83,8 @@ export function checkDeviceClaims(
   requireClaim(name, claims, 'measres', 'success')
   requireClaim(name, claims, 'dbgstat', 'disabled')
   for (const claim of requiredTrue(kind, version)) requireClaim(name, claims, claim, true)
-  if (version !== '2.0') for (const claim of chainClaims(kind)) checkChainClaim(name, claim, claims, now)
+  const chains = version === '2.0' ? [] : chainClaims(kind)
+  const ends = chains.map((claim) => checkChainClaim(name, claim, claims, now))
   // NVIDIA's number (IANA private enterprise); tokens of switches may leave it null.
   if (kind === 'gpu' || claims.oemid !== null) requireClaim(name, claims, 'oemid', '5703')
   const warning = claims['x-nvidia-attestation-warning'] ?? null
@@ -96,6 +99,7 @@ export function checkDeviceClaims(
     hwmodel: textClaim(name, claims, 'hwmodel'),
     driver: kind === 'gpu' ? textClaim(name, claims, 'x-nvidia-gpu-driver-version') : undefined,
     vbios: vbios.toLowerCase(),
+    validUntil: Math.min(...ends),
   }
 }
 
@@ -109,7 +113,8 @@ function refuseErrorDetails(name: string, claims: Claims): void {
   throw new EatError(`${name}: NRAS refused this device: ${brief(message ?? details)} (${brief(code)})`)
 }
 
-function checkChainClaim(name: string, claim: string, claims: Claims, now: number): void {
+/** Returns until when the certificates are in date, ms. */
+function checkChainClaim(name: string, claim: string, claims: Claims, now: number): number {
   const chain = claims[claim]
   if (typeof chain !== 'object' || chain === null) throw new EatError(`${name}: ${claim} is missing`)
   const fields = chain as Claims
@@ -121,6 +126,7 @@ function checkChainClaim(name: string, claim: string, claims: Claims, now: numbe
   }
   const until = Date.parse(textClaim(where, fields, 'x-nvidia-cert-expiration-date'))
   if (!(until >= now)) throw new EatError(`${where}: the certificate has expired, or its date is unreadable`)
+  return until
 }
 
 /** Throws unless the claim is there with exactly this value. */

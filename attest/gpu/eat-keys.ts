@@ -62,13 +62,14 @@ export async function importKey({ kty, crv, x, y }: ServiceKey): Promise<CryptoK
  *
  * @param intermediates SHA-256 of the intermediate certificates believed, hex
  * @param now milliseconds since 1970
+ * @returns the last moment (ms) at which both are valid
  * @throws EatError or X509Error
  */
 export async function checkKeyChain(
   key: ServiceKey,
   intermediates: readonly string[],
   now: number,
-): Promise<void> {
+): Promise<number> {
   const [leafText, intermediateText] = key.x5c ?? []
   if (leafText === undefined || intermediateText === undefined) {
     throw new EatError('JWKS: the key has no x5c with a leaf and its issuer')
@@ -87,6 +88,7 @@ export async function checkKeyChain(
   await checkIssued(leaf, intermediate)
   checkDates(leaf, now)
   checkDates(intermediate, now)
+  return Math.min(leaf.notAfter, intermediate.notAfter)
 }
 
 function certificateOf(text: string): Certificate {

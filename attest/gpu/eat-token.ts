@@ -23,7 +23,8 @@ export interface CarriedKeys {
 }
 
 /**
- * Verifies one token's header, key, signature, issuer and dates; returns its claims.
+ * Verifies one token's header, key, signature, issuer and dates; returns its claims, and the last
+ * moment (ms) at which they hold.
  *
  * @param now milliseconds since 1970
  * @throws EatError or X509Error
@@ -34,7 +35,7 @@ export async function readToken(
   { trusted, carried, intermediates }: CarriedKeys,
   issuer: string,
   now: number,
-): Promise<Claims> {
+): Promise<{ claims: Claims; until: number }> {
   const kid = readHeader(what, text)
   if (trusted === undefined && carried === undefined) {
     throw new EatError(`${what}: no keys to verify it by; give a JWKS of NRAS from the day of the token`)
@@ -45,11 +46,11 @@ export async function readToken(
     )
   }
   const key = findKey(trusted ?? carried, kid)
-  if (intermediates.length > 0) await checkKeyChain(key, intermediates, now)
+  const chainEnd = intermediates.length > 0 ? await checkKeyChain(key, intermediates, now) : Infinity
   const claims = await verifiedClaims(what, text, await importKey(key))
   requireClaim(what, claims, 'iss', issuer)
-  checkTimes(what, claims, now / 1000)
-  return claims
+  const exp = checkTimes(what, claims, now / 1000)
+  return { claims, until: Math.min(chainEnd, exp * 1000 - 1) }
 }
 
 const HEADER_KNOWN: readonly string[] = ['alg', 'kid', 'typ']
@@ -90,8 +91,8 @@ async function verifiedClaims(
   throw new EatError(`${what}: its claims are not one JSON object, or a name stands twice`)
 }
 
-/** @param now seconds since 1970 */
-function checkTimes(what: string, claims: Claims, now: number): void {
+/** Returns `exp`. All times in seconds since 1970. */
+function checkTimes(what: string, claims: Claims, now: number): number {
   const [iat, nbf, exp] = ['iat', 'nbf', 'exp'].map((claim) => {
     const time = claims[claim]
     if (Number.isSafeInteger(time)) return time as number
@@ -100,4 +101,5 @@ function checkTimes(what: string, claims: Claims, now: number): void {
   if (Math.max(iat, nbf) > now + CLOCK_SKEW) throw new EatError(`${what}: not yet valid`)
   if (exp <= now) throw new EatError(`${what}: expired at ${exp}; ask NRAS anew`)
   if (exp - iat > MAX_LIFETIME) throw new EatError(`${what}: valid for more than a day`)
+  return exp
 }

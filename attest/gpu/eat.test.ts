@@ -91,10 +91,11 @@ function judge(change: Change): Promise<unknown> {
 describe('a bundle of NRAS', () => {
   it.each(['2.0', '3.0'] as const)('vouches for GPUs and switches (claims %s)', async (version) => {
     const devices = await judge({ spec: { version } })
+    const validUntil = NOW + 3_600_000 - 1
     expect(devices).toEqual([
-      { name: 'GPU-0', ...gpu('11') },
-      { name: 'GPU-1', ...gpu('22') },
-      { name: 'SWITCH-0', ...nvSwitch, driver: undefined },
+      { name: 'GPU-0', ...gpu('11'), validUntil },
+      { name: 'GPU-1', ...gpu('22'), validUntil },
+      { name: 'SWITCH-0', ...nvSwitch, driver: undefined, validUntil },
     ])
   })
 
@@ -447,6 +448,27 @@ describe('gpu.eat', () => {
     expect(await result({ eats: [] })).toMatch(/^not-applicable/)
     expect(await result({ eats: [] }, { eat: { required: true } })).toMatch(/^fail/)
     expect(await result({ eats: [{ bundle: undefined }] })).toMatch(/^fail/)
+  })
+
+  it('tells until when a pass holds: token, certificates that it names, certificates of the key', async () => {
+    const until = async (change: Change): Promise<number | undefined> => {
+      const { input, policy = TRUSTED } = change
+      const eats = [{ bundle: make(change) }]
+      const all = { eats, jwks: signer.jwks, nonce: NONCE, devices: EXPECTED, now: NOW, ...input }
+      return judgeEat(new Factors(), all, policy)
+    }
+    expect(await until({})).toBe(NOW + 3_600_000 - 1)
+    expect(await until({ policy: PINNED })).toBe(NOW + 3_600_000 - 1)
+    expect(await until({ overall: { exp: NOW / 1000 + 60 } })).toBe(NOW + 59_999)
+    expect(await until({ first: { exp: NOW / 1000 + 61 } })).toBe(NOW + 60_999)
+    const claim = 'x-nvidia-gpu-driver-rim-cert-chain'
+    const whole = eatClaims({ devices: DEVICES, nonce: NONCE, now: NOW }).devices[0]?.claims[claim] as Json
+    const chain = { ...whole, 'x-nvidia-cert-expiration-date': new Date(NOW + 5000).toISOString() }
+    expect(await until({ first: { [claim]: chain } })).toBe(NOW + 5000)
+    const later = NOW + 46.9 * 3_600_000
+    const spec = { now: later - (later % 1000) }
+    expect(await until({ spec, policy: PINNED, input: { now: later } })).toBe(NOW + 47 * 3_600_000)
+    expect(await until({ input: { jwks: undefined } })).toBeUndefined()
   })
 
   it('without a nonce to compare still demands one nonce of all tokens', async () => {

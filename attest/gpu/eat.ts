@@ -130,15 +130,21 @@ function tokenText(value: unknown, what: string): string {
  * Sets gpu.eat: every bundle is genuine, current, positive in every claim, for this nonce and for exactly these devices.
  * Without a token the factor does not apply, or fails where the policy requires one; without a nonce to compare it is
  * a skip.
+ *
+ * @returns the last moment (ms) at which the tokens hold; undefined when none was found good
  */
-export async function judgeEat(factors: Factors, input: EatInput, policy: EatPolicies = {}): Promise<void> {
+export async function judgeEat(
+  factors: Factors,
+  input: EatInput,
+  policy: EatPolicies = {},
+): Promise<number | undefined> {
   if (input.eats.length === 0) {
     if (policy.eat?.required !== true) {
       factors.set('gpu.eat', 'not-applicable', 'there is no NRAS token, and the policy asks for none')
     } else {
       factors.set('gpu.eat', 'fail', 'there is no NRAS token: the policy requires one from the prover')
     }
-    return
+    return undefined
   }
   try {
     const devices = await verifyEats(input, policy)
@@ -148,9 +154,11 @@ export async function judgeEat(factors: Factors, input: EatInput, policy: EatPol
     } else {
       factors.set('gpu.eat', 'pass', `NRAS vouches for ${names} under this nonce`)
     }
+    return Math.min(...devices.map(({ validUntil }) => validUntil))
   } catch (error) {
     const known = error instanceof ChrysalisError
     factors.set('gpu.eat', 'fail', known ? error.message : 'the NRAS token could not be judged')
+    return undefined
   }
 }
 
@@ -183,18 +191,18 @@ async function verifyOne(eat: CarriedEat, input: EatInput, policy: EatPolicy): P
   }
   const issuer = policy.issuer ?? NRAS_ISSUER
   const read = (what: string, text: string) => readToken(what, text, keys, issuer, input.now)
-  const claims = await read('overall token', overall)
+  const { claims, until } = await read('overall token', overall)
   requireClaim('overall token', claims, 'sub', 'NVIDIA-PLATFORM-ATTESTATION')
   const version = textClaim('overall token', claims, 'x-nvidia-ver')
   if (!CLAIMS_VERSIONS.includes(version)) throw new EatError('overall token: x-nvidia-ver is unknown here')
   checkDigests(claims.submods, tokens)
-  const devices: { name: string; kind: DeviceKind; claims: Claims }[] = []
-  for (const { name, kind, text } of tokens) devices.push({ name, kind, claims: await read(name, text) })
+  const devices: { name: string; kind: DeviceKind; claims: Claims; until: number }[] = []
+  for (const { name, kind, text } of tokens) devices.push({ name, kind, ...(await read(name, text)) })
   // A device's own token says why it was refused, which the overall result does not: so they go first.
-  const attested = devices.map(({ name, kind, claims: of }) => {
+  const attested = devices.map(({ name, kind, claims: of, until: end }) => {
     const device = checkDeviceClaims(name, kind, version, of, input.now)
     checkNonce(name, of, input.nonce ?? nonceOf(claims))
-    return device
+    return { ...device, validUntil: Math.min(device.validUntil, end, until) }
   })
   requireClaim('overall token', claims, 'x-nvidia-overall-att-result', true)
   checkNonce('overall token', claims, input.nonce ?? nonceOf(claims))

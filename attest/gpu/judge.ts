@@ -64,7 +64,10 @@ export interface GpuFindings {
     vbios?: string
     mode?: string
   }[]
-  /** The last moment (ms) at which every certificate in use is in date; undefined when nothing was proven. */
+  /**
+   * The last moment (ms) at which every certificate, OCSP answer and token in use holds; undefined when nothing was
+   * proven.
+   */
   validUntil?: number
 }
 
@@ -137,9 +140,19 @@ async function judgeReports(
   const rimChains = await judgeRims(factors, { devices, documents, roots: policy.rimRoots, service, now })
   const deviceChains = devices.map(({ chain }) => chain.certificates)
   const client = tools.ocsp && { client: tools.ocsp }
-  await judgeOcsp(factors, { deviceChains, rimChains, responses: document.ocsp, ...client, now })
-  await judgeTokens(factors, input, policy, document, devices)
-  const ends = [...deviceChains, ...rimChains].flat().map(({ notAfter }) => notAfter)
+  const ocspUntil = await judgeOcsp(factors, {
+    deviceChains,
+    rimChains,
+    responses: document.ocsp,
+    ...client,
+    now,
+  })
+  const tokensUntil = await judgeTokens(factors, input, policy, document, devices)
+  const opinions = [ocspUntil, tokensUntil].flatMap((end) => end ?? [])
+  const ends = [...deviceChains, ...rimChains]
+    .flat()
+    .map(({ notAfter }) => notAfter)
+    .concat(opinions)
   return { devices: devices.map(summary), validUntil: Math.min(...ends) }
 }
 
@@ -220,14 +233,14 @@ async function judgeTokens(
   policy: GpuPolicy,
   { eats }: GpuDocument,
   devices: readonly Device[] | undefined,
-): Promise<void> {
+): Promise<number | undefined> {
   const expected = devices?.map(({ chain, report }) => ({
     arch: chain.arch,
     ueid: BigInt(`0x${chain.leaf.serial}`).toString(),
     driver: report.facts.driver,
     vbios: report.facts.vbios,
   }))
-  await judgeEat(factors, { eats, jwks: tools.jwks, nonce, devices: expected, now }, policy)
+  return judgeEat(factors, { eats, jwks: tools.jwks, nonce, devices: expected, now }, policy)
 }
 
 /** Sets every GPU factor that has no result yet. */

@@ -60,10 +60,14 @@ const responder = (changes: Parameters<typeof makeResponder>[2]) =>
   makeResponder({ name: name('ca'), key: keys.ca }, NOW, changes)
 
 async function judge(input: Partial<OcspInput>): Promise<string> {
+  return (await judged(input)).result
+}
+
+async function judged(input: Partial<OcspInput>): Promise<{ result: string; until: number | undefined }> {
   const factors = new Factors()
-  await judgeOcsp(factors, { deviceChains: [], rimChains, now: NOW, ...input })
+  const until = await judgeOcsp(factors, { deviceChains: [], rimChains, now: NOW, ...input })
   const [factor] = factors.list(['gpu.ocsp'])
-  return `${factor?.result}: ${factor?.reason}`
+  return { result: `${factor?.result}: ${factor?.reason}`, until }
 }
 
 describe('answers that came with the evidence', () => {
@@ -72,6 +76,16 @@ describe('answers that came with the evidence', () => {
     // A device's leaf is issued by the device, which answers nobody.
     expect(await judge({ deviceChains: rimChains, rimChains: [], responses: [byRoot] })).toMatch(/^pass: 1/)
     expect(issuedPairs({ deviceChains: rimChains, rimChains })).toHaveLength(2)
+  })
+
+  it('hold until the first of them runs out, or its signer does', async () => {
+    const short = aboutLeaf({ nextUpdate: NOW + 5000 })
+    expect((await judged({ responses: [aboutLeaf(), byRoot] })).until).toBe(NOW + HOUR - 1)
+    expect((await judged({ responses: [aboutLeaf(), byRoot, short] })).until).toBe(NOW + 4999)
+    const brief = aboutLeaf({}, responder({ notAfter: NOW + 7000 }))
+    expect((await judged({ responses: [brief, byRoot] })).until).toBe(NOW + 7000)
+    expect((await judged({ responses: [byRoot] })).until).toBeUndefined()
+    expect((await judged({ responses: [aboutLeaf({ status: 'hold' }), byRoot] })).until).toBeUndefined()
   })
 
   it('may be one answer about several, and one of a delegated responder', async () => {
@@ -192,7 +206,10 @@ describe('the responder', () => {
     }
     expect(await judge({ client: counting })).toMatch(/^pass: 2 .*just now/)
     expect(nonces.size).toBe(2)
-    expect(await judge({ client: counting, responses: [aboutLeaf()] })).toMatch(/^pass/)
+    const partly = await judged({ client: counting, responses: [aboutLeaf()] })
+    expect(partly.result).toMatch(/^pass/)
+    // An answer without an end holds for this moment alone.
+    expect(partly.until).toBe(NOW)
     expect(nonces.size).toBe(3)
   })
 

@@ -112,27 +112,32 @@ export interface OcspInput {
 /**
  * Sets gpu.ocsp: passes when every certificate is shown to be good now; fails on one that is revoked, on hold or unknown,
  * and on any answer that is forged, stale or for another nonce; is a skip where nobody could be asked.
+ *
+ * @returns the last moment (ms) at which a pass holds; undefined without one
  */
-export async function judgeOcsp(factors: Factors, input: OcspInput): Promise<void> {
+export async function judgeOcsp(factors: Factors, input: OcspInput): Promise<number | undefined> {
   try {
     const pairs = issuedPairs(input)
-    const open = await findOpen(pairs, input)
+    const { open, ends } = await findOpen(pairs, input)
     if (pairs.length === 0) {
       factors.set('gpu.ocsp', 'skip', 'there is no certificate chain to ask about')
     } else if (open.length === 0) {
       factors.set('gpu.ocsp', 'pass', `${pairs.length} certificates are good by OCSP`)
+      return Math.min(...ends)
     } else if (input.client === undefined) {
       factors.set('gpu.ocsp', 'skip', `not asked (offline): ${open.length} certificates, ${firstName(open)}`)
     } else {
       const { client, now } = input
-      await worst(open.map((pair) => askOne(pair, client, now)))
+      ends.push(...(await worst(open.map((pair) => askOne(pair, client, now)))))
       factors.set('gpu.ocsp', 'pass', `${pairs.length} certificates are good by OCSP, asked just now`)
+      return Math.min(...ends)
     }
   } catch (error) {
     if (error instanceof OcspUnreachable) factors.set('gpu.ocsp', 'skip', error.message)
     else if (error instanceof ChrysalisError) factors.set('gpu.ocsp', 'fail', error.message)
     else factors.set('gpu.ocsp', 'fail', 'OCSP could not be judged')
   }
+  return undefined
 }
 
 /** Every certificate whose revocation counts, once, with its issuer. A root is pinned, so nobody is asked about it. */
@@ -154,11 +159,11 @@ function firstName([first]: readonly IssuedPair[]): string {
   return `first "${first?.certificate.commonName ?? ''}"`
 }
 
-/** Verifies the given answers and returns the pairs that they leave open. Throws X509Error. */
+/** Verifies the given answers; returns the pairs that they leave open, and until when each holds. Throws X509Error. */
 async function findOpen(
   pairs: readonly IssuedPair[],
   { responses = [], nonce, now }: OcspInput,
-): Promise<IssuedPair[]> {
+): Promise<{ open: IssuedPair[]; ends: number[] }> {
   if (pairs.length > MAX_PAIRS) throw new X509Error(`OCSP: more than ${MAX_PAIRS} certificates`)
   if (responses.length > MAX_CARRIED) throw new X509Error(`OCSP: more than ${MAX_CARRIED} responses`)
   const parsed = responses.map(parseResponse)
@@ -168,36 +173,38 @@ async function findOpen(
     }
   }
   const open: IssuedPair[] = []
+  const ends: number[] = []
   for (const pair of pairs) {
     const id = certificateId(pair.certificate, pair.issuer)
     const about = parsed.filter(({ responses: singles }) => singles.some((single) => sameId(single.id, id)))
-    for (const response of about) await checkAnswer(response, id, pair, now, false)
+    for (const response of about) ends.push(await checkAnswer(response, id, pair, now, false))
     if (about.length === 0) open.push(pair)
   }
-  return open
+  return { open, ends }
 }
 
 /** Waits for all; whoever drops some answers shall not turn a bad one among the others into "unreachable". */
-async function worst(questions: readonly Promise<void>[]): Promise<void> {
-  const errors = (await Promise.allSettled(questions)).flatMap((result) =>
-    result.status === 'rejected' ? [result.reason as unknown] : [],
-  )
+async function worst(questions: readonly Promise<number>[]): Promise<number[]> {
+  const results = await Promise.allSettled(questions)
+  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []))
   if (errors.length > 0) throw errors.find((error) => !(error instanceof OcspUnreachable)) ?? errors[0]
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
 }
 
-async function askOne(pair: IssuedPair, client: OcspClient, now: number): Promise<void> {
+async function askOne(pair: IssuedPair, client: OcspClient, now: number): Promise<number> {
   const nonce = crypto.getRandomValues(new Uint8Array(OCSP_NONCE))
   const response = parseResponse(await client.ask(encodeRequest(pair.certificate, pair.issuer, nonce)))
   if (response.nonce === undefined || !equalBytes(response.nonce, nonce)) {
     throw new X509Error('OCSP response: its nonce is not the one that was sent')
   }
-  await checkAnswer(response, certificateId(pair.certificate, pair.issuer), pair, now, true)
+  return checkAnswer(response, certificateId(pair.certificate, pair.issuer), pair, now, true)
 }
 
 /**
  * Throws X509Error unless this response says, signed by the right responder, that the certificate is good now.
  *
  * @param fresh whether the answer carries the nonce that was just sent, and so needs no nextUpdate
+ * @returns until when the answer holds, ms
  */
 async function checkAnswer(
   response: OcspResponse,
@@ -205,13 +212,13 @@ async function checkAnswer(
   { certificate, issuer }: IssuedPair,
   now: number,
   fresh: boolean,
-): Promise<void> {
+): Promise<number> {
   const what = `OCSP of "${certificate.commonName}"`
-  await checkSignature(response, issuer, now)
+  const signedUntil = await checkSignature(response, issuer, now)
   if (response.producedAt > now + CLOCK_SKEW) throw new X509Error(`${what}: the answer is from the future`)
   const singles = response.responses.filter((single) => sameId(single.id, id))
   if (singles.length === 0) throw new X509Error(`${what}: the answer is about other certificates`)
-  for (const single of singles) checkSingle(what, single, now, fresh)
+  return Math.min(signedUntil, ...singles.map((single) => checkSingle(what, single, now, fresh)))
 }
 
 const ON_HOLD = 6
@@ -221,7 +228,7 @@ function checkSingle(
   { status, reason, thisUpdate, nextUpdate }: SingleResponse,
   now: number,
   fresh: boolean,
-): void {
+): number {
   if (status === 'revoked') {
     const why =
       reason === ON_HOLD ? 'on hold' : reason === undefined ? 'revoked' : `revoked (reason ${reason})`
@@ -229,13 +236,17 @@ function checkSingle(
   }
   if (status === 'unknown') throw new X509Error(`${what}: the responder does not know the certificate`)
   if (thisUpdate > now + CLOCK_SKEW) throw new X509Error(`${what}: the answer is not yet valid`)
-  if (nextUpdate === undefined && fresh) return
+  if (nextUpdate === undefined && fresh) return now
   if (nextUpdate === undefined) throw new X509Error(`${what}: the answer does not say how long it holds`)
   if (nextUpdate <= now) throw new X509Error(`${what}: the answer is stale; ask again`)
+  return nextUpdate - 1
 }
 
-/** The responder is the issuer itself, or one that the issuer certified for this with id-kp-OCSPSigning. */
-async function checkSignature(response: OcspResponse, issuer: Certificate, now: number): Promise<void> {
+/**
+ * The responder is the issuer itself, or one that the issuer certified for this with id-kp-OCSPSigning. Returns until
+ * when its certificate is in date.
+ */
+async function checkSignature(response: OcspResponse, issuer: Certificate, now: number): Promise<number> {
   const candidates = [issuer, ...response.certificates]
   const named = await Promise.all(candidates.map((candidate) => isResponder(candidate, response.responder)))
   const signer = candidates.find((_, i) => named[i])
@@ -255,6 +266,7 @@ async function checkSignature(response: OcspResponse, issuer: Certificate, now: 
       throw new X509Error('OCSP response: the signature does not verify')
     }
   })
+  return signer.notAfter
 }
 
 async function isResponder(certificate: Certificate, responder: OcspResponse['responder']): Promise<boolean> {
