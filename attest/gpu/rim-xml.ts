@@ -13,11 +13,10 @@ import type { Document, Element, Node } from '@xmldom/xmldom'
 import { fromBase64, fromUtf8 } from '../bytes.ts'
 import { ecdsaKey } from '../x509/index.ts'
 import { GpuError } from './errors.ts'
+import { excessOf } from './xml-bounds.ts'
 
 /** The largest document that is looked at, in bytes (real ones: 20 KiB). */
 export const MAX_RIM = 256 * 1024
-const MAX_DEPTH = 8
-const MAX_NODES = 8192
 
 const DSIG = 'http://www.w3.org/2000/09/xmldsig#'
 const C14N11 = 'http://www.w3.org/2006/12/xml-c14n11'
@@ -128,6 +127,8 @@ function plainText(bytes: Uint8Array): string {
   if (/&(?!(?:amp|lt|gt|quot|apos);)/.test(body)) throw xmlError('entities are refused')
   if (/[^\t\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]/.test(body))
     throw xmlError('control characters are refused')
+  const excess = excessOf(body)
+  if (excess !== undefined) throw xmlError(`${excess}; no manifest of NVIDIA needs that`)
   return body
 }
 
@@ -143,13 +144,10 @@ async function parseXml(text: string): Promise<Document> {
   }
 }
 
-/** Elements and text alone; text only inside the signature, whitespace elsewhere; nothing deep, nothing named xml:…. */
+/** Elements and text alone; text only inside the signature, whitespace elsewhere; nothing named xml:…. */
 function checkNodes(root: Element): void {
-  const pending: { node: Node; depth: number }[] = [{ node: root, depth: 0 }]
-  let count = 0
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { node, depth } = next
-    if (++count > MAX_NODES || depth > MAX_DEPTH) throw xmlError('too large or too deep')
+  const pending: Node[] = [root]
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (node.nodeType === TEXT) {
       const inside = (node.parentNode as Element | null)?.namespaceURI === DSIG
       if (!inside && (node.nodeValue ?? '').trim() !== '') throw xmlError('text between the elements')
@@ -161,7 +159,7 @@ function checkNodes(root: Element): void {
       if (/xml/i.test(name) && !/^xmlns(?::(?!.*xml)|$)/i.test(name))
         throw xmlError('attributes named xml:… are refused')
     }
-    for (const child of [...node.childNodes]) pending.push({ node: child, depth: depth + 1 })
+    pending.push(...node.childNodes)
   }
 }
 
