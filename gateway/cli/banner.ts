@@ -10,7 +10,7 @@ Chrysalis is ready at ${url}
   (a chain of its own, global id -217, play money). Real: the engine and model, every signature and
   certificate check, the sealing of each request, the metering, the payment channel contract.
   The voucher key of your channel is a 0600 file here, so this gateway could spend the whole deposit.
-${gpu === 'off' ? '' : '  GPU use is not attested yet.\n'}
+${gpu === 'off' ? '' : '  GPU use is not attested: the enclave is simulated.\n'}
   API key   ${apiKey}
   models    ${models.join(', ')}
   channel   ${channel}
