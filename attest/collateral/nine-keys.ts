@@ -1,6 +1,7 @@
 /** The nine-key object that tools exchange, in the spellings in which they write it. */
 
 import { toHex } from '../bytes.ts'
+import { firstIssue } from '../schema.ts'
 import { type Collateral, collateralSchema } from '../tdx/collateral.ts'
 import { CollateralError } from './errors.ts'
 
@@ -20,11 +21,10 @@ export function readNineKeys(json: unknown): Collateral {
     throw refuse('collateral: not an object')
   const entries = Object.entries(json)
     .filter(([key, value]) => !(key === 'pck_certificate_chain' && value === null))
-    .map(([key, value]) => [key, HEX_KEYS.includes(key) ? hexOf(value) : value])
+    .map(([key, value]) => [key, HEX_KEYS.includes(key) ? lowerHex(value) : value])
   const shape = collateralSchema.safeParse(Object.fromEntries(entries))
   if (shape.success) return shape.data
-  const [issue] = shape.error.issues
-  throw refuse(`collateral: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw refuse(`collateral: ${firstIssue(shape.error)}`)
 }
 
 /** Whether this JSON has the look of nine-key collateral. */
@@ -32,7 +32,7 @@ export function looksLikeNineKeys(json: unknown): boolean {
   return typeof json === 'object' && json !== null && 'tcb_info' in json && 'pck_crl' in json
 }
 
-function hexOf(value: unknown): unknown {
+function lowerHex(value: unknown): unknown {
   if (typeof value === 'string') return value.toLowerCase()
   const isBytes = (item: unknown): item is number =>
     Number.isInteger(item) && Number(item) >= 0 && Number(item) < 256

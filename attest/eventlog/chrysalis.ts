@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { concat, fromBase64, toBase64, utf8 } from '../bytes.ts'
 import type { Claims } from '../evidence/claims.ts'
 import { canonicalBytes } from '../json.ts'
+import { firstIssue } from '../schema.ts'
 import { parseCcel, trimCcel } from './ccel.ts'
 import { type EventLogEntry, EventLogError, MAX_EVENT_LOG } from './log.ts'
 
@@ -86,10 +87,7 @@ export function encodeEventLog(log: {
 /** Reads our log from parsed JSON: the events of its CCEL, then ours. Throws EventLogError that names the field. */
 export function readEventLog(input: unknown): EventLogEntry[] {
   const parsed = logSchema.safeParse(input)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new EventLogError(`event log: ${issue?.path.join('.')}: ${issue?.message}`)
-  }
+  if (!parsed.success) throw new EventLogError(`event log: ${firstIssue(parsed.error)}`)
   const { ccel, events } = parsed.data
   const boot = ccel === undefined ? [] : parseCcel(decode(ccel, 'ccel'))
   return [

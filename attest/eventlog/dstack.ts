@@ -8,6 +8,7 @@ import { sha384 } from '@noble/hashes/sha2.js'
 import { z } from 'zod'
 import { concat, equalBytes, fromHex, utf8 } from '../bytes.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { firstIssue } from '../schema.ts'
 import { DIGEST_LENGTH, type EventLogEntry, EventLogError, type Register } from './log.ts'
 import { type Recomputed, recompute } from './recompute.ts'
 import { EV } from './types.ts'
@@ -48,12 +49,7 @@ function parseText(text: string): unknown {
 /** Undefined for an event that extends nothing. */
 function readEvent(input: unknown, index: number): EventLogEntry | undefined {
   const parsed = eventSchema.safeParse(input)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new EventLogError(
-      `event log: dstack event ${[index, ...(issue?.path ?? [])].join('.')}: ${issue?.message}`,
-    )
-  }
+  if (!parsed.success) throw new EventLogError(`event log: dstack event ${index}.${firstIssue(parsed.error)}`)
   const event = parsed.data
   const given = fromHex(event.digest)
   if (given.length !== 0 && given.length !== DIGEST_LENGTH) {

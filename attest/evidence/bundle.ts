@@ -3,13 +3,14 @@
 import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import { z } from 'zod'
 import { concat, fromBase64, toBase64, utf8 } from '../bytes.ts'
+import { MAX_EVENT_LOG } from '../eventlog/log.ts'
+import { MAX_GPU_DOCUMENT } from '../gpu/document.ts'
+import { base64Within, firstIssue } from '../schema.ts'
 import { type Collateral, collateralSchema } from '../tdx/collateral.ts'
 import { MAX_QUOTE } from '../tdx/quote.ts'
 import { claimsDigest, EvidenceError, MAX_CLAIMS } from './claims.ts'
 
-const MAX_EVENT_LOG = 512 * 1024
-const MAX_GPU = 2 * 1024 * 1024
-const base64Within = (bytes: number) => z.base64().max(Math.ceil(bytes / 3) * 4)
+const MAX_SNAPSHOT = 512 * 1024
 
 const bundleSchema = z.strictObject({
   format: z.literal('chrysalis/evidence/1'),
@@ -19,8 +20,8 @@ const bundleSchema = z.strictObject({
   quote: base64Within(MAX_QUOTE),
   collateral: collateralSchema.optional(),
   eventLog: base64Within(MAX_EVENT_LOG).optional(),
-  gpu: base64Within(MAX_GPU).optional(),
-  registrySnapshot: base64Within(MAX_EVENT_LOG).optional(),
+  gpu: base64Within(MAX_GPU_DOCUMENT).optional(),
+  registrySnapshot: base64Within(MAX_SNAPSHOT).optional(),
 })
 
 /** See DESIGN, section 3. Byte strings are standard base64; collateral is the nine-key object. */
@@ -41,10 +42,7 @@ export interface OpenedBundle {
 /** Checks shape and sizes and decodes. Throws EvidenceError that names the field. */
 export function openBundle(input: unknown): OpenedBundle {
   const parsed = bundleSchema.safeParse(input)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new EvidenceError(`bundle: ${issue?.path.join('.')}: ${issue?.message}`)
-  }
+  if (!parsed.success) throw new EvidenceError(`bundle: ${firstIssue(parsed.error)}`)
   const { tee, nonce, claims, quote, collateral, eventLog, gpu, registrySnapshot } = parsed.data
   const optional = (text: string | undefined, name: string) =>
     text === undefined ? undefined : decode(text, name)

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { fromBase64, toBase64 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { firstIssue, hexOf, visibleAscii } from '../schema.ts'
 
 /** The largest claims document, in bytes. */
 export const MAX_CLAIMS = 64 * 1024
@@ -20,8 +21,6 @@ export class EvidenceError extends ChrysalisError {
 const XWING_PUBLIC_KEY = 1216
 
 const text = z.string().max(256)
-const hexOf = (bytes: number) =>
-  z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `not ${bytes} bytes of hex`)
 const base64Of = (bytes: number) =>
   z
     .string()
@@ -46,7 +45,7 @@ const claimsSchema = z.strictObject({
     .array(
       z.strictObject({
         // As the context of a sealed request writes it: other names could never be asked for.
-        id: z.string().regex(/^[\x21-\x7e]{1,256}$/, 'not visible ASCII'),
+        id: visibleAscii(256),
         sha256: hexOf(32),
         quantization: text,
         contextLength: z.int().min(1),
@@ -105,8 +104,7 @@ export function epochId(publicKey: Uint8Array): Uint8Array<ArrayBuffer> {
 function check(claims: unknown): Claims {
   const parsed = claimsSchema.safeParse(claims)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new EvidenceError(`claims: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw new EvidenceError(`claims: ${firstIssue(parsed.error)}`)
 }
 
 function lengthOf(value: string): number {

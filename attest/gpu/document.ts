@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { fromBase64, fromHex, toBase64, toHex } from '../bytes.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { base64Within, firstIssue } from '../schema.ts'
 import { ARCHITECTURES, type GpuArch } from './chain.ts'
 import { type CarriedEat, looksLikeEat } from './eat.ts'
 import { GpuError } from './errors.ts'
@@ -42,17 +43,14 @@ export interface GpuDocument {
 }
 
 const bytesWithin = (max: number) =>
-  z
-    .string()
-    .max(Math.ceil(max / 3) * 4)
-    .transform((text, context) => {
-      try {
-        return fromBase64(text)
-      } catch {
-        context.addIssue({ code: 'custom', message: 'not base64' })
-        return z.NEVER
-      }
-    })
+  base64Within(max).transform((text, context) => {
+    try {
+      return fromBase64(text)
+    } catch {
+      context.addIssue({ code: 'custom', message: 'not base64' })
+      return z.NEVER
+    }
+  })
 
 const nonceHex = (form: RegExp) =>
   z
@@ -136,8 +134,7 @@ function readJson(bytes: Uint8Array): unknown {
 function check<T>(schema: z.ZodType<T>, json: unknown): T {
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw documentError(`${issue?.path.join('.')}: ${issue?.message}`)
+  throw documentError(firstIssue(parsed.error))
 }
 
 function documentError(problem: string): GpuError {

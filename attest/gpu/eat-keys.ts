@@ -5,6 +5,7 @@ import { type CryptoKey, importJWK } from 'jose'
 import { z } from 'zod'
 import { concat, equalBytes, fromBase64, fromBase64Url, toHex } from '../bytes.ts'
 import { parseStrictJson } from '../json.ts'
+import { firstIssue } from '../schema.ts'
 import { type Certificate, checkDates, checkIssued, KEY_USAGE, parseCertificate } from '../x509/index.ts'
 import { EatError } from './eat-claims.ts'
 
@@ -43,8 +44,7 @@ export function findKey(jwks: unknown, kid: string): ServiceKey {
   if (named.length > 1) throw new EatError('JWKS: two keys have one name')
   const key = keySchema.safeParse(named[0])
   if (key.success) return key.data
-  const [issue] = key.error.issues
-  throw new EatError(`JWKS: the token's key: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw new EatError(`JWKS: the token's key: ${firstIssue(key.error)}`)
 }
 
 /** Imports a key for ES384. Throws EatError when it is not a point of the curve. */

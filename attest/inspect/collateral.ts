@@ -1,6 +1,7 @@
 /** Collateral and the single answers of Intel's service (PCS) or a cache of it (PCCS), in words. */
 
 import { fromHex, toHex, utf8 } from '../bytes.ts'
+import { firstIssue } from '../schema.ts'
 import { type Collateral, collateralSchema } from '../tdx/collateral.ts'
 import { type Identity, parseQeIdentity, parseTcbInfo, type TcbInfo } from '../tdx/tcb.ts'
 import { type Certificate, parseChain, parseCrl, verifyP256 } from '../x509/index.ts'
@@ -13,8 +14,7 @@ export async function inspectCollateral(json: unknown, now: number): Promise<Rep
   const report = newReport('collateral', 'collateral: what Intel signed about a platform')
   const parsed = collateralSchema.safeParse(json)
   if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    report.problems.push(`collateral: ${issue?.path.join('.')}: ${issue?.message}`)
+    report.problems.push(`collateral: ${firstIssue(parsed.error)}`)
     return report
   }
   const { data } = parsed

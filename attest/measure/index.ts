@@ -7,8 +7,8 @@ export { measureFirmware, PAGE_ORDERS, type PageOrder } from './firmware.ts'
 export {
   checkMeasurements,
   encodeMeasurements,
+  MEASUREMENTS_FORMAT,
   type MeasurementFile,
-  type MeasurementSet,
   type MeasurementSource,
   parseMeasurements,
 } from './set.ts'

@@ -2,45 +2,39 @@
 
 import { z } from 'zod'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { measurementSetSchema } from '../policy/policy.ts'
+import { firstIssue, hexOf } from '../schema.ts'
 import { MeasureError } from './errors.ts'
 
+/** First member of a measurement file. */
+export const MEASUREMENTS_FORMAT = 'chrysalis/measurements/1'
 const MAX_FILE = 1024 * 1024
 
-const hex = (bytes: number) =>
-  z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `not ${bytes} bytes of lower-case hex`)
 const name = z.string().min(1).max(128)
-const register = hex(48).nullable()
 
-/** One TD that may run: `null` means that the register is not compared. All values are 48 bytes in hex. */
-const setSchema = z.strictObject({
-  name,
-  mrTd: hex(48),
-  rtmr: z.tuple([register, register, register, register]),
-  mrConfigId: hex(48).optional(),
-  mrOwner: hex(48).optional(),
-  mrOwnerConfig: hex(48).optional(),
-})
+/** A policy's measurement set; here it needs a name, by which its source is found. */
+const setSchema = measurementSetSchema.extend({ name })
 
 /** The files and settings that one set was computed from, so that anybody can compute it again. */
 const sourceSchema = z.strictObject({
   set: name,
-  firmware: z.strictObject({ sha256: hex(32), pages: z.enum(['per-page', 'two-pass']) }),
+  firmware: z.strictObject({ sha256: hexOf(32), pages: z.enum(['per-page', 'two-pass']) }),
   kernel: z
     .strictObject({
-      sha256: hex(32),
+      sha256: hexOf(32),
       setupHeader: z.union([
         z.literal('as-is'),
         z.strictObject({ memoryBytes: z.int().positive(), acpiBytes: z.int().min(0).optional() }),
       ]),
       cmdline: z.string().min(1).max(2048),
-      initrdSha256: hex(32).optional(),
+      initrdSha256: hexOf(32).optional(),
     })
     .optional(),
 })
 
 const fileSchema = z
   .strictObject({
-    format: z.literal('chrysalis/measurements/1'),
+    format: z.literal(MEASUREMENTS_FORMAT),
     name,
     sets: z.array(setSchema).min(1).max(64),
     sources: z.array(sourceSchema).max(64).optional(),
@@ -54,7 +48,6 @@ const fileSchema = z
     message: 'a source names a set that is not there',
   })
 
-export type MeasurementSet = z.infer<typeof setSchema>
 export type MeasurementSource = z.infer<typeof sourceSchema>
 export type MeasurementFile = z.infer<typeof fileSchema>
 
@@ -62,8 +55,7 @@ export type MeasurementFile = z.infer<typeof fileSchema>
 export function checkMeasurements(value: unknown): MeasurementFile {
   const parsed = fileSchema.safeParse(value)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new MeasureError(`measurement file: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw new MeasureError(`measurement file: ${firstIssue(parsed.error)}`)
 }
 
 /** Parses the bytes of a measurement file (at most 1 MiB of JSON without repeated names). Throws MeasureError. */
@@ -80,5 +72,5 @@ export function parseMeasurements(bytes: Uint8Array): MeasurementFile {
 
 /** The canonical bytes (RFC 8785) of a measurement file: what to hash and to sign. Throws MeasureError. */
 export function encodeMeasurements(file: Omit<MeasurementFile, 'format'>): Uint8Array<ArrayBuffer> {
-  return canonicalBytes(checkMeasurements({ format: 'chrysalis/measurements/1', ...file }))
+  return canonicalBytes(checkMeasurements({ format: MEASUREMENTS_FORMAT, ...file }))
 }

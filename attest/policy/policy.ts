@@ -3,18 +3,17 @@
 import { z } from 'zod'
 import { ChrysalisError } from '../errors.ts'
 import { parseStrictJson } from '../json.ts'
+import { firstIssue, hexOf } from '../schema.ts'
 import { FACTORS } from './factors.ts'
 
 /** First line of a policy file. */
 export const POLICY_FORMAT = 'chrysalis/policy/1'
 const MAX_POLICY = 1024 * 1024
 
-const hex = (bytes: number) =>
-  z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `not ${bytes} bytes of hex`)
 const text = z.string().min(1).max(256)
-const register = hex(48)
+const register = hexOf(48)
 const roots = <const K extends readonly [string, ...string[]]>(kinds: K) =>
-  z.array(z.strictObject({ sha256: hex(32), kind: z.enum(kinds) })).min(1)
+  z.array(z.strictObject({ sha256: hexOf(32), kind: z.enum(kinds) })).min(1)
 
 /** One allowed set of TD measurements, in hex. A register that is null is not compared. */
 export const measurementSetSchema = z.strictObject({
@@ -47,7 +46,7 @@ const gpuSchema = z.strictObject({
     .min(1)
     .optional(),
   /** Tokens of NVIDIA's attestation service: who issues them, and the pinned intermediates that sign their keys. */
-  eat: z.strictObject({ issuer: text, intermediates: z.array(hex(32)).optional() }).optional(),
+  eat: z.strictObject({ issuer: text, intermediates: z.array(hexOf(32)).optional() }).optional(),
 })
 
 export const policySchema = z.strictObject({
@@ -61,7 +60,7 @@ export const policySchema = z.strictObject({
    */
   freshness: z.array(z.enum(['caller-nonce', 'beacon', 'none'])).min(1),
   /** Allowed SHA-256 digests by model id; without this the factor model.allowed is skipped. */
-  models: z.record(z.string(), z.array(hex(32))).optional(),
+  models: z.record(z.string(), z.array(hexOf(32))).optional(),
   /** Allowed software versions; without this software.allowed is skipped. */
   software: z.array(text).min(1).optional(),
   /** Factors that may be skipped; every other skip refuses. A failure is never forgiven. */
@@ -72,7 +71,7 @@ export const policySchema = z.strictObject({
   /** Allowed TDX modules by MRSEAM; without this any module that Intel lists as current. */
   modules: z.array(register).min(1).optional(),
   /** Lowest TEE_TCB_SVN, each of its 16 bytes (hex) compared by itself; what Intel's levels ask stays asked. */
-  minimumTeeTcbSvn: hex(16).optional(),
+  minimumTeeTcbSvn: hexOf(16).optional(),
   /** TCB statuses besides UpToDate, and the advisories that may come with them. */
   tcb: z.strictObject({ statuses: z.array(z.string()), advisories: z.array(z.string()) }).optional(),
   /**
@@ -81,7 +80,7 @@ export const policySchema = z.strictObject({
    */
   evaluationFloor: z.union([z.int().min(0), z.literal('dated')]).optional(),
   /** Platforms that are refused: PPID, platform instance id or id of the quoting enclave, 16 bytes of hex. */
-  revokedPlatforms: z.array(hex(16)).optional(),
+  revokedPlatforms: z.array(hexOf(16)).optional(),
   /** Registers that an event log has to account for; all four when absent. */
   eventLog: z.strictObject({ registers: z.array(z.int().min(0).max(3)).min(1) }).optional(),
   gpu: gpuSchema.optional(),
@@ -96,8 +95,7 @@ export type GpuPolicy = z.infer<typeof gpuSchema>
 export function parsePolicy(policy: unknown): Policy {
   const parsed = policySchema.safeParse(policy)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new ChrysalisError('ERR_POLICY', `policy: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw new ChrysalisError('ERR_POLICY', `policy: ${firstIssue(parsed.error)}`)
 }
 
 /** Reads a policy file: JSON with `"format": "chrysalis/policy/1"`. Throws ChrysalisError ERR_POLICY. */

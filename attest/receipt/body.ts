@@ -1,29 +1,26 @@
 /** What a receipt says (DESIGN section 5). */
 
 import { z } from 'zod'
+import { amountSchema, hexOf, visibleAscii } from '../schema.ts'
 
-const hex = (bytes: number) =>
-  z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `${bytes} bytes in hex`)
-const visible = (max: number) => z.string().regex(new RegExp(`^[\\x21-\\x7e]{1,${max}}$`), 'visible ASCII')
-const amount = z.string().regex(/^(0|[1-9][0-9]{0,37})$/, 'a decimal number of nanotons')
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 
 export const receiptBodySchema = z.strictObject({
   v: z.literal(1),
-  requestId: visible(128),
-  h: hex(32),
-  authHash: hex(32),
-  claimsDigest: hex(32),
-  transcript: hex(32),
-  model: z.strictObject({ id: visible(256), sha256: hex(32) }),
-  quoteDigest: hex(32),
-  clientCharge: amount,
-  workerCharge: amount,
+  requestId: visibleAscii(128),
+  h: hexOf(32),
+  authHash: hexOf(32),
+  claimsDigest: hexOf(32),
+  transcript: hexOf(32),
+  model: z.strictObject({ id: visibleAscii(256), sha256: hexOf(32) }),
+  quoteDigest: hexOf(32),
+  clientCharge: amountSchema,
+  workerCharge: amountSchema,
   status: z.enum(['partial', 'complete', 'refused']),
   tee: z.enum(['tdx', 'simulated-tdx']),
   payerKind: z.enum(['gateway', 'channel']),
   issuedAt: count,
-  details: hex(32),
+  details: hexOf(32),
 })
 
 /**

@@ -1,8 +1,10 @@
 /** Reading receipts. Runs wherever crypto.ts runs; nothing is parsed before its signature holds. */
 
+import type { ZodError } from 'zod'
 import { concat, equalBytes, fromBase64Url, toHex, utf8 } from '../bytes.ts'
 import { hmacSha256, sha256, verifyEd25519 } from '../crypto.ts'
 import { parseStrictJson } from '../json.ts'
+import { firstIssue } from '../schema.ts'
 import {
   type ReceiptBody,
   type ReceiptDetails,
@@ -79,11 +81,6 @@ function parse(bytes: Uint8Array, field: string): unknown {
   }
 }
 
-function malformed(
-  where: string,
-  error: { issues: { path: PropertyKey[]; message: string }[] },
-): ReceiptError {
-  const [issue] = error.issues
-  const field = [where, ...(issue?.path.map(String) ?? [])].join('.')
-  return new ReceiptError('ERR_RECEIPT_MALFORMED', `${field}: ${issue?.message ?? 'not valid'}`)
+function malformed(where: string, error: ZodError): ReceiptError {
+  return new ReceiptError('ERR_RECEIPT_MALFORMED', `${where}.${firstIssue(error)}`)
 }

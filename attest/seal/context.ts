@@ -4,16 +4,11 @@ import { z } from 'zod'
 import { fromBase64 } from '../bytes.ts'
 import { sha256 } from '../crypto.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { amountSchema, firstIssue, hexOf, visibleAscii } from '../schema.ts'
 import { LABEL, MAX_CONTEXT_BYTES } from './constants.ts'
 import { SealError } from './errors.ts'
 
-const hex = (bytes: number) =>
-  z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `${bytes} bytes in hex`)
 const count = z.number().int().min(0).max(0x7fff_ffff)
-const visible = (max: number) => z.string().regex(new RegExp(`^[\\x21-\\x7e]{1,${max}}$`), 'visible ASCII')
-
-/** A whole number of nanotons, as a decimal string without leading zeros. */
-export const amountSchema = z.string().regex(/^(0|[1-9][0-9]{0,37})$/, 'a decimal number of nanotons')
 
 const key32 = z.string().refine(isKey32, '32 bytes in base64')
 
@@ -26,16 +21,16 @@ function isKey32(text: string): boolean {
 }
 
 /** Model name and the SHA-256 (hex) of its file. */
-export const modelSchema = z.strictObject({ id: visible(256), sha256: hex(32) })
+export const modelSchema = z.strictObject({ id: visibleAscii(256), sha256: hexOf(32) })
 
 export const contextSchema = z.strictObject({
   v: z.literal(1),
-  requestId: visible(128),
-  sealId: hex(16),
-  epochId: hex(16),
-  claimsDigest: hex(32),
+  requestId: visibleAscii(128),
+  sealId: hexOf(16),
+  epochId: hexOf(16),
+  claimsDigest: hexOf(32),
   tee: z.enum(['tdx', 'simulated-tdx']),
-  gateway: visible(256),
+  gateway: visibleAscii(256),
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
   path: z.string().regex(/^\/[\x21-\x7e]{0,1023}$/, 'a path of visible ASCII'),
   model: modelSchema,
@@ -45,7 +40,7 @@ export const contextSchema = z.strictObject({
     channel: z.string().regex(/^[\x21-\x7e]{0,128}$/, 'visible ASCII or empty'),
     account: z.string().regex(/^[\x21-\x7e]{0,128}$/, 'visible ASCII or empty'),
   }),
-  quoteDigest: hex(32),
+  quoteDigest: hexOf(32),
   maxCharge: amountSchema,
   maxPromptTokens: count,
   maxOutputTokens: count,
@@ -93,9 +88,7 @@ export function contextHash(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 function check(value: unknown): SealContext {
   const result = contextSchema.safeParse(value)
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  const field = issue === undefined ? '' : issue.path.map(String).join('.')
-  throw new SealError('ERR_SEAL_CONTEXT', `context.${field}: ${issue?.message ?? 'not valid'}`)
+  throw new SealError('ERR_SEAL_CONTEXT', `context.${firstIssue(result.error)}`)
 }
 
 function tooLarge(length: number): SealError {

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { fromHex } from '../bytes.ts'
+import { firstIssue } from '../schema.ts'
 import type { PckPlatform } from './pck.ts'
 import { isZero, type QeReport, QuoteError, type TdBody } from './quote.ts'
 
@@ -24,7 +25,7 @@ export type IsvStatus = (typeof ISV_STATUSES)[number]
 
 const svn = z.int().min(0).max(255)
 const date = z.iso.datetime().transform((text) => Date.parse(text))
-const hexOf = (bytes: number) =>
+const bytesOf = (bytes: number) =>
   z
     .string()
     .regex(new RegExp(`^[0-9a-fA-F]{${bytes * 2}}$`))
@@ -43,7 +44,7 @@ const isvLevels = z
   .max(256)
   .transform((levels) => levels.toSorted((a, b) => b.tcb.isvsvn - a.tcb.isvsvn))
 const components = z.array(z.object({ svn })).length(16)
-const moduleFields = { mrsigner: hexOf(48), attributes: hexOf(8), attributesMask: hexOf(8) }
+const moduleFields = { mrsigner: bytesOf(48), attributes: bytesOf(8), attributesMask: bytesOf(8) }
 const documentFields = { issueDate: date, nextUpdate: date, tcbEvaluationDataNumber: z.int().min(0) }
 
 // Unknown keys are let through: the text is signed as a whole, and Intel may add fields that judge nothing here.
@@ -51,8 +52,8 @@ const tcbInfoSchema = z.object({
   id: z.literal('TDX'),
   version: z.literal(3),
   ...documentFields,
-  fmspc: hexOf(6),
-  pceId: hexOf(2),
+  fmspc: bytesOf(6),
+  pceId: bytesOf(2),
   tcbType: z.literal(0),
   tdxModule: z.object(moduleFields),
   tdxModuleIdentities: z
@@ -100,11 +101,11 @@ const qeIdentitySchema = z.object({
   id: z.literal('TD_QE'),
   version: z.literal(2),
   ...documentFields,
-  miscselect: hexOf(4),
-  miscselectMask: hexOf(4),
-  attributes: hexOf(16),
-  attributesMask: hexOf(16),
-  mrsigner: hexOf(32),
+  miscselect: bytesOf(4),
+  miscselectMask: bytesOf(4),
+  attributes: bytesOf(16),
+  attributesMask: bytesOf(16),
+  mrsigner: bytesOf(32),
   isvprodid: z.int().min(0).max(65535),
   tcbLevels: isvLevels,
 })
@@ -131,8 +132,7 @@ function parseDocument<T>(schema: z.ZodType<T>, text: string, name: string): T {
   }
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new QuoteError(`${name}: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw new QuoteError(`${name}: ${firstIssue(parsed.error)}`)
 }
 
 export type PlatformLevel = TcbInfo['tcbLevels'][number]

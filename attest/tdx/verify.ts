@@ -5,6 +5,7 @@ import { concat, equalBytes, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { type Factor, type FactorName, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
+import { firstIssue } from '../schema.ts'
 import { type Certificate, verifyP256 } from '../x509/index.ts'
 import {
   type Anchor,
@@ -240,10 +241,7 @@ class QuoteJudge {
 function readCollateral(input: unknown): { collateral: Collateral; parsed: ParsedCollateral } {
   if (input === undefined) throw new ChrysalisError('ERR_COLLATERAL', 'there is no collateral')
   const shape = collateralSchema.safeParse(input)
-  if (!shape.success) {
-    const [issue] = shape.error.issues
-    throw new ChrysalisError('ERR_COLLATERAL', `collateral: ${issue?.path.join('.')}: ${issue?.message}`)
-  }
+  if (!shape.success) throw new ChrysalisError('ERR_COLLATERAL', `collateral: ${firstIssue(shape.error)}`)
   return { collateral: shape.data, parsed: parseCollateral(shape.data) }
 }
 
