@@ -195,7 +195,7 @@ describe('the responder', () => {
     },
   })
 
-  it('is asked for what is open, with a fresh nonce each', async () => {
+  it('is asked about every certificate, with a fresh nonce each, whatever the evidence carries', async () => {
     const nonces = new Set<string>()
     const inner = client({ nextUpdate: undefined })
     const counting: OcspClient = {
@@ -210,7 +210,20 @@ describe('the responder', () => {
     expect(partly.result).toMatch(/^pass/)
     // An answer without an end holds for this moment alone.
     expect(partly.until).toBe(NOW)
-    expect(nonces.size).toBe(3)
+    expect(nonces.size).toBe(4)
+    const all = await judged({ client: counting, responses: [aboutLeaf(), byRoot] })
+    expect(all.result).toMatch(/^pass: 2 .*just now/)
+    expect(nonces.size).toBe(6)
+  })
+
+  it('decides over good answers of the evidence; a bad one of the evidence fails all the same', async () => {
+    const responses = [aboutLeaf(), byRoot]
+    expect(await judge({ client: client({ status: 'revoked' }), responses })).toMatch(/^fail: .*revoked/)
+    expect(await judge({ client: client({}, false), responses })).toMatch(/^fail: .*nonce/)
+    const down: OcspClient = { ask: () => Promise.reject(new OcspUnreachable('dropped')) }
+    expect(await judge({ client: down, responses })).toBe('skip: dropped')
+    const revoked = [aboutLeaf({ status: 'revoked' }), byRoot]
+    expect(await judge({ client: client({}), responses: revoked })).toMatch(/^fail: .*revoked/)
   })
 
   it('fails the factor without the nonce, with another, or with an answer about others', async () => {

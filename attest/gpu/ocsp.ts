@@ -103,34 +103,35 @@ export interface OcspInput {
   responses?: readonly Uint8Array[] | undefined
   /** The nonce that answers with the evidence must carry, if they carry one. */
   nonce?: Uint8Array | undefined
-  /** Asked for what the given answers leave open. */
+  /** Asked about every certificate, whatever the evidence carries: its answers may be as old as they say they hold. */
   client?: OcspClient | undefined
   /** Milliseconds since 1970. */
   now: number
 }
 
 /**
- * Sets gpu.ocsp: passes when every certificate is shown to be good now; fails on one that is revoked, on hold or unknown,
- * and on any answer that is forged, stale or for another nonce; is a skip where nobody could be asked.
+ * Sets gpu.ocsp: passes when every certificate is shown to be good, by the responder itself if there is a way to it, else
+ * by the answers that came with the evidence. Fails on one that is revoked, on hold or unknown, and on any answer that is
+ * forged, stale or for another nonce, whoever brought it; is a skip where nobody could be asked.
  *
  * @returns the last moment (ms) at which a pass holds; undefined without one
  */
 export async function judgeOcsp(factors: Factors, input: OcspInput): Promise<number | undefined> {
   try {
+    const { client, now } = input
     const pairs = issuedPairs(input)
     const { open, ends } = await findOpen(pairs, input)
     if (pairs.length === 0) {
       factors.set('gpu.ocsp', 'skip', 'there is no certificate chain to ask about')
-    } else if (open.length === 0) {
-      factors.set('gpu.ocsp', 'pass', `${pairs.length} certificates are good by OCSP`)
-      return Math.min(...ends)
-    } else if (input.client === undefined) {
-      factors.set('gpu.ocsp', 'skip', `not asked (offline): ${open.length} certificates, ${firstName(open)}`)
-    } else {
-      const { client, now } = input
-      ends.push(...(await worst(open.map((pair) => askOne(pair, client, now)))))
+    } else if (client !== undefined) {
+      ends.push(...(await worst(pairs.map((pair) => askOne(pair, client, now)))))
       factors.set('gpu.ocsp', 'pass', `${pairs.length} certificates are good by OCSP, asked just now`)
       return Math.min(...ends)
+    } else if (open.length === 0) {
+      factors.set('gpu.ocsp', 'pass', `${pairs.length} certificates are good by OCSP, as the evidence shows`)
+      return Math.min(...ends)
+    } else {
+      factors.set('gpu.ocsp', 'skip', `not asked (offline): ${open.length} certificates, ${firstName(open)}`)
     }
   } catch (error) {
     if (error instanceof OcspUnreachable) factors.set('gpu.ocsp', 'skip', error.message)
