@@ -43,6 +43,23 @@ export function u32be(value: number): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
+/** Little-endian unsigned 16-bit integer, 2 bytes. */
+export function u16le(value: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(value & 0xff, value >>> 8)
+}
+
+/** Little-endian unsigned 32-bit integer, 4 bytes. */
+export function u32le(value: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, value, true)
+  return bytes
+}
+
+/** Text as UTF-16, little endian, without a mark or an end. */
+export function utf16le(text: string): Uint8Array<ArrayBuffer> {
+  return concat(...Array.from({ length: text.length }, (_, i) => u16le(text.charCodeAt(i))))
+}
+
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
   return hex.encode(bytes)

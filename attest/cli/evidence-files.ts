@@ -1,8 +1,6 @@
 /** Evidence in the forms in which people keep it. */
 
-import { base64 } from '@scure/base'
-import { fromHex } from '../bytes.ts'
-import { textOf } from '../inspect/text.ts'
+import { decodeText, textOf } from '../inspect/text.ts'
 import { ArgumentError } from './command.ts'
 import { readInput } from './files.ts'
 import type { Io } from './io.ts'
@@ -20,18 +18,7 @@ export async function readQuote(io: Io, path: string): Promise<Uint8Array> {
         : `--quote ${path}: is JSON, and a quote is binary, hex or base64; attest inspect says what a file is`,
     )
   }
-  return decoded(text) ?? bytes
-}
-
-function decoded(text: string): Uint8Array | undefined {
-  const joined = text.replace(/\s+/g, '')
-  try {
-    if (/^(?:[0-9a-fA-F]{2})+$/.test(joined)) return fromHex(joined.toLowerCase())
-    if (/^[A-Za-z0-9+/]+={0,2}$/.test(joined)) return base64.decode(joined)
-  } catch {
-    return undefined
-  }
-  return undefined
+  return decodeText(text)?.bytes ?? bytes
 }
 
 /**

@@ -5,7 +5,7 @@ import { toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { decodePolicy, type Policy } from '../policy/policy.ts'
 import { PRESETS, preset } from '../policy/presets.ts'
-import { parseCertificate, parseChain } from '../x509/index.ts'
+import { parseCertificate, parseChainBytes } from '../x509/index.ts'
 import { ArgumentError, type Flag } from './command.ts'
 import { readInput } from './files.ts'
 import type { Io } from './io.ts'
@@ -71,7 +71,7 @@ async function readRoot(io: Io, root: string): Promise<string> {
   if (/^[0-9a-fA-F]{64}$/.test(root)) return root.toLowerCase()
   const bytes = await readInput(io, '--root', root)
   try {
-    const der = bytes[0] === 0x2d ? parseChain(new TextDecoder().decode(bytes)).at(-1)?.der : bytes
+    const der = bytes[0] === 0x2d ? parseChainBytes(bytes).at(-1)?.der : bytes
     if (der !== undefined) return toHex(sha256(parseCertificate(der).der))
   } catch {
     // Said below, for any way of being no certificate.

@@ -1,7 +1,6 @@
 /** Brings the forms in which sources hand out certificates and lists to the one form of the nine keys. */
 
-import { base64 } from '@scure/base'
-import { equalBytes, fromUtf8, toHex } from '../bytes.ts'
+import { equalBytes, fromBase64, fromUtf8, toHex } from '../bytes.ts'
 import { encodePem, MAX_CHAIN, parseCertificate } from '../x509/index.ts'
 import { CollateralError } from './errors.ts'
 
@@ -68,7 +67,7 @@ export function asText(bytes: Uint8Array, what: string): string {
 
 function decode(body: string, what: string): Uint8Array {
   try {
-    return base64.decode(body)
+    return fromBase64(body)
   } catch {
     throw bad(`${what}: not base64`)
   }

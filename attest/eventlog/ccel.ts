@@ -4,7 +4,7 @@
  * SHA-384 as its one algorithm; register indices 1 to 4 mean RTMR0 to 3 (UEFI 2.10, section 38.4.1).
  */
 
-import { concat, equalBytes, fromUtf8, utf8 } from '../bytes.ts'
+import { concat, equalBytes, fromUtf8, u16le, u32le, utf8 } from '../bytes.ts'
 import { DIGEST_LENGTH, type EventLogEntry, EventLogError, type Register } from './log.ts'
 import { LogReader } from './reader.ts'
 import { recompute } from './recompute.ts'
@@ -107,17 +107,17 @@ export interface CcelEvent {
 export function encodeCcel(events: readonly CcelEvent[], size?: number): Uint8Array<ArrayBuffer> {
   const spec = concat(
     SIGNATURE,
-    u32(0),
+    u32le(0),
     Uint8Array.of(0, 2, 0, 2),
-    u32(1),
-    u16(SHA384),
-    u16(DIGEST_LENGTH),
-    u8(0),
+    u32le(1),
+    u16le(SHA384),
+    u16le(DIGEST_LENGTH),
+    Uint8Array.of(0),
   )
-  const head = concat(u32(1), u32(EV.noAction), new Uint8Array(20), u32(spec.length), spec)
+  const head = concat(u32le(1), u32le(EV.noAction), new Uint8Array(20), u32le(spec.length), spec)
   const records = events.map(({ rtmr, type, digest, data }) => {
     if (digest.length !== DIGEST_LENGTH) throw new EventLogError('event log: a digest is not 48 bytes')
-    return concat(u32(rtmr + 1), u32(type), u32(1), u16(SHA384), digest, u32(data.length), data)
+    return concat(u32le(rtmr + 1), u32le(type), u32le(1), u16le(SHA384), digest, u32le(data.length), data)
   })
   const log = concat(head, ...records)
   if (size === undefined) return log
@@ -170,16 +170,4 @@ function isTable(bytes: Uint8Array): boolean {
 
 function ascii(bytes: Uint8Array): string {
   return fromUtf8(bytes.map((byte) => (byte >= 0x20 && byte < 0x7f ? byte : 0x3f))).trim()
-}
-
-function u8(value: number): Uint8Array {
-  return Uint8Array.of(value)
-}
-
-function u16(value: number): Uint8Array {
-  return Uint8Array.of(value & 0xff, value >> 8)
-}
-
-function u32(value: number): Uint8Array {
-  return Uint8Array.of(value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, value >>> 24)
 }

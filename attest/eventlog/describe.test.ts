@@ -1,6 +1,6 @@
 import { sha384 } from '@noble/hashes/sha2.js'
 import { describe, expect, it } from 'vitest'
-import { concat, toHex, utf8 } from '../bytes.ts'
+import { concat, toHex, utf8, utf16le } from '../bytes.ts'
 import { describeEventLog, EV, encodeCcel, encodeEventLog, parseEventLog } from './index.ts'
 
 /** The line of one event in RTMR2; without measured bytes it is opaque. */
@@ -9,7 +9,6 @@ function line(type: number, data: Uint8Array, measured?: Uint8Array): string {
   return describeEventLog(parseEventLog(encodeCcel([{ rtmr: 2, type, data, digest }]))).join('\n')
 }
 
-const utf16 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'utf16le'))
 const node = (type: number, subtype: number, data: Uint8Array): Uint8Array =>
   concat(Uint8Array.of(type, subtype, 4 + data.length, 0), data)
 
@@ -28,11 +27,11 @@ describe('describeEventLog', () => {
   })
 
   it('reads UTF-16, device paths and descriptions as a person would', () => {
-    const ipl = utf16('root=/dev/vda ro\0')
+    const ipl = utf16le('root=/dev/vda ro\0')
     expect(line(EV.ipl, ipl, ipl)).toMatch(/: root=\/dev\/vda ro$/)
     const path = concat(
       node(2, 1, new Uint8Array(8)),
-      node(4, 4, utf16('\\EFI\\a.efi\0')),
+      node(4, 4, utf16le('\\EFI\\a.efi\0')),
       node(0x7f, 0xff, utf8('')),
     )
     expect(line(EV.bootServicesApplication, concat(new Uint8Array(32), path))).toContain('[\\\\EFI\\\\a.efi]')
@@ -55,7 +54,7 @@ describe('describeEventLog', () => {
       new Uint8Array(7),
       Uint8Array.of(2),
       new Uint8Array(7),
-      utf16('N'),
+      utf16le('N'),
       utf8('vv'),
     )
     expect(line(EV.variableBoot, variable, utf8('vv'))).toMatch(/: \[N\] = 7676$/)
@@ -70,9 +69,9 @@ describe('describeEventLog', () => {
         new Uint8Array(16),
         Uint8Array.of(text.length & 0xff, (text.length >> 8) & 0xff, text.length >> 16),
         new Uint8Array(13),
-        utf16(text),
+        utf16le(text),
       )
-      for (const bytes of [utf8(text), utf16(text), variable, concat(utf8('grub_cmd: '), utf8(text))]) {
+      for (const bytes of [utf8(text), utf16le(text), variable, concat(utf8('grub_cmd: '), utf8(text))]) {
         for (const type of [
           EV.ipl,
           EV.efiAction,

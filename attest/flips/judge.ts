@@ -1,5 +1,6 @@
 /** Flips bytes and counts what a verdict does not notice. */
 
+import { generator } from '../fuzz/mutate.ts'
 import { accepted } from '../policy/factors.ts'
 import { platform } from '../policy/presets.ts'
 import { verifyQuote } from '../tdx/verify.ts'
@@ -20,7 +21,7 @@ export async function accepts(
 }
 
 /** A position and a mask. */
-export type Flip = readonly [at: number, mask: number]
+type Flip = readonly [at: number, mask: number]
 
 /** Judges every flip; returns those that were accepted. A few run at a time: signatures are verified off this thread. */
 export async function undetected(target: Target, flips: readonly Flip[]): Promise<Flip[]> {
@@ -43,12 +44,12 @@ export function everyFlip({ bytes }: Target): Flip[] {
   return [...bytes.keys()].flatMap((at) => MASKS.map((mask) => [at, mask] as const))
 }
 
-/** Every structural byte with each mask in turn, and a share of the rest. */
-export function someFlips({ bytes, structure }: Target, share: number, seed: number): Flip[] {
+/** Every structural byte with each mask in turn, and about one in `oneIn` of the rest. */
+export function someFlips({ bytes, structure }: Target, oneIn: number, seed: number): Flip[] {
   const random = generator(seed)
   const flips: Flip[] = []
   for (const at of bytes.keys()) {
-    const chosen = structure.has(at) || random() < share
+    const chosen = structure.has(at) || random(oneIn) === 0
     if (chosen) flips.push([at, MASKS[at % MASKS.length] ?? 1])
   }
   return flips
@@ -57,15 +58,4 @@ export function someFlips({ bytes, structure }: Target, share: number, seed: num
 /** Whether a pair is accepted untouched: a flip of what is refused anyway would prove nothing. */
 export function acceptsPair({ quote, collateral, now }: Pair): Promise<boolean> {
   return accepts({ quote, collateral }, now)
-}
-
-/** Numbers from 0 to 1 that depend on the seed alone (mulberry32: public domain, Tommy Ettinger). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

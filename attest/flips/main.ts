@@ -4,6 +4,7 @@
  */
 
 import { writeFileSync } from 'node:fs'
+import { toBase64 } from '../bytes.ts'
 import { haveVectors } from '../tdx/testing.ts'
 import { acceptsPair, everyFlip, MASKS, undetected } from './judge.ts'
 import { realPairs, targetsOf } from './targets.ts'
@@ -24,7 +25,7 @@ async function main(): Promise<number> {
     if (!(await acceptsPair(pair))) throw new Error(`${pair.name} is refused untouched`)
     for (const target of targetsOf(pair)) {
       // Two quotes share one collateral.
-      const key = `${target.name} ${Buffer.from(target.bytes).toString('base64')}`
+      const key = `${target.name} ${toBase64(target.bytes)}`
       if (done.has(key)) continue
       done.add(key)
       const flips = everyFlip(target)

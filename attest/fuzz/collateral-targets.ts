@@ -1,6 +1,6 @@
 /** Fuzz targets for what a PCS, a PCCS or a folder hands out. */
 
-import { fromHex, utf8 } from '../bytes.ts'
+import { fromHex, toBase64, utf8 } from '../bytes.ts'
 import { cutSigned } from '../collateral/cut.ts'
 import { readNineKeys } from '../collateral/nine-keys.ts'
 import { asText, canonicalChain, chainFromHeader, crlHex } from '../collateral/parts.ts'
@@ -9,6 +9,7 @@ import { sampleTee } from '../evidence/testing.ts'
 import { haveVectors, vectorBytes } from '../tdx/testing.ts'
 import { encodePem } from '../x509/index.ts'
 import type { Target } from './fuzz.ts'
+import { readJson } from './input.ts'
 
 const collateral = sampleTee().issueCollateral({})
 
@@ -32,7 +33,7 @@ export const COLLATERAL_TARGETS: Readonly<Record<string, Target>> = {
     reads: 'revocation lists as DER, hex or PEM',
     seeds: () => {
       const { pck_crl } = collateral
-      const body = Buffer.from(fromHex(pck_crl)).toString('base64')
+      const body = toBase64(fromHex(pck_crl))
       return [
         fromHex(pck_crl),
         utf8(pck_crl),
@@ -44,7 +45,7 @@ export const COLLATERAL_TARGETS: Readonly<Record<string, Target>> = {
   'nine-keys': {
     reads: 'nine-key collateral in the spellings of other tools',
     seeds: () => [utf8(JSON.stringify({ ...collateral, pck_crl: [...fromHex(collateral.pck_crl)] }))],
-    parse: (bytes) => readNineKeys(jsonOf(asText(bytes, 'file'))),
+    parse: (bytes) => readNineKeys(readJson(bytes)),
   },
   ...(haveVectors()
     ? {
@@ -55,12 +56,4 @@ export const COLLATERAL_TARGETS: Readonly<Record<string, Target>> = {
         },
       }
     : {}),
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,6 @@
 /** Throws bad bytes at one parser: it may take them, or refuse them with a typed error; nothing else. */
 
+import { toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { generator, mutate } from './mutate.ts'
 
@@ -27,7 +28,7 @@ export interface FuzzResult {
   crashes: Crash[]
 }
 
-export interface FuzzLimits {
+interface FuzzLimits {
   seed: number
   /** Stop after so many inputs, */ inputs?: number
   /** or when this says so. */ over?: () => boolean
@@ -58,7 +59,7 @@ async function attempt(target: Target, bytes: Uint8Array, slow: number, result: 
   for (let again = 0; again < 3 && took > slow; again++)
     took = Math.min(took, await once(target, bytes, { ...result }))
   if (took > result.slowest) result.slowest = took
-  if (took > slow) result.crashes.push({ input: hex(bytes), what: `took ${took.toFixed(0)} ms` })
+  if (took > slow) result.crashes.push({ input: toHex(bytes), what: `took ${took.toFixed(0)} ms` })
 }
 
 /** Parses once; returns how long that took, ms. */
@@ -70,11 +71,7 @@ async function once(target: Target, bytes: Uint8Array, result: FuzzResult): Prom
     if (value instanceof Promise) await value
     result.taken++
   } catch (error) {
-    if (!(error instanceof ChrysalisError)) result.crashes.push({ input: hex(bytes), what: String(error) })
+    if (!(error instanceof ChrysalisError)) result.crashes.push({ input: toHex(bytes), what: String(error) })
   }
   return performance.now() - started
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

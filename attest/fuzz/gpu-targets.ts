@@ -2,9 +2,10 @@
 
 import { toHex } from '../bytes.ts'
 import { NONCE, NOW, sampleClaims } from '../evidence/testing.ts'
-import { certificateFwid } from '../gpu/fwid.ts'
 import {
+  certificateFwid,
   type GpuDocument,
+  judgeGpu,
   parseDeviceChain,
   parseEat,
   parseGpuDocument,
@@ -12,43 +13,29 @@ import {
   parseRim,
   verifyEats,
 } from '../gpu/index.ts'
-import { judgeGpu } from '../gpu/judge.ts'
 import { parseResponse } from '../gpu/ocsp-message.ts'
-import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { canonicalBytes } from '../json.ts'
 import { accepted, Factors, GPU_FACTORS } from '../policy/factors.ts'
 import { simulated } from '../policy/presets.ts'
 import { SimulatedGpus, simulatedGpuPolicy } from '../simulate/gpu.ts'
 import { haveVectors, vectorBytes } from '../tdx/testing.ts'
-import { X509Error } from '../x509/index.ts'
 import type { Target } from './fuzz.ts'
+import { RefusedError, readJson } from './input.ts'
 
 const gpus = SimulatedGpus.ephemeral({ now: () => NOW, count: 2, switches: 2, eat: true })
 const gpuPolicy = simulatedGpuPolicy(gpus.roots)
 const policy = { ...simulated('00'.repeat(32)), gpu: gpuPolicy }
 const real = haveVectors()
 
-let made: Promise<Uint8Array> | undefined
-function evidence(): Promise<Uint8Array> {
-  made ??= gpus.evidence(NONCE)
-  return made
-}
-
-let parsed: Promise<GpuDocument> | undefined
-function document(): Promise<GpuDocument> {
-  parsed ??= evidence().then(parseGpuDocument)
-  return parsed
-}
+const evidence = once(() => gpus.evidence(NONCE))
+const document = once(async (): Promise<GpuDocument> => parseGpuDocument(await evidence()))
 
 const realFile = (path: string): Uint8Array[] => (real ? [vectorBytes(`nvidia/${path}`)] : [])
 
 /** Small mutations of a file of 100 KiB would rarely hit: the judge gets one GPU without the rest. */
 const small = SimulatedGpus.ephemeral({ now: () => NOW, ocsp: false })
 const smallPolicy = { ...policy, gpu: simulatedGpuPolicy(small.roots) }
-let smallMade: Promise<Uint8Array> | undefined
-function smallEvidence(): Promise<Uint8Array> {
-  smallMade ??= small.evidence(NONCE)
-  return smallMade
-}
+const smallEvidence = once(() => small.evidence(NONCE))
 const smallClaims = sampleClaims({ accelerators: [...small.accelerators] })
 
 export const GPU_TARGETS: Readonly<Record<string, Target>> = {
@@ -82,7 +69,7 @@ export const GPU_TARGETS: Readonly<Record<string, Target>> = {
     reads: 'token bundles of NVIDIA’s attestation service, judged',
     seeds: async () => (await document()).eats.map(({ bundle }) => canonicalBytes(bundle)),
     parse: async (bytes) => {
-      const eat = { bundle: json(bytes), jwks: (await document()).eats[0]?.jwks }
+      const eat = { bundle: readJson(bytes), jwks: (await document()).eats[0]?.jwks }
       parseEat(eat.bundle)
       await verifyEats({ eats: [eat], nonce: NONCE, now: NOW }, gpuPolicy)
     },
@@ -95,8 +82,17 @@ export const GPU_TARGETS: Readonly<Record<string, Target>> = {
   'gpu-evidence': {
     reads: 'whole GPU evidence, judged: never accepted when changed, never anything thrown',
     seeds: async () => [await smallEvidence()],
-    parse: (bytes) => judge(bytes),
+    parse: judge,
   },
+}
+
+/** Made when the first target asks for it. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
 }
 
 async function judge(bytes: Uint8Array): Promise<void> {
@@ -111,7 +107,7 @@ async function judge(bytes: Uint8Array): Promise<void> {
   } as const
   await judgeGpu(factors, input, smallPolicy)
   const list = factors.list(GPU_FACTORS)
-  if (!accepted(list, ['gpu.driver', 'gpu.vbios', 'gpu.ocsp'])) throw new X509Error('refused')
+  if (!accepted(list, ['gpu.driver', 'gpu.vbios', 'gpu.ocsp'])) throw new RefusedError('refused')
   // Newlines around a certificate may differ; what the device signed may not.
   const same = reportsOf(bytes) === reportsOf(await smallEvidence())
   if (!same) throw new Error('forged GPU evidence was accepted')
@@ -121,12 +117,4 @@ function reportsOf(bytes: Uint8Array): string {
   return parseGpuDocument(bytes)
     .devices.map((device) => toHex(device.evidence))
     .join()
-}
-
-function json(bytes: Uint8Array): unknown {
-  try {
-    return parseStrictJson(bytes)
-  } catch {
-    throw new X509Error('not JSON')
-  }
 }

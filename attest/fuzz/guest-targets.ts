@@ -1,9 +1,9 @@
 /** Targets of what a TDX guest reads from the tools of its vendor. */
 
 import { toBase64, utf8 } from '../bytes.ts'
-import { GuestError } from '../guest/errors.ts'
 import { parseNvattest } from '../guest/gpu.ts'
 import type { Target } from './fuzz.ts'
+import { RefusedError } from './input.ts'
 
 const device = {
   arch: 'HOPPER',
@@ -20,8 +20,7 @@ export const GUEST_TARGETS: Readonly<Record<string, Target>> = {
       utf8(JSON.stringify({ evidences: null, result_code: 16, result_message: 'no driver' })),
     ],
     parse: (bytes) => {
-      if (parseNvattest(bytes) === undefined)
-        throw new GuestError('ERR_GUEST_GPU', 'not what the tool prints')
+      if (parseNvattest(bytes) === undefined) throw new RefusedError('not what the tool prints')
     },
   },
 }

@@ -1,9 +1,11 @@
 /** Makes bad inputs out of good ones. */
 
+import { concat, utf8 } from '../bytes.ts'
+
 /** Whole numbers from 0 to `below`, from the seed alone. */
 export type Random = (below: number) => number
 
-/** A generator for one run (splitmix32). */
+/** Numbers for one run, never for a secret (splitmix32). */
 export function generator(seed: number): Random {
   let state = seed >>> 0
   return (below) => {
@@ -60,7 +62,7 @@ const STEPS: readonly Step[] = [
     return splice(bytes, random(bytes.length), random(64), other.subarray(from, from + random(256)))
   },
   (bytes, random) =>
-    splice(bytes, random(bytes.length), random(8), new TextEncoder().encode(TOKENS[random(TOKENS.length)])),
+    splice(bytes, random(bytes.length), random(8), utf8(TOKENS[random(TOKENS.length)] ?? '')),
   (bytes, random) => splice(bytes, bytes.length, 0, new Uint8Array(random(64)).fill(random(2) * 0xff)),
 ]
 
@@ -85,10 +87,5 @@ function setRun(bytes: Uint8Array, at: number, length: number, value: number): U
 }
 
 function splice(bytes: Uint8Array, at: number, remove: number, insert: Uint8Array): Uint8Array {
-  const rest = bytes.subarray(Math.min(bytes.length, at + remove))
-  const out = new Uint8Array(at + insert.length + rest.length)
-  out.set(bytes.subarray(0, at))
-  out.set(insert, at)
-  out.set(rest, at + insert.length)
-  return out
+  return concat(bytes.subarray(0, at), insert, bytes.subarray(at + remove))
 }

@@ -2,12 +2,12 @@
 
 import { sign } from 'node:crypto'
 import { concat, toBase64Url, utf8 } from '../bytes.ts'
-import { EvidenceError } from '../evidence/claims.ts'
-import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { canonicalBytes } from '../json.ts'
 import { receiptMessage, verifyReceipt } from '../receipt/index.ts'
 import { parseContext } from '../seal/context.ts'
 import { fixedKey, fixture, plaintextCipher, responsePair } from '../seal/testing.ts'
 import type { Target } from './fuzz.ts'
+import { readJson } from './input.ts'
 
 const made = fixture()
 const signer = fixedKey(9)
@@ -76,14 +76,6 @@ export const SEAL_TARGETS: Readonly<Record<string, Target>> = {
       const signature = new Uint8Array(sign(null, receiptMessage(bytes), signer.privateKey))
       return [canonicalBytes({ payload: toBase64Url(bytes), signature: toBase64Url(signature) })]
     },
-    parse: (bytes) => verifyReceipt(json(bytes), signer.publicKey),
+    parse: (bytes) => verifyReceipt(readJson(bytes), signer.publicKey),
   },
-}
-
-function json(bytes: Uint8Array): unknown {
-  try {
-    return parseStrictJson(bytes)
-  } catch {
-    throw new EvidenceError('not JSON')
-  }
 }

@@ -1,15 +1,14 @@
 /** One target for each parser of bytes that others choose. */
 
-import { fromHex, fromUtf8, utf8 } from '../bytes.ts'
+import { equalBytes, fromHex, utf8 } from '../bytes.ts'
 import { openBundle } from '../evidence/bundle.ts'
-import { claimsDigest, EvidenceError, encodeClaims, parseClaims } from '../evidence/claims.ts'
+import { claimsDigest, encodeClaims, parseClaims } from '../evidence/claims.ts'
 import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from '../evidence/testing.ts'
 import { verifyEvidence } from '../evidence/verify.ts'
-import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { canonicalBytes } from '../json.ts'
 import { decodePolicy, encodePolicy } from '../policy/policy.ts'
 import { platform, simulated, strict } from '../policy/presets.ts'
-import type { Collateral } from '../tdx/collateral.ts'
-import { collateralSchema, parseCollateral } from '../tdx/collateral.ts'
+import { type Collateral, collateralSchema, parseCollateral } from '../tdx/collateral.ts'
 import { readPckPlatform } from '../tdx/pck.ts'
 import { parseQuote } from '../tdx/quote.ts'
 import { parseQeIdentity, parseTcbInfo } from '../tdx/tcb.ts'
@@ -20,6 +19,7 @@ import { EVENT_LOG_TARGETS } from './eventlog-targets.ts'
 import type { Target } from './fuzz.ts'
 import { GPU_TARGETS } from './gpu-targets.ts'
 import { GUEST_TARGETS } from './guest-targets.ts'
+import { RefusedError, readJson, readText } from './input.ts'
 import { MEASURE_TARGETS } from './measure-targets.ts'
 import { SEAL_TARGETS } from './seal-targets.ts'
 
@@ -32,15 +32,6 @@ function documents(member: keyof Collateral): string[] {
   const own = collateral[member] ?? ''
   if (!real) return [own]
   return [own, vectorJson<Collateral>('tdx/collateral/b0c06f_2026-08-13.json')[member] ?? '']
-}
-
-/** JSON for a parser that takes values; what is not JSON is refused here. */
-function json(bytes: Uint8Array): unknown {
-  try {
-    return parseStrictJson(bytes)
-  } catch {
-    throw new EvidenceError('not JSON')
-  }
 }
 
 async function quotes(): Promise<Uint8Array[]> {
@@ -71,19 +62,19 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   'tcb-info': {
     reads: 'TCB info documents',
     seeds: () => documents('tcb_info').map(utf8),
-    parse: (bytes) => parseTcbInfo(text(bytes)),
+    parse: (bytes) => parseTcbInfo(readText(bytes)),
   },
   'qe-identity': {
     reads: 'QE identity documents',
     seeds: () => documents('qe_identity').map(utf8),
-    parse: (bytes) => parseQeIdentity(text(bytes)),
+    parse: (bytes) => parseQeIdentity(readText(bytes)),
   },
   collateral: {
     reads: 'the nine-key collateral object',
     seeds: () => [canonicalBytes(collateral)],
     parse: (bytes) => {
-      const shape = collateralSchema.safeParse(json(bytes))
-      if (!shape.success) throw new EvidenceError('not the nine keys')
+      const shape = collateralSchema.safeParse(readJson(bytes))
+      if (!shape.success) throw new RefusedError('not the nine keys')
       return parseCollateral(shape.data)
     },
   },
@@ -91,7 +82,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   bundle: {
     reads: 'evidence bundles',
     seeds: async () => [canonicalBytes(await sampleEvidence(tee))],
-    parse: (bytes) => openBundle(json(bytes)),
+    parse: (bytes) => openBundle(readJson(bytes)),
   },
   policy: {
     reads: 'policy files',
@@ -108,10 +99,10 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     reads: 'whole evidence, judged: never an acceptance, never anything thrown',
     seeds: async () => [canonicalBytes(await sampleEvidence(tee))],
     parse: async (bytes) => {
-      const bundle = json(bytes)
+      const bundle = readJson(bytes)
       const verdict = await verifyEvidence(bundle, { policy, now: () => NOW, nonce: NONCE })
       if (verdict.verdict === 'accept') return accepted(bundle)
-      throw new EvidenceError('refused')
+      throw new RefusedError('refused')
     },
   },
 }
@@ -121,13 +112,5 @@ const genuine = claimsDigest(encodeClaims(sampleClaims()))
 /** Bytes may differ where JSON lets them (spaces between names); what they say may not. */
 function accepted(bundle: unknown): void {
   const { claims } = openBundle(bundle)
-  if (Buffer.compare(claimsDigest(claims), genuine) !== 0) throw new Error('forged evidence was accepted')
-}
-
-function text(bytes: Uint8Array): string {
-  try {
-    return fromUtf8(bytes)
-  } catch {
-    throw new EvidenceError('not UTF-8')
-  }
+  if (!equalBytes(claimsDigest(claims), genuine)) throw new Error('forged evidence was accepted')
 }

@@ -7,7 +7,7 @@
  */
 
 import { sha256 } from '@noble/hashes/sha2.js'
-import { fromUtf8, toHex } from '../bytes.ts'
+import { toHex } from '../bytes.ts'
 import {
   type Certificate,
   checkDates,
@@ -15,7 +15,7 @@ import {
   KEY_USAGE,
   nameAttribute,
   OID,
-  parseChain,
+  parseChainBytes,
   X509Error,
 } from '../x509/index.ts'
 import { GpuError } from './errors.ts'
@@ -72,16 +72,8 @@ export function parseDeviceChain(pem: Uint8Array): readonly Certificate[] {
   return asChainError(() => {
     let end = pem.length
     while (pem[end - 1] === NEWLINE) end--
-    return parseChain(readText(pem.subarray(0, end)), 'P-384')
+    return parseChainBytes(pem.subarray(0, end), 'P-384')
   })
-}
-
-function readText(pem: Uint8Array): string {
-  try {
-    return fromUtf8(pem)
-  } catch {
-    throw new X509Error('not a text')
-  }
 }
 
 /**

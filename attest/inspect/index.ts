@@ -1,7 +1,6 @@
 /** Explains any file that has to do with attestation. It judges nothing: what it does not find wrong may still be. */
 
-import { base64 } from '@scure/base'
-import { fromHex, utf8 } from '../bytes.ts'
+import { utf8 } from '../bytes.ts'
 import { inspectDer, inspectPem } from './chain.ts'
 import { inspectCollateral, inspectPcsAnswer } from './collateral.ts'
 import {
@@ -39,7 +38,7 @@ import {
 } from './gpu.ts'
 import { inspectQuote, looksLikeQuote } from './quote.ts'
 import { newReport, type Report } from './report.ts'
-import { count, textOf } from './text.ts'
+import { count, decodeText, textOf } from './text.ts'
 
 export { allProblems, type Kind, type Report, type Row, type Section } from './report.ts'
 export { printable } from './text.ts'
@@ -73,24 +72,11 @@ async function inspectText(text: string, now: number): Promise<Report | undefine
   if (looksLikeJwt(text)) return await inspectJwt(text, now)
   if (text.startsWith('{') || text.startsWith('[') || text.startsWith('"'))
     return await inspectJson(text, now)
-  const inner = decoded(text)
+  const inner = decodeText(text)
   if (inner === undefined) return undefined
   const report = await inspect(inner.bytes, { now })
   if (report.kind !== 'unknown') report.title += `, in ${inner.encoding}`
   return report
-}
-
-/** Hex or base64, with line breaks or without. */
-function decoded(text: string): { bytes: Uint8Array; encoding: string } | undefined {
-  const joined = text.replace(/\s+/g, '')
-  if (joined.length < 16) return undefined
-  try {
-    if (/^(?:[0-9a-fA-F]{2})+$/.test(joined)) return { bytes: fromHex(joined.toLowerCase()), encoding: 'hex' }
-    if (/^[A-Za-z0-9+/]+={0,2}$/.test(joined)) return { bytes: base64.decode(joined), encoding: 'base64' }
-  } catch {
-    return undefined
-  }
-  return undefined
 }
 
 type Json = Record<string, unknown>

@@ -1,6 +1,6 @@
 /** Turning bytes and other people's text into something that is safe and pleasant to read in a terminal. */
 
-import { toHex } from '../bytes.ts'
+import { fromBase64, fromHex, fromUtf8, toHex } from '../bytes.ts'
 
 // Control, format (bidirectional marks, zero-width), lone surrogate and line-breaking characters: each could make a
 // terminal show something else than what the evidence says.
@@ -37,8 +37,22 @@ export function hexOrZero(bytes: Uint8Array): string {
 /** The text that these bytes are in UTF-8, undefined when they are none. */
 export function textOf(bytes: Uint8Array): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return fromUtf8(bytes)
   } catch {
     return undefined
   }
+}
+
+/** Bytes that are written as hex or base64, with line breaks or without; undefined when the text is neither. */
+export function decodeText(text: string): { bytes: Uint8Array; encoding: 'hex' | 'base64' } | undefined {
+  const joined = text.replace(/\s+/g, '')
+  // A short word is more likely a word.
+  if (joined.length < 16) return undefined
+  try {
+    if (/^(?:[0-9a-fA-F]{2})+$/.test(joined)) return { bytes: fromHex(joined.toLowerCase()), encoding: 'hex' }
+    if (/^[A-Za-z0-9+/]+={0,2}$/.test(joined)) return { bytes: fromBase64(joined), encoding: 'base64' }
+  } catch {
+    return undefined
+  }
+  return undefined
 }

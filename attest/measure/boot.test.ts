@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { concat, toHex, utf8 } from '../bytes.ts'
+import { concat, toHex, u32le, utf8 } from '../bytes.ts'
 import { haveVectors, vectorJson } from '../tdx/testing.ts'
 import { authenticodeParts } from './authenticode.ts'
 import { authenticodeDigest, type BootInputs, MeasureError, measureBoot, predictBootEvents } from './index.ts'
 import { patchSetupHeader } from './setup-header.ts'
-import { buildKernel, type KernelSpec, pattern, u32 } from './testing.ts'
+import { buildKernel, type KernelSpec, pattern } from './testing.ts'
 
 const sha384 = (...parts: Uint8Array[]) => {
   const hash = createHash('sha384')
@@ -17,7 +17,7 @@ const sha384 = (...parts: Uint8Array[]) => {
 const digestOf = async (image: Uint8Array) => toHex(await authenticodeDigest(image))
 
 /** The signature table of a signed image, with a certificate that may be anything. */
-const CERTIFICATES = concat(u32(0x18), Uint8Array.of(0, 2, 2, 0), pattern(16, 9))
+const CERTIFICATES = concat(u32le(0x18), Uint8Array.of(0, 2, 2, 0), pattern(16, 9))
 
 describe('Authenticode digest', () => {
   it('covers header and sections, but neither checksum nor certificate entry', async () => {

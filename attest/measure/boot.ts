@@ -9,7 +9,7 @@
  */
 
 import { sha384 } from '@noble/hashes/sha2.js'
-import { concat, toHex, utf8 } from '../bytes.ts'
+import { concat, toHex, utf8, utf16le } from '../bytes.ts'
 import { authenticodeDigest } from './authenticode.ts'
 import { MeasureError } from './errors.ts'
 import { patchSetupHeader, type QemuMachine } from './setup-header.ts'
@@ -39,7 +39,7 @@ export interface BootInputs {
 // Linux keeps at most COMMAND_LINE_SIZE bytes of it on x86.
 const MAX_CMDLINE = 2048
 
-const ascii = (text: string) => sha384(utf8(text))
+const ofText = (text: string) => sha384(utf8(text))
 
 /** The events of RTMR1 and RTMR2 in the order in which they extend. Throws MeasureError. */
 export async function predictBootEvents(inputs: BootInputs): Promise<PredictedEvent[]> {
@@ -55,9 +55,10 @@ export async function predictBootEvents(inputs: BootInputs): Promise<PredictedEv
   const options = initrd === undefined ? cmdline : `${cmdline} initrd=initrd`
   const events: PredictedEvent[] = [
     { rtmr: 1, what: 'kernel (Authenticode)', digest: await authenticodeDigest(kernel) },
-    { rtmr: 1, what: 'boot option called', digest: ascii('Calling EFI Application from Boot Option') },
+    { rtmr: 1, what: 'boot option called', digest: ofText('Calling EFI Application from Boot Option') },
     { rtmr: 1, what: 'separator', digest: sha384(new Uint8Array(4)) },
-    { rtmr: 2, what: 'command line', digest: sha384(utf16WithNul(options)) },
+    // The EFI stub measures its load options with the final NUL.
+    { rtmr: 2, what: 'command line', digest: sha384(utf16le(`${options}\0`)) },
   ]
   if (initrd !== undefined) {
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-384', Uint8Array.from(initrd)))
@@ -65,8 +66,8 @@ export async function predictBootEvents(inputs: BootInputs): Promise<PredictedEv
   }
   return [
     ...events,
-    { rtmr: 1, what: 'boot services left', digest: ascii('Exit Boot Services Invocation') },
-    { rtmr: 1, what: 'boot services gone', digest: ascii('Exit Boot Services Returned with Success') },
+    { rtmr: 1, what: 'boot services left', digest: ofText('Exit Boot Services Invocation') },
+    { rtmr: 1, what: 'boot services gone', digest: ofText('Exit Boot Services Returned with Success') },
   ]
 }
 
@@ -88,12 +89,4 @@ function checkCommandLine(cmdline: string): void {
     throw new MeasureError(
       `command line: ${cmdline.length} characters; Linux takes fewer than ${MAX_CMDLINE}`,
     )
-}
-
-/** The EFI stub measures its load options as UTF-16, little endian, with the final NUL. */
-function utf16WithNul(text: string): Uint8Array {
-  const bytes = new Uint8Array((text.length + 1) * 2)
-  const view = new DataView(bytes.buffer)
-  for (let i = 0; i < text.length; i++) view.setUint16(i * 2, text.charCodeAt(i), true)
-  return bytes
 }

@@ -1,6 +1,6 @@
 /** Firmware and kernel images for tests, built by the inverse of what the parsers read. */
 
-import { concat, fromHex, utf8 } from '../bytes.ts'
+import { concat, fromHex, u16le, u32le, utf8 } from '../bytes.ts'
 
 const TYPES = ['BFV', 'CFV', 'TD_HOB', 'TempMem', 'PermMem', 'Payload', 'PayloadParam']
 
@@ -26,16 +26,6 @@ export interface FirmwareSpec {
   withoutTdx?: boolean
 }
 
-function u16(value: number): Uint8Array {
-  return Uint8Array.of(value & 255, value >> 8)
-}
-
-export function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, value, true)
-  return bytes
-}
-
 function u64(value: number): Uint8Array {
   const bytes = new Uint8Array(8)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true)
@@ -44,7 +34,7 @@ function u64(value: number): Uint8Array {
 
 /** An entry of OVMF's GUID table: data, length with header, GUID as it lies in the file. */
 export function guidEntry(guid: string, data: Uint8Array): Uint8Array {
-  return concat(data, u16(data.length + 18), fromHex(guid))
+  return concat(data, u16le(data.length + 18), fromHex(guid))
 }
 
 /** A firmware: content, TDVF metadata, GUID table, 32 bytes of reset vector. */
@@ -52,28 +42,28 @@ export function buildFirmware(spec: FirmwareSpec): Uint8Array {
   const { sections, content } = spec
   const metadata = concat(
     utf8('TDVF'),
-    u32(spec.length ?? 16 + sections.length * 32),
-    u32(spec.version ?? 1),
-    u32(spec.count ?? sections.length),
+    u32le(spec.length ?? 16 + sections.length * 32),
+    u32le(spec.version ?? 1),
+    u32le(spec.count ?? sections.length),
     ...sections.map((section) =>
       concat(
-        u32(section.dataOffset ?? 0),
-        u32(section.dataSize ?? 0),
+        u32le(section.dataOffset ?? 0),
+        u32le(section.dataSize ?? 0),
         u64(section.address),
         u64(section.memorySize),
-        u32(typeof section.type === 'number' ? section.type : TYPES.indexOf(section.type)),
-        u32(section.attributes),
+        u32le(typeof section.type === 'number' ? section.type : TYPES.indexOf(section.type)),
+        u32le(section.attributes),
       ),
     ),
   )
-  const others = concat(...(spec.others ?? [guidEntry('de71f7007e1acb4f890e68c77e2fb44e', u32(7))]))
+  const others = concat(...(spec.others ?? [guidEntry('de71f7007e1acb4f890e68c77e2fb44e', u32le(7))]))
   const tdxSize = spec.withoutTdx === true ? 0 : 22
   const tableLength = tdxSize + others.length + 18
   // From the start of the metadata to the end of the file.
   const back = metadata.length + tableLength + 32
   const tdx =
-    spec.withoutTdx === true ? new Uint8Array(0) : guidEntry('35657ae44a989847865e4685a7bf8ec2', u32(back))
-  const footer = concat(u16(tableLength), fromHex('de82b596b21ff745baeaa366c55a082d'))
+    spec.withoutTdx === true ? new Uint8Array(0) : guidEntry('35657ae44a989847865e4685a7bf8ec2', u32le(back))
+  const footer = concat(u16le(tableLength), fromHex('de82b596b21ff745baeaa366c55a082d'))
   return concat(content, metadata, tdx, others, footer, new Uint8Array(32).fill(0x90))
 }
 

@@ -3,7 +3,7 @@
  * text, and our own events in RTMR3. And logs that lie, for tests of verifiers.
  */
 
-import { concat, fromHex, toBase64, utf8 } from '../bytes.ts'
+import { concat, fromHex, toBase64, utf8, utf16le } from '../bytes.ts'
 import {
   type CcelEvent,
   EV,
@@ -84,7 +84,7 @@ function bootEvents(software: string): CcelEvent[] {
       opaque(0, EV.platformConfigFlags, utf8('ACPI DATA'), `acpi-${part}`),
     ),
     bootVariable('BootOrder', Uint8Array.of(0, 0)),
-    bootVariable('Boot0000', concat(Uint8Array.of(1, 0, 0, 0, 0, 0), utf16('Chrysalis\0'))),
+    bootVariable('Boot0000', concat(Uint8Array.of(1, 0, 0, 0, 0, 0), utf16le('Chrysalis\0'))),
     opaque(1, EV.bootServicesApplication, new Uint8Array(32), 'kernel'),
     whole(1, EV.efiAction, utf8('Calling EFI Application from Boot Option')),
     whole(1, EV.separator, SEPARATOR),
@@ -105,11 +105,7 @@ function variable(guid: string, name: string, value: Uint8Array): Uint8Array {
   const lengths = new DataView(new ArrayBuffer(16))
   lengths.setBigUint64(0, BigInt(name.length), true)
   lengths.setBigUint64(8, BigInt(value.length), true)
-  return concat(fromHex(guid), new Uint8Array(lengths.buffer), utf16(name), value)
-}
-
-function utf16(text: string): Uint8Array {
-  return new Uint8Array(Uint16Array.from(text, (char) => char.charCodeAt(0)).buffer)
+  return concat(fromHex(guid), new Uint8Array(lengths.buffer), utf16le(name), value)
 }
 
 /** A log that must be refused, for a quote of `simulatedEventLog(boot).rtmr` and claims that its events state. */

@@ -1,7 +1,7 @@
 /** Measurement reports (SPDM 1.1) as a GPU or switch would sign them. The parser is in attest/gpu/spdm.ts. */
 
 import { type KeyObject, randomBytes } from 'node:crypto'
-import { concat, utf8 } from '../bytes.ts'
+import { concat, u16le, u32le, utf8 } from '../bytes.ts'
 import { signRaw } from './gpu-certificates.ts'
 
 /** An opaque field: type number and content. */
@@ -17,16 +17,18 @@ export interface ReportSpec {
 /** Request and response of GET_MEASUREMENTS, signed by the leaf key. */
 export function makeReport(spec: ReportSpec, leafKey: KeyObject): Uint8Array<ArrayBuffer> {
   const blocks = concat(...spec.measurements.map((value, i) => block(i + 1, value)))
-  const opaque = concat(...spec.opaque.map(([type, value]) => concat(u16(type), u16(value.length), value)))
+  const opaque = concat(
+    ...spec.opaque.map(([type, value]) => concat(u16le(type), u16le(value.length), value)),
+  )
   const signed = concat(
     Uint8Array.of(0x11, 0xe0, 0x01, 0xff),
     spec.nonce,
     Uint8Array.of(0),
     Uint8Array.of(0x11, 0x60, 0, 0, spec.measurements.length),
-    Uint8Array.of(...u16(blocks.length & 0xffff), blocks.length >>> 16),
+    u32le(blocks.length).subarray(0, 3),
     blocks,
     randomBytes(32),
-    u16(opaque.length),
+    u16le(opaque.length),
     opaque,
   )
   return concat(signed, signRaw(signed, leafKey))
@@ -35,10 +37,6 @@ export function makeReport(spec: ReportSpec, leafKey: KeyObject): Uint8Array<Arr
 /** Index, DMTF specification, size, type "firmware", size of the digest, digest. */
 function block(index: number, value: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(index, 1, 51, 0, 1, 48, 0), value)
-}
-
-function u16(value: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.of(value & 0xff, value >>> 8)
 }
 
 /** Text with a closing zero, as the opaque fields hold it. */

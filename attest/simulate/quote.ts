@@ -1,7 +1,7 @@
 /** Builds TDX quotes (v4, v5 with TD 1.0 and TD 1.5 reports), byte-exact: the inverse of tdx/quote.ts. */
 
 import { createHash, type KeyObject, sign } from 'node:crypto'
-import { concat, fromHex, utf8 } from '../bytes.ts'
+import { concat, fromHex, u16le, u32le, utf8 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { BODY_TD10, BODY_TD15, INTEL_QE_VENDOR, TEE_TDX } from '../tdx/quote.ts'
 import { encodePem } from '../x509/index.ts'
@@ -124,16 +124,16 @@ export function makeQuote(
   const signatureData = concat(
     ecdsa(signedPart, parts.signingKey ?? attestationKey),
     publicKey,
-    u16(wire.outerType),
-    u32(certification.length),
+    u16le(wire.outerType),
+    u32le(certification.length),
     certification,
   )
-  return concat(signedPart, u32(signatureData.length), signatureData, wire.padding)
+  return concat(signedPart, u32le(signatureData.length), signatureData, wire.padding)
 }
 
 function header({ certificates }: Platform, wire: QuoteWire): Uint8Array {
   const { version, keyType, teeType, vendor } = wire
-  const fixed = [u16(version), u16(keyType), u32(teeType), new Uint8Array(4), fromHex(vendor)]
+  const fixed = [u16le(version), u16le(keyType), u32le(teeType), new Uint8Array(4), fromHex(vendor)]
   return concat(...fixed, quotingEnclaveId(certificates.leaf), new Uint8Array(4))
 }
 
@@ -161,7 +161,7 @@ function tdBody(report: TdReport, reportData: Uint8Array, { version, body }: Quo
   )
   const size = td15 ? BODY_TD15 : BODY_TD10
   if (bytes.length !== size) throw new RangeError(`a TD report is ${size} bytes`)
-  return version < 5 ? bytes : concat(u16(td15 ? 3 : 2), u32(size), bytes)
+  return version < 5 ? bytes : concat(u16le(td15 ? 3 : 2), u32le(size), bytes)
 }
 
 function certificationData(publicKey: Uint8Array, parts: QuoteParts): Uint8Array {
@@ -172,10 +172,10 @@ function certificationData(publicKey: Uint8Array, parts: QuoteParts): Uint8Array
   return concat(
     qeReport,
     ecdsa(qeReport, parts.qeReportKey ?? platform.keys.leaf),
-    u16(wire.qeAuthData.length),
+    u16le(wire.qeAuthData.length),
     wire.qeAuthData,
-    u16(wire.innerType),
-    u32(chain.length),
+    u16le(wire.innerType),
+    u32le(chain.length),
     chain,
   )
 }
@@ -186,8 +186,8 @@ function makeQeReport(qe: QeSpec, attestationKey: Uint8Array, authData: Uint8Arr
   report.set(qe.attributes, 48)
   report.set(digest('sha256', 'chrysalis/simulated/qe'), 64)
   report.set(qe.mrSigner, 128)
-  report.set(u16(qe.isvProdId), 256)
-  report.set(u16(qe.isvSvn), 258)
+  report.set(u16le(qe.isvProdId), 256)
+  report.set(u16le(qe.isvSvn), 258)
   report.set(digest('sha256', concat(attestationKey, authData)), 320)
   return report
 }
@@ -199,12 +199,4 @@ function ecdsa(message: Uint8Array, key: KeyObject): Uint8Array {
 /** Hash of text or bytes. */
 export function digest(algorithm: 'sha256' | 'sha384', data: string | Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash(algorithm).update(data).digest())
-}
-
-function u16(value: number): Uint8Array {
-  return Uint8Array.of(value & 0xff, value >> 8)
-}
-
-function u32(value: number): Uint8Array {
-  return Uint8Array.of(value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, value >>> 24)
 }

@@ -1,7 +1,6 @@
 /** PEM certificate chains, canonical only: what is not exactly what we would write is refused. */
 
-import { base64 } from '@scure/base'
-import { fromUtf8 } from '../bytes.ts'
+import { fromBase64, fromUtf8, toBase64 } from '../bytes.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
 import { X509Error } from './der.ts'
 import type { Curve } from './ecdsa.ts'
@@ -20,7 +19,7 @@ export function encodePem(certificates: readonly Uint8Array[]): string {
 }
 
 function encodeBody(bytes: Uint8Array): string {
-  return (base64.encode(bytes).match(/.{1,64}/g) ?? []).join('\n')
+  return (toBase64(bytes).match(/.{1,64}/g) ?? []).join('\n')
 }
 
 /**
@@ -67,9 +66,9 @@ function readCertificate(body: string, curve: Curve): Certificate {
 }
 
 /** As parseChain, from bytes (UTF-8). */
-export function parseChainBytes(bytes: Uint8Array): readonly Certificate[] {
+export function parseChainBytes(bytes: Uint8Array, curve: Curve = 'P-256'): readonly Certificate[] {
   try {
-    return parseChain(fromUtf8(bytes))
+    return parseChain(fromUtf8(bytes), curve)
   } catch (error) {
     if (error instanceof X509Error) throw error
     throw new X509Error('certificate chain: not a text')
@@ -78,7 +77,7 @@ export function parseChainBytes(bytes: Uint8Array): readonly Certificate[] {
 
 function decodeBody(body: string): Uint8Array {
   try {
-    return base64.decode(body.replaceAll('\n', ''))
+    return fromBase64(body.replaceAll('\n', ''))
   } catch {
     throw new X509Error('certificate chain: not base64')
   }
