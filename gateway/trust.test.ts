@@ -13,7 +13,14 @@ let pinned: string
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'chrysalis-trust-'))
   pinned = join(dir, 'pinned.json')
-  await writeFile(pinned, encodePolicy({ ...strictNoGpu(), name: 'mine', models: { m: ['ab'.repeat(32)] } }))
+  await writeFile(
+    pinned,
+    encodePolicy({
+      ...strictNoGpu({ measurements: [{ mrTd: 'ab'.repeat(48), rtmr: [null, null, null, null] }] }),
+      name: 'mine',
+      models: { m: ['ab'.repeat(32)] },
+    }),
+  )
 })
 afterAll(() => rm(dir, { recursive: true, force: true }))
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../attest/bytes.ts'
 import { ConfigError } from '../attest/cli/config.ts'
 import { failedFactors, verifyEvidence } from '../attest/evidence/index.ts'
-import { simulated } from '../attest/policy/index.ts'
+import { simulatedWithoutLog } from '../attest/evidence/testing.ts'
 import { type AttestationServer, serveAttestation } from './attestation.ts'
 import { silentLog } from './log.ts'
 import type { AttestationAnswer } from './protocol/index.ts'
@@ -38,7 +38,7 @@ describe("a worker's own evidence", () => {
     expect(rest).toEqual({ object: 'chrysalis.attestation', nonce, gateway: null, errors: [] })
     const { worker, gateway, clock } = harness
     expect(workers).toMatchObject([{ id: toHex(worker.signingKey), models: [worker.model.id] }])
-    const policy = simulated(gateway.tee.rootSha256)
+    const policy = simulatedWithoutLog(gateway.tee.rootSha256)
     const judge = (hex: string) =>
       verifyEvidence(workers[0]?.evidence, { policy, now: clock.now, nonce: fromHex(hex) })
     expect((await judge(nonce)).claims?.bootId).toBe(worker.bootId)

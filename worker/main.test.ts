@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { measuredEvents } from '../attest/eventlog/index.ts'
 import { SimulatedTee } from '../attest/simulate/index.ts'
 import { systemClock } from './clock.ts'
 import { readSettings, workerSettings } from './config.ts'
@@ -64,7 +65,11 @@ const started: Process[] = []
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'worker-'))
-  const tee = await SimulatedTee.open(join(folder, 'tee'), { now: systemClock.now })
+  const tee = await SimulatedTee.open(join(folder, 'tee'), {
+    now: systemClock.now,
+    // What the fake gateway claims.
+    events: measuredEvents({ software: { version: '0', commit: 'test' }, models: [] }, {}),
+  })
   gateway = await FakeGateway.open(systemClock, tee)
 })
 

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { simulated, strictNoGpu } from '../attest/policy/index.ts'
+import { encodePolicy, simulated, strictNoGpu } from '../attest/policy/index.ts'
 import { simulatedRoot } from '../attest/simulate/index.ts'
 import { readSettings } from './config.ts'
 import { measuredConfiguration, readGatewayPolicy } from './trust.ts'
@@ -24,13 +24,16 @@ test('a gateway is trusted by default by the simulated TEE of this installation'
 test('or by the root or the policy that is named, also in a TDX guest', async () => {
   const byRoot = await readGatewayPolicy(settings('--gateway-root', ROOT), 'tdx', dir)
   expect(byRoot).toMatchObject({ roots: [{ sha256: ROOT, kind: 'simulated' }], roles: ['gateway'] })
-  const byName = await readGatewayPolicy(settings('--gateway-policy', 'strict-no-gpu'), 'tdx', dir)
-  expect(byName).toEqual({ ...strictNoGpu(), roles: ['gateway'] })
+  const pinned = strictNoGpu({ measurements: [{ mrTd: 'ab'.repeat(48), rtmr: [null, null, null, null] }] })
+  await writeFile(join(dir, 'policy.json'), encodePolicy(pinned))
+  const byFile = await readGatewayPolicy(settings('--gateway-policy', join(dir, 'policy.json')), 'tdx', dir)
+  expect(byFile).toEqual({ ...pinned, roles: ['gateway'] })
 })
 
 test.each([
   [[], 'tdx', /^setting gatewayPolicy: needed in a TDX guest/],
   [['--gateway-policy', 'strict'], 'tdx', /^setting gatewayPolicy: .*role worker/],
+  [['--gateway-policy', 'strict-no-gpu'], 'tdx', /^setting gatewayPolicy: .*anybody's TD would pass/],
   [['--gateway-policy', 'platform', '--gateway-root', ROOT], 'simulated-tdx', /^setting gatewayRoot: /],
 ] as const)('%j on %s is refused', async (argv, kind, words) => {
   await expect(readGatewayPolicy(settings(...argv), kind, dir)).rejects.toThrow(words)

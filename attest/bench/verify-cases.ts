@@ -1,9 +1,10 @@
 /** What bench/verify.ts measures: quotes that both verifiers accept, and how to ask each of the two. */
 
 import { createRequire } from 'node:module'
+import { simulatedWithoutLog } from '../evidence/testing.ts'
 import { accepted } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
-import { platform, simulated } from '../policy/presets.ts'
+import { platform } from '../policy/presets.ts'
 import { SimulatedTee } from '../simulate/index.ts'
 import { type Collateral, verifyQuote } from '../tdx/index.ts'
 import { haveVectors, type VectorCase, vectorBytes, vectorJson } from '../tdx/testing.ts'
@@ -68,7 +69,7 @@ export async function acceptedByAll(cases: readonly Case[], verifiers: readonly 
 export async function simulatedCases(count: number, now = Date.now()): Promise<Case[]> {
   const tee = SimulatedTee.ephemeral({ now: () => now })
   const collateral = await tee.collateral()
-  const policy = simulated(tee.rootSha256)
+  const policy = simulatedWithoutLog(tee.rootSha256)
   const cases: Case[] = []
   for (let i = 0; i < count; i++) {
     const reportData = new Uint8Array(64)

@@ -5,11 +5,18 @@ import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromHex, toBase64, toHex } from '../bytes.ts'
-import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from '../evidence/testing.ts'
+import {
+  NONCE,
+  NOW,
+  sampleClaims,
+  sampleEvidence,
+  sampleTee,
+  simulatedWithoutLog,
+} from '../evidence/testing.ts'
 import type { Verdict } from '../evidence/verdict.ts'
 import { type EvidenceParts, verifyEvidence, verifyParts } from '../evidence/verify.ts'
 import { deviceOf, documentOf, GPU_NOW, gpuCases } from '../gpu/testing.ts'
-import { encodePolicy, FACTORS, type FactorName, type Policy, platform, simulated } from '../policy/index.ts'
+import { encodePolicy, FACTORS, type FactorName, type Policy, platform } from '../policy/index.ts'
 import { SimulatedGpus, simulatedGpuPolicy } from '../simulate/gpu.ts'
 import { SimulatedTee } from '../simulate/tee.ts'
 import { haveVectors, type VectorCase, type VectorMutation, vectorBytes, vectorJson } from '../tdx/testing.ts'
@@ -117,7 +124,7 @@ describe.skipIf(executable === undefined)('in Chromium', () => {
   it('judges a bundle as Node does, accepted and refused', async () => {
     const gpus = SimulatedGpus.ephemeral({ now: () => NOW, count: 2, eat: true })
     const tee = SimulatedTee.ephemeral({ now: () => NOW, gpus })
-    const policy = { ...simulated(tee.rootSha256), gpu: simulatedGpuPolicy(gpus.roots) }
+    const policy = { ...simulatedWithoutLog(tee.rootSha256), gpu: simulatedGpuPolicy(gpus.roots) }
     const bundle = await sampleEvidence(tee, sampleClaims({ accelerators: [...gpus.accelerators] }))
     const wrong = { ...bundle, nonce: toBase64(new Uint8Array(32)) }
     for (const [each, verdict] of [
@@ -137,7 +144,7 @@ describe.skipIf(executable === undefined)('in Chromium', () => {
     const bundle = await sampleEvidence(tee)
     const paths = { bundle: join(folder, 'bundle.json'), policy: join(folder, 'policy.json') }
     writeFileSync(paths.bundle, JSON.stringify(bundle))
-    writeFileSync(paths.policy, encodePolicy(simulated(tee.rootSha256)))
+    writeFileSync(paths.policy, encodePolicy(simulatedWithoutLog(tee.rootSha256)))
     await page.context().setOffline(true)
     requests.length = 0
     const file = pathToFileURL(join(folder, 'verify.html')).href

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toHex } from '../bytes.ts'
-import { NONCE, NOW, sampleEvidence, sampleTee } from '../evidence/testing.ts'
+import { measuredTee, NONCE, NOW, sampleEvidence } from '../evidence/testing.ts'
 import { printable } from '../inspect/text.ts'
 import { readArguments, verb } from './command.ts'
 import { readTime } from './files.ts'
@@ -16,7 +16,7 @@ import { attest } from './testing.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const dir = mkdtempSync(join(tmpdir(), 'chrysalis-attest-'))
-const tee = sampleTee()
+const tee = measuredTee()
 beforeAll(async () => {
   writeFileSync(join(dir, 'bundle.json'), JSON.stringify(await sampleEvidence(tee)))
   writeFileSync(join(dir, 'root.der'), tee.platform.certificates.root)

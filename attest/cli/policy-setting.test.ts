@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { encodePolicy, type Policy } from '../policy/policy.ts'
-import { INTEL_ROOT, simulated } from '../policy/presets.ts'
+import { INTEL_ROOT, simulated, strict } from '../policy/presets.ts'
 import { ConfigError } from './config.ts'
 import { readPolicySetting } from './policy-setting.ts'
 
@@ -27,7 +27,8 @@ it('takes the simulated TEE of this installation by default, presets by name, an
   const own = { ...simulated(ROOT), roles: ['worker'] }
   expect(await read(undefined)).toEqual(own)
   expect(await read('simulated')).toEqual(own)
-  expect(await read('strict')).toMatchObject({ name: 'strict', roots: [{ sha256: INTEL_ROOT }] })
+  const measurements = [{ mrTd: 'ab'.repeat(48), rtmr: [null, null, null, null] as [null, null, null, null] }]
+  expect(await read(await file(strict({ measurements })))).toMatchObject({ roots: [{ sha256: INTEL_ROOT }] })
   const path = await file({ ...simulated('cd'.repeat(32)), name: 'mine', roles: ['gateway', 'worker'] })
   expect(await read(path, 'gateway')).toMatchObject({ name: 'mine', roles: ['gateway'] })
 })
@@ -40,6 +41,8 @@ it.each([
   ['a file of another format', () => file('{"name":"x"}'), /format/],
   ['a policy with an unknown factor', () => file(`{"format":"chrysalis/policy/1","skip":["x"]}`), /policy: /],
   ['a policy about gateways only', () => file({ ...simulated(ROOT), roles: ['gateway'] }), /role gateway/],
+  ['hardware without pins', async () => 'platform', /anybody's TD would pass/],
+  ['strict as it is', async () => 'strict', /pin measurements/],
   ['a policy without caller-nonce', () => file({ ...simulated(ROOT), freshness: ['none'] }), /caller-nonce/],
 ])('refuses %s in one sentence that names the setting', async (_, make, words) => {
   const failed = read(await make())

@@ -35,6 +35,11 @@ export async function readPolicySetting(value: string | undefined, purpose: Poli
   if (!policy.freshness.includes('caller-nonce')) {
     throw fault(`the policy ${policy.name} has no caller-nonce in freshness, and that is what a link brings`)
   }
+  const hardware = policy.roots.some(({ kind }) => kind === 'intel')
+  if (hardware && policy.measurements === undefined) {
+    const cure = 'pin measurements in a file made with: attest policy strict'
+    throw fault(`the policy ${policy.name} says nothing of what runs, so anybody's TD would pass; ${cure}`)
+  }
   return { ...policy, roles: [role] }
 }
 

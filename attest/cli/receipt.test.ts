@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toBase64, toHex } from '../bytes.ts'
 import { claimsDigest, encodeClaims } from '../evidence/claims.ts'
-import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from '../evidence/testing.ts'
+import { measuredTee, NONCE, NOW, sampleClaims, sampleEvidence } from '../evidence/testing.ts'
 import { receiptDigest, signReceipt } from '../receipt/index.ts'
 import { attest } from './testing.ts'
 
@@ -13,7 +13,7 @@ const dir = mkdtempSync(join(tmpdir(), 'chrysalis-receipt-'))
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 const key = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }).subarray(-32))
 const claims = sampleClaims({ signingKey: toBase64(key) })
-const tee = sampleTee()
+const tee = measuredTee(claims)
 const hash = (byte: string): string => byte.repeat(32)
 const receipt = signReceipt(
   {

@@ -1,22 +1,22 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromHex, toHex } from '../bytes.ts'
 import { createEvidence } from '../evidence/bundle.ts'
 import { encodeClaims } from '../evidence/claims.ts'
-import { NONCE, NOW, sampleClaims, sampleTee } from '../evidence/testing.ts'
+import { NONCE, NOW, sampleClaims, sampleTee, simulatedWithoutLog } from '../evidence/testing.ts'
+import { encodePolicy } from '../policy/policy.ts'
 import { fetchJson } from './http.ts'
 import { attest } from './testing.ts'
 
 const tee = sampleTee()
-const simulatedPolicy = [
-  '--policy',
-  'simulated',
-  '--root',
-  tee.rootSha256,
-  '--at',
-  new Date(NOW + 1000).toISOString(),
-]
+// Gateway and worker share one enclave here, which measured neither.
+const policyFile = join(mkdtempSync(join(tmpdir(), 'attest-remote-')), 'policy.json')
+writeFileSync(policyFile, encodePolicy(simulatedWithoutLog(tee.rootSha256)))
+const simulatedPolicy = ['--policy', policyFile, '--at', new Date(NOW + 1000).toISOString()]
 
 describe('attest verify URL', () => {
   let server: Server
@@ -27,7 +27,10 @@ describe('attest verify URL', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   })
-  afterAll(() => void server.close())
+  afterAll(() => {
+    server.close()
+    rmSync(dirname(policyFile), { recursive: true, force: true })
+  })
 
   /** Answers as a gateway with one worker does, but for `changes`. */
   function gateway(

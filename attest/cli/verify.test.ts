@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toHex } from '../bytes.ts'
-import { NONCE, NOW, sampleEvidence, sampleTee } from '../evidence/testing.ts'
+import { measuredTee, NONCE, NOW, sampleEvidence } from '../evidence/testing.ts'
 import { FACTORS } from '../policy/factors.ts'
 import { encodePolicy } from '../policy/policy.ts'
 import { simulated } from '../policy/presets.ts'
@@ -11,7 +11,7 @@ import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
 import { attest } from './testing.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'chrysalis-attest-'))
-const tee = sampleTee()
+const tee = measuredTee()
 const AT = new Date(NOW + 1000).toISOString()
 const here = { cwd: dir }
 const simulatedPolicy = ['--policy', 'simulated', '--root', tee.rootSha256, '--at', AT]
@@ -45,7 +45,7 @@ describe('attest verify with a bundle', () => {
   it('accepts what holds: exit 0, and says what it does not say', async () => {
     const { status, out, err } = await attest(argv, here)
     expect([status, err]).toEqual([0, ''])
-    expect(out).toMatch(/^ACCEPTED: 62 factors, none against it/m)
+    expect(out).toMatch(/^ACCEPTED: 64 factors, none against it/m)
     expect(out).toContain('SIMULATED')
     expect(out).toContain('says nothing of what runs')
     // Neighbours that say the same share a row; nothing that passed or failed is hidden in one.
@@ -73,7 +73,7 @@ describe('attest verify with a bundle', () => {
     const other = argv.with(4, '00'.repeat(32))
     const { status, out } = await attest(other, here)
     expect(status).toBe(1)
-    expect(out).toContain('REFUSED by 1 of 62 factors\n  failed: evidence.freshness\n')
+    expect(out).toContain('REFUSED by 1 of 64 factors\n  failed: evidence.freshness\n')
     const json = JSON.parse((await attest([...other, '--json'], here)).out)
     expect(json.verdict).toBe('refuse')
     expect(json.fields.signingKey).toBeUndefined()

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { simulated } from '../policy/presets.ts'
+import { simulatedWithoutLog } from '../evidence/testing.ts'
 import { SimulatedTee } from '../simulate/index.ts'
 import { type Collateral, verifyQuote } from '../tdx/index.ts'
 import { haveVectors, type VectorCase, vectorBytes, vectorJson } from '../tdx/testing.ts'
@@ -40,7 +40,7 @@ describe('a PCCS', () => {
   it('answers with collateral that the verifier accepts, byte for byte', async () => {
     const obtained = await source().obtain(quote)
     expect(obtained).toEqual({ collateral, source: pcs.url, fetchedAt: NOW })
-    const policy = simulated(tee.rootSha256)
+    const policy = simulatedWithoutLog(tee.rootSha256)
     const verdict = await verifyQuote(quote, obtained.collateral, { policy, now: NOW })
     expect(verdict.factors.filter(({ result }) => result === 'fail')).toEqual([])
     expect(pcs.requests.toSorted()).toEqual(

@@ -1,16 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromHex, toBase64 } from '../bytes.ts'
-import { simulated } from '../policy/presets.ts'
 import { makeCase } from '../simulate/cases.ts'
 import { parseCertificate } from '../x509/index.ts'
 import { digestOf, VerdictCache } from './cache.ts'
-import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from './testing.ts'
+import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee, simulatedWithoutLog } from './testing.ts'
 import type { Verdict } from './verdict.ts'
 import { type VerifyOptions, verifyEvidence } from './verify.ts'
 
 const tee = sampleTee()
-const policy = simulated(tee.rootSha256)
+const policy = simulatedWithoutLog(tee.rootSha256)
 const bundle = await sampleEvidence(tee)
 const accepting = await verifyEvidence(bundle, { policy, nonce: NONCE, now: () => NOW })
 

@@ -3,9 +3,8 @@
 import { describe, expect, it } from 'vitest'
 import { fromBase64, fromUtf8, utf8 } from '../bytes.ts'
 import { accepted } from '../policy/factors.ts'
-import { simulated } from '../policy/presets.ts'
 import { verifyQuote } from '../tdx/verify.ts'
-import { NONCE, NOW, sampleEvidence, sampleTee } from './testing.ts'
+import { NONCE, NOW, sampleEvidence, sampleTee, simulatedWithoutLog } from './testing.ts'
 import { verifyEvidence } from './verify.ts'
 
 // Each position gets one mask by turns: single bits, letter case, all bits. CHRYSALIS_FLIPS=all tries every mask.
@@ -36,7 +35,7 @@ async function undetected(
 
 describe('byte flips', () => {
   const tee = sampleTee()
-  const policy = simulated(tee.rootSha256)
+  const policy = simulatedWithoutLog(tee.rootSha256)
   const timeout = every ? 1_800_000 : 120_000
 
   it('none goes unnoticed in a quote with padding', { timeout }, async () => {

@@ -9,6 +9,6 @@ export {
   MAX_CLAIMS,
   parseClaims,
 } from './claims.ts'
-export { MAX_EPOCH } from './judge-claims.ts'
+export { configurationDigest, MAX_EPOCH } from './judge-claims.ts'
 export * from './verdict.ts'
 export * from './verify.ts'

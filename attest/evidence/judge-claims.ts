@@ -1,6 +1,8 @@
 /** Judges what claims say, against the policy and the clock. That the quote binds them is judged apart. */
 
+import { sha256 } from '@noble/hashes/sha2.js'
 import { fromBase64, toHex } from '../bytes.ts'
+import { canonicalBytes } from '../json.ts'
 import type { Factors } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type Claims, epochId } from './claims.ts'
@@ -75,4 +77,23 @@ function judgeSideChannel(factors: Factors, { models, embedding, accelerators }:
     const reason = 'the embedding table lies in guest memory: page traces of a hostile host can name tokens'
     factors.set(name, 'skip', reason)
   }
+}
+
+/** Sets configuration.allowed by what the TD measured; undefined when nothing is proven of it. */
+export function judgeConfiguration(factors: Factors, configuration: unknown, policy: Policy): void {
+  const name = 'configuration.allowed'
+  const { configurations, measurements } = policy
+  if (configuration === undefined) factors.set(name, 'skip', 'no configuration is proven')
+  else if (configurations !== undefined) {
+    const digest = configurationDigest(configuration)
+    const allowed = configurations.includes(digest)
+    factors.expect(name, allowed, 'an allowed configuration', `configuration ${digest} is not allowed`)
+  } else if (measurements?.every(({ rtmr }) => rtmr[3] !== null)) {
+    factors.set(name, 'pass', 'RTMR3 is pinned, and holds the configuration')
+  } else factors.set(name, 'skip', 'the policy pins no configuration')
+}
+
+/** SHA-256 of a configuration as it is measured (RFC 8785), hex. */
+export function configurationDigest(configuration: unknown): string {
+  return toHex(sha256(canonicalBytes(configuration)))
 }

@@ -1,6 +1,10 @@
 /** Helpers for tests of this folder and its neighbours: valid claims and evidence to bend. */
 
 import { toBase64, toHex } from '../bytes.ts'
+import { measuredEvents } from '../eventlog/index.ts'
+import { EVENTLOG_FACTORS } from '../policy/factors.ts'
+import type { Policy } from '../policy/policy.ts'
+import { simulated } from '../policy/presets.ts'
 import { SimulatedTee } from '../simulate/tee.ts'
 import { createEvidence, type EvidenceBundle } from './bundle.ts'
 import { type Claims, encodeClaims, epochId } from './claims.ts'
@@ -47,7 +51,18 @@ export function sampleTee(): SimulatedTee {
   return SimulatedTee.ephemeral({ now: () => NOW })
 }
 
+/** The same, of an enclave that measured what these claims say. */
+export function measuredTee(claims: Claims = sampleClaims()): SimulatedTee {
+  return SimulatedTee.ephemeral({ now: () => NOW, events: measuredEvents(claims, {}) })
+}
+
 /** Evidence of the TEE for the claims and NONCE. */
 export function sampleEvidence(tee: SimulatedTee, claims: Claims = sampleClaims()): Promise<EvidenceBundle> {
   return createEvidence({ tee, nonce: NONCE, claims: encodeClaims(claims) })
+}
+
+/** The preset `simulated` for fixtures whose TEE measures nothing: an event log may be missing. */
+export function simulatedWithoutLog(rootSha256: string): Policy {
+  const policy = simulated(rootSha256)
+  return { ...policy, skip: [...policy.skip, ...EVENTLOG_FACTORS] }
 }

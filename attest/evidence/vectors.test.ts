@@ -6,9 +6,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { fromBase64, toBase64 } from '../bytes.ts'
-import { simulated } from '../policy/presets.ts'
 import type { EvidenceBundle } from './bundle.ts'
-import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from './testing.ts'
+import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee, simulatedWithoutLog } from './testing.ts'
 import { failedFactors, type VerdictFields } from './verdict.ts'
 import { verifyEvidence } from './verify.ts'
 
@@ -27,10 +26,10 @@ interface Vector {
 async function write(): Promise<void> {
   const tee = sampleTee()
   const bundle = await sampleEvidence(tee)
-  const policy = simulated(tee.rootSha256)
+  const policy = simulatedWithoutLog(tee.rootSha256)
   const verdict = await verifyEvidence(bundle, { policy, now: () => NOW, nonce: NONCE })
   const vector: Vector = {
-    note: 'evidence of a simulated TEE; accepted at `now` (ms) under the policy simulated(rootSha256) with this nonce',
+    note: 'evidence of a simulated TEE; accepted at `now` (ms) under the policy simulatedWithoutLog(rootSha256) with this nonce',
     rootSha256: tee.rootSha256,
     now: NOW,
     nonce: toBase64(NONCE),
@@ -45,7 +44,7 @@ describe('the committed bundle', async () => {
   if (process.env.CHRYSALIS_WRITE_VECTORS === '1') await write()
   const vector = JSON.parse(readFileSync(FILE, 'utf8')) as Vector
   const options = {
-    policy: simulated(vector.rootSha256),
+    policy: simulatedWithoutLog(vector.rootSha256),
     now: () => vector.now,
     nonce: fromBase64(vector.nonce),
   }

@@ -23,6 +23,8 @@ export interface VerdictFields {
   collateralUntil?: number
   /** The last moment (ms) at which certificates, lists, documents and evaluation floor are those of this verdict. */
   validUntil?: number
+  /** SHA-256 of the configuration that the TD measured: what `configurations` of a policy pins. */
+  configurationSha256?: string
   /** GPUs and switches whose signed reports were proven. */
   accelerators?: GpuFindings['devices']
 }

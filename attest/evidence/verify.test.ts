@@ -2,18 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { fromBase64, fromHex, toBase64, utf8 } from '../bytes.ts'
 import { EVENTLOG_FACTORS, GPU_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
-import { simulated } from '../policy/presets.ts'
 import type { CollateralSpec } from '../simulate/collateral.ts'
 import type { Forgery, SimulatedTee } from '../simulate/tee.ts'
 import { parseCertificate } from '../x509/index.ts'
 import { createEvidence, type EvidenceBundle, reportData } from './bundle.ts'
 import { type Claims, claimsDigest, encodeClaims } from './claims.ts'
-import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from './testing.ts'
+import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee, simulatedWithoutLog } from './testing.ts'
 import { failedFactors, refusalReasons, type Verdict } from './verdict.ts'
 import { verifyEvidence } from './verify.ts'
 
 const tee = sampleTee()
-const policy = simulated(tee.rootSha256)
+const policy = simulatedWithoutLog(tee.rootSha256)
 
 function judge(bundle: unknown, changes: Partial<Policy> = {}, now = NOW, nonce = NONCE): Promise<Verdict> {
   return verifyEvidence(bundle, { policy: { ...policy, ...changes }, now: () => now, nonce })
@@ -66,10 +65,12 @@ describe('verifyEvidence', () => {
     expect(failedFactors(strict)).toEqual([
       'model.allowed',
       'software.allowed',
+      'configuration.allowed',
       'registry.expected',
       'registry.allowed',
       'sidechannel.token-access',
       'measurement.allowed',
+      'measurement.complete',
       ...EVENTLOG_FACTORS,
     ])
   })

@@ -8,8 +8,8 @@ import { type Policy, parsePolicy } from '../policy/policy.ts'
 import { type QuoteVerdict, verifyQuote } from '../tdx/verify.ts'
 import { gpuNonce, type OpenedBundle, openBundle, reportData } from './bundle.ts'
 import { type Claims, claimsDigest, parseClaims } from './claims.ts'
-import { judgeClaims } from './judge-claims.ts'
-import { fieldsOf, type Verdict } from './verdict.ts'
+import { configurationDigest, judgeClaims, judgeConfiguration } from './judge-claims.ts'
+import { fieldsOf, type Verdict, type VerdictFields } from './verdict.ts'
 
 export interface VerifyOptions {
   policy: Policy
@@ -53,10 +53,14 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   if (claims !== undefined) judgeClaims(factors, claims, policy, now)
   const log = { bytes: opened.eventLog, body: quote.quote?.body, claims }
   const events = judgeEventLog(factors, log, policy)
+  judgeConfiguration(factors, events.configuration, policy)
   const nonce = gpuNonce(opened.nonce, claimsDigest(opened.claims))
   const { gpuTools: tools = {} } = options
   const accelerators = { bytes: opened.gpu, nonce, claims, anchor: quote.anchor, now, tools }
-  const gpu = await judgeGpu(factors, accelerators, policy)
+  const bound = proven(quote) && factors.passed('reportdata.binding')
+  // Without evidence, or without a claim to it, there is nothing dear about it.
+  const plain = opened.gpu === undefined || claims?.accelerators.length === 0
+  const gpu = bound || plain ? await judgeGpu(factors, accelerators, policy) : undefined
   const judged = claims !== undefined
   return conclude(factors, policy, quote, { judged, claims, bytes: opened.claims, events, gpu })
 }
@@ -85,7 +89,10 @@ export async function verifyParts(parts: EvidenceParts, options: VerifyOptions):
     nonce: nonce?.length === 32 ? nonce : undefined,
     claims: undefined,
   }
-  const gpu = await judgeGpu(factors, { ...accelerators, anchor: quote?.anchor, now, tools }, policy)
+  const alone = quote === undefined || proven(quote)
+  const gpu = alone
+    ? await judgeGpu(factors, { ...accelerators, anchor: quote?.anchor, now, tools }, policy)
+    : undefined
   for (const name of FACTORS) {
     const quoted = (QUOTE_FACTORS as readonly FactorName[]).includes(name)
     if (quote === undefined && quoted) factors.set(name, 'skip', 'there is no quote')
@@ -93,6 +100,15 @@ export async function verifyParts(parts: EvidenceParts, options: VerifyOptions):
   }
   const judged = quote !== undefined || parts.gpu !== undefined
   return conclude(factors, policy, quote, { judged, events, gpu })
+}
+
+/**
+ * Whether a pinned root signed the quote. GPU evidence is the dearest to judge, and anybody can hand in somebody's: so
+ * it is judged behind a quote that is proven and, in a bundle, binds it.
+ */
+function proven({ factors }: QuoteVerdict): boolean {
+  const needed: readonly FactorName[] = ['anchor.pinned', 'pck.chain', 'qe.report', 'quote.signature']
+  return factors.every(({ name, result }) => result === 'pass' || !needed.includes(name))
 }
 
 function judgeAnchorKind(factors: Factors, { tee }: OpenedBundle, { anchor }: QuoteVerdict): void {
@@ -168,13 +184,18 @@ function judgeBinding(factors: Factors, opened: OpenedBundle, { quote }: QuoteVe
   )
 }
 
+function configurationOf(events: BelievedEvents | undefined): Partial<VerdictFields> {
+  const configuration = events?.configuration
+  return configuration === undefined ? {} : { configurationSha256: configurationDigest(configuration) }
+}
+
 interface Judged {
   /** Whether there was anything to accept. */
   judged: boolean
   claims?: Claims | undefined
   bytes?: Uint8Array
   events?: BelievedEvents
-  gpu?: GpuFindings
+  gpu?: GpuFindings | undefined
 }
 
 function conclude(
@@ -196,6 +217,6 @@ function conclude(
     ...(ok && claims && bytes ? { claims, claimsBytes: bytes } : {}),
     ...(ok && events && events.events.length > 0 ? { measured: events } : {}),
     ...(bytes && { claimsDigest: toHex(claimsDigest(bytes)) }),
-    fields: fieldsOf(quote, gpu),
+    fields: { ...fieldsOf(quote, gpu), ...configurationOf(events) },
   }
 }

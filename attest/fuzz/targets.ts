@@ -3,11 +3,18 @@
 import { equalBytes, fromHex, utf8 } from '../bytes.ts'
 import { openBundle } from '../evidence/bundle.ts'
 import { claimsDigest, encodeClaims, parseClaims } from '../evidence/claims.ts'
-import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee } from '../evidence/testing.ts'
+import {
+  NONCE,
+  NOW,
+  sampleClaims,
+  sampleEvidence,
+  sampleTee,
+  simulatedWithoutLog,
+} from '../evidence/testing.ts'
 import { verifyEvidence } from '../evidence/verify.ts'
 import { canonicalBytes } from '../json.ts'
 import { decodePolicy, encodePolicy } from '../policy/policy.ts'
-import { platform, simulated, strict } from '../policy/presets.ts'
+import { platform, strict } from '../policy/presets.ts'
 import { type Collateral, collateralSchema, parseCollateral } from '../tdx/collateral.ts'
 import { readPckPlatform } from '../tdx/pck.ts'
 import { parseQuote } from '../tdx/quote.ts'
@@ -40,7 +47,7 @@ async function quotes(): Promise<Uint8Array[]> {
   return [own, vectorBytes('tdx/quotes/cocoon_v4.bin'), vectorBytes('tdx/quotes/google_v5_td15.bin')]
 }
 
-const policy = simulated(tee.rootSha256)
+const policy = simulatedWithoutLog(tee.rootSha256)
 
 export const TARGETS: Readonly<Record<string, Target>> = {
   quote: { reads: 'TDX quotes, versions 4 and 5', seeds: quotes, parse: parseQuote },

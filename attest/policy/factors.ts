@@ -35,6 +35,7 @@ export const QUOTE_FACTORS = [
   'td.service',
   'td.owner',
   'measurement.allowed',
+  'measurement.complete',
 ] as const
 
 /** Factors about the event log: what the run-time registers of the quote stand for. */
@@ -75,6 +76,7 @@ export const BUNDLE_FACTORS = [
   'epoch.valid',
   'model.allowed',
   'software.allowed',
+  'configuration.allowed',
   'registry.expected',
   'registry.allowed',
   'sidechannel.token-access',
@@ -101,8 +103,13 @@ export class Factors {
   set(name: FactorName, result: Factor['result'], reason: string): void {
     if (this.#results.has(name)) return
     // Reasons may quote evidence, which is an attacker's text, and they go into logs: one short line each.
-    const line = reason.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ').slice(0, MAX_REASON)
+    const line = reason.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ').slice(0, MAX_REASON)
     this.#results.set(name, { name, result, reason: line })
+  }
+
+  /** Whether a factor was judged, and passed. */
+  passed(name: FactorName): boolean {
+    return this.#results.get(name)?.result === 'pass'
   }
 
   /** Passes or fails a factor. */

@@ -46,7 +46,14 @@ const gpuSchema = z.strictObject({
     .min(1)
     .optional(),
   /** Tokens of NVIDIA's attestation service: who issues them, and the pinned intermediates that sign their keys. */
-  eat: z.strictObject({ issuer: text, intermediates: z.array(hexOf(32)).optional() }).optional(),
+  eat: z
+    .strictObject({
+      issuer: text,
+      intermediates: z.array(hexOf(32)).optional(),
+      /** Whether a token has to be there; where it may be missing gpu.eat is skipped without one. */
+      required: z.boolean().optional(),
+    })
+    .optional(),
 })
 
 export const policySchema = z.strictObject({
@@ -63,10 +70,18 @@ export const policySchema = z.strictObject({
   models: z.record(z.string(), z.array(hexOf(32))).optional(),
   /** Allowed software versions; without this software.allowed is skipped. */
   software: z.array(text).min(1).optional(),
+  /**
+   * Allowed configurations, as SHA-256 of the payload of the event chrysalis.configuration; without this
+   * configuration.allowed is skipped, unless every set of measurements pins RTMR3.
+   */
+  configurations: z.array(hexOf(32)).min(1).optional(),
   /** Factors that may be skipped; every other skip refuses. A failure is never forgiven. */
   skip: z.array(z.enum(FACTORS)),
   registry: z.strictObject({ globalId: z.int(), address: z.string() }).optional(),
-  /** Allowed TD measurements; without this measurement.allowed and td.owner are skipped. */
+  /**
+   * Allowed TD measurements; without this measurement.allowed and td.owner are skipped. A set that leaves RTMR0, 1 or 2
+   * open leaves measurement.complete skipped too.
+   */
   measurements: z.array(measurementSetSchema).optional(),
   /** Allowed TDX modules by MRSEAM; without this any module that Intel lists as current. */
   modules: z.array(register).min(1).optional(),

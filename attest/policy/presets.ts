@@ -18,7 +18,14 @@ const SECOND_OPINIONS = ['gpu.driver', 'gpu.vbios', 'gpu.ocsp', 'gpu.eat'] as co
 /** Pins that a strict policy needs from whoever uses it. */
 export type Pins = Pick<
   Policy,
-  'measurements' | 'models' | 'registry' | 'software' | 'revokedPlatforms' | 'modules'
+  | 'measurements'
+  | 'configurations'
+  | 'models'
+  | 'registry'
+  | 'software'
+  | 'revokedPlatforms'
+  | 'modules'
+  | 'minimumTeeTcbSvn'
 >
 
 export const PRESETS = ['platform', 'strict', 'strict-no-gpu', 'simulated'] as const
@@ -58,6 +65,7 @@ export function platform(): Policy {
     skip: [
       ...BUNDLE_FACTORS.filter((name) => name !== 'bundle.format'),
       'measurement.allowed',
+      'measurement.complete',
       'td.owner',
       ...EVENTLOG_FACTORS,
       ...GPU_FACTORS,
@@ -110,10 +118,11 @@ export function simulated(rootSha256: string): Policy {
     skip: [
       ...SECOND_OPINIONS,
       'measurement.allowed',
+      'measurement.complete',
       'td.owner',
-      ...EVENTLOG_FACTORS,
       'model.allowed',
       'software.allowed',
+      'configuration.allowed',
       'registry.expected',
       'registry.allowed',
       'sidechannel.token-access',

@@ -92,7 +92,9 @@ export const GPU_CASES: CaseTable = {
   'strict-without-pins': {
     summary: 'good evidence under a policy that skips nothing and pins nothing: it cannot be accepted',
     missing: [
+      'configuration.allowed',
       'measurement.allowed',
+      'measurement.complete',
       'model.allowed',
       'software.allowed',
       'registry.expected',

@@ -2,6 +2,7 @@
 
 import { fromHex, toHex } from '../bytes.ts'
 import type { MeasurementSet } from '../policy/policy.ts'
+import { simulated } from '../policy/presets.ts'
 import type { CaseContext, CaseTable } from './case-spec.ts'
 import { simulatedEventLog } from './eventlog.ts'
 import { TEE_TCB_SVN, tdReport } from './quote.ts'
@@ -93,6 +94,23 @@ export const TD_CASES: CaseTable = {
         rtmr: [null, null, toHex(simulatedEventLog({ software: 'other', events: [] }).rtmr[2]), null],
       }),
     }),
+  },
+  'measurement-open': {
+    summary: 'the pinned image, under a policy that leaves RTMR0 open and does not forgive that',
+    missing: ['measurement.complete'],
+    policy: (context) => {
+      const { skip } = simulated('00'.repeat(32))
+      const [r1, r2] = simulatedEventLog(context.boot).rtmr.slice(1).map(toHex)
+      return {
+        measurements: measurements(context, { rtmr: [null, r1 ?? null, r2 ?? null, null] }),
+        skip: skip.filter((name) => name !== 'measurement.complete'),
+      }
+    },
+  },
+  configuration: {
+    summary: 'a configuration that the policy does not allow',
+    failed: ['configuration.allowed'],
+    policy: { configurations: ['00'.repeat(32)] },
   },
   owner: {
     summary: 'a TD that somebody owns (MROWNER), where the pinned one has no owner',

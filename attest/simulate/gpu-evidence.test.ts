@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { fromBase64, toBase64 } from '../bytes.ts'
 import { createEvidence, type EvidenceBundle } from '../evidence/bundle.ts'
 import { encodeClaims } from '../evidence/claims.ts'
-import { NONCE, NOW, sampleClaims } from '../evidence/testing.ts'
+import { NONCE, NOW, sampleClaims, simulatedWithoutLog } from '../evidence/testing.ts'
 import { refusalReasons } from '../evidence/verdict.ts'
 import { verifyEvidence } from '../evidence/verify.ts'
 import { GPU_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
-import { NVIDIA_DEVICE_ROOT, simulated } from '../policy/presets.ts'
+import { NVIDIA_DEVICE_ROOT } from '../policy/presets.ts'
 import { GPU_FORGERIES, type GpuForgery, SimulatedGpus, simulatedGpuPolicy } from './gpu.ts'
 import { SimulatedTee } from './tee.ts'
 
@@ -17,7 +17,7 @@ const claims = sampleClaims({ accelerators: [...gpus.accelerators], embedding: '
 
 /** The policy of the whole installation, with GPUs demanded. */
 function policyFor(tee: SimulatedTee, from: SimulatedGpus = gpus): Policy {
-  const base = simulated(tee.rootSha256)
+  const base = simulatedWithoutLog(tee.rootSha256)
   const gpu = { ...simulatedGpuPolicy(from.roots), required: true, drivers: ['580.*'], vbios: ['96.00.9f.*'] }
   return { ...base, gpu }
 }

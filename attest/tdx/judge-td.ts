@@ -63,6 +63,7 @@ function judgeMeasurements(factors: Factors, body: TdBody, { measurements }: Pol
   if (measurements === undefined) {
     const reason = 'the policy pins no measurements'
     factors.set('measurement.allowed', 'skip', reason)
+    factors.set('measurement.complete', 'skip', reason)
     if (unowned) factors.set('td.owner', 'pass', 'MRCONFIGID, MROWNER and MROWNERCONFIG are zero')
     else factors.set('td.owner', 'skip', `MRCONFIGID, MROWNER or MROWNERCONFIG is not zero, and ${reason}`)
     return
@@ -74,12 +75,30 @@ function judgeMeasurements(factors: Factors, body: TdBody, { measurements }: Pol
     'the measurements are pinned',
     'the measurements are not pinned',
   )
+  judgeComplete(factors, found)
   factors.expect(
     'td.owner',
     found.length > 0 ? found.some((set) => ownedAs(body, set)) : unowned,
     'MRCONFIGID, MROWNER and MROWNERCONFIG are as pinned',
     'MRCONFIGID, MROWNER or MROWNERCONFIG is not as pinned',
   )
+}
+
+/** An open register is not judged: whatever the host put in there runs unseen. RTMR3 has factors of its own. */
+function judgeComplete(factors: Factors, found: readonly MeasurementSet[]): void {
+  const open = found.map(({ rtmr }) => [0, 1, 2].filter((i) => rtmr[i] === null))
+  const least = open.toSorted((a, b) => a.length - b.length)[0]
+  const name = 'measurement.complete'
+  if (least === undefined) factors.set(name, 'skip', 'no pinned set of measurements is met')
+  else if (least.length === 0) factors.set(name, 'pass', 'the set that is met pins MRTD and RTMR0 to 2')
+  else {
+    const list = least.map((i) => `RTMR${i}`).join(', ')
+    factors.set(
+      name,
+      'skip',
+      `the set that is met leaves ${list} open: what the host put there is not judged`,
+    )
+  }
 }
 
 function measuredAs({ mrTd, rtmr }: TdBody, set: MeasurementSet): boolean {

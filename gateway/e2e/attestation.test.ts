@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromHex, toHex } from '../../attest/bytes.ts'
-import { failedFactors, simulated, verifyEvidence } from '../../attest/index.ts'
+import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
+import { failedFactors, verifyEvidence } from '../../attest/index.ts'
 import type { AttestationAnswer } from '../../worker/protocol/index.ts'
 import { InProcess } from './inprocess.ts'
 import { until } from './turns.ts'
@@ -25,7 +26,7 @@ async function attestation(query: string): Promise<AttestationAnswer> {
 
 /** Judges as a stranger who has pinned the root would. */
 function judge(evidence: unknown, role: 'gateway' | 'worker', nonce: string) {
-  const policy = { ...simulated(net.tee.rootSha256), roles: [role] }
+  const policy = { ...simulatedWithoutLog(net.tee.rootSha256), roles: [role] }
   return verifyEvidence(evidence, { policy, now: net.clock.now, nonce: fromHex(nonce) })
 }
 

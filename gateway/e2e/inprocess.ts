@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { type SimulatedTee, simulated } from '../../attest/index.ts'
+import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
+import type { SimulatedTee } from '../../attest/index.ts'
 import { type ReceiptBody, verifyReceipt } from '../../attest/receipt/index.ts'
 import { Earnings } from '../../worker/earnings/index.ts'
 import type { Worker } from '../../worker/enclave/index.ts'
@@ -169,7 +170,7 @@ export class InProcess implements AsyncDisposable {
 
   #makePool(): WorkerPool {
     return new WorkerPool({
-      policy: { ...simulated(this.tee.rootSha256), roles: ['worker'] },
+      policy: { ...simulatedWithoutLog(this.tee.rootSha256), roles: ['worker'] },
       gatewayId: GATEWAY_ID,
       gatewayEvidence: (nonce) => this.#identity.evidence(nonce),
       quotesFor: (worker) => quotesFor(worker, PER_MILLION),
@@ -260,7 +261,7 @@ export class InProcess implements AsyncDisposable {
       url,
       worker,
       earnings: this.#earnings,
-      policy: { ...simulated(tee.rootSha256), roles: ['gateway'] },
+      policy: { ...simulatedWithoutLog(tee.rootSha256), roles: ['gateway'] },
       offers: [{ model: worker.model.id, prices: PER_MILLION }],
       clock,
       log: silentLog,

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { simulated } from '../../attest/policy/index.ts'
+import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
 import { CHUNK, CLOSE, type CloseName, encodeChunk, LINK_SUBPROTOCOL } from '../../worker/protocol/link.ts'
 import type { Lease, PoolListener } from './index.ts'
 import { type FakeWorker, MODEL, PRICES } from './testing/fake-worker.ts'
@@ -211,7 +211,7 @@ describe('the door', () => {
 describe('a model id that workers claim for different things', () => {
   it('is picked by digest and context', async () => {
     const other = 'cd'.repeat(32)
-    const policy = { ...simulated(gateway.tee.rootSha256), roles: ['worker' as const] }
+    const policy = { ...simulatedWithoutLog(gateway.tee.rootSha256), roles: ['worker' as const] }
     const open = await TestGateway.open(
       {
         policy,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { fromBase64, toBase64 } from '../../attest/bytes.ts'
 import { verifyEvidence } from '../../attest/evidence/index.ts'
-import { simulated } from '../../attest/policy/index.ts'
+import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
 import { SimulatedTee } from '../../attest/simulate/index.ts'
 import { CLOSE } from '../protocol/index.ts'
 import { Harness } from '../testing/harness.ts'
@@ -18,7 +18,7 @@ describe('evidence for a nonce that a gateway passes on', () => {
     const answer = await peer.next('evidence-for')
     expect(Object.keys(answer).sort()).toEqual(['evidence', 'ticket', 'type'])
     const { clock, gateway, worker } = harness
-    const policy = simulated(gateway.tee.rootSha256)
+    const policy = simulatedWithoutLog(gateway.tee.rootSha256)
     const { claims } = await verifyEvidence(answer.evidence, { policy, now: clock.now, nonce: nonceOf(9) })
     expect(claims).toMatchObject({ role: 'worker', bootId: worker.bootId, epoch: peer.claims?.epoch })
   })
@@ -69,7 +69,7 @@ describe('evidence for a nonce that a gateway passes on', () => {
         },
       },
     })
-    harness.gateway.workerPolicy = () => ({ ...simulated(tee.rootSha256), roles: ['worker'] })
+    harness.gateway.workerPolicy = () => ({ ...simulatedWithoutLog(tee.rootSha256), roles: ['worker'] })
     const peer = await harness.joined()
     for (const [ticket, what, code] of [
       [1, 'broken', 'internal'],

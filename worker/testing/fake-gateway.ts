@@ -14,7 +14,8 @@ import {
   failedFactors,
   verifyEvidence,
 } from '../../attest/evidence/index.ts'
-import { type Policy, simulated } from '../../attest/policy/index.ts'
+import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
+import type { Policy } from '../../attest/policy/index.ts'
 import {
   checkDetails,
   type ReceiptBody,
@@ -112,7 +113,7 @@ export class FakeGateway {
   }
 
   workerPolicy(): Policy {
-    return { ...simulated(this.tee.rootSha256), roles: ['worker'] }
+    return { ...simulatedWithoutLog(this.tee.rootSha256), roles: ['worker'] }
   }
 
   async evidence(nonce: Uint8Array): Promise<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { simulated } from '../../attest/policy/index.ts'
+import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
 import { SimulatedTee } from '../../attest/simulate/index.ts'
 import { Earnings, type EarningsOptions } from '../earnings/index.ts'
 import { Worker, type WorkerOptions } from '../enclave/index.ts'
@@ -53,7 +53,7 @@ export class Harness implements AsyncDisposable {
       url: this.gateway.url,
       worker: this.worker,
       earnings: this.earnings,
-      policy: { ...simulated(this.gateway.tee.rootSha256), roles: ['gateway'] },
+      policy: { ...simulatedWithoutLog(this.gateway.tee.rootSha256), roles: ['gateway'] },
       offers: [{ model: this.worker.model.id, prices: PRICES }],
       clock: this.clock,
       log,

@@ -3,7 +3,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { EvidenceBundle } from '../../../attest/evidence/index.ts'
-import { simulated } from '../../../attest/policy/index.ts'
+import { simulatedWithoutLog } from '../../../attest/evidence/testing.ts'
 import { SimulatedTee } from '../../../attest/simulate/index.ts'
 import { type LinkLog, type PoolOptions, WorkerPool } from '../index.ts'
 import { FakeWorker, type FakeWorkerOptions, MODEL, PRICES } from './fake-worker.ts'
@@ -34,7 +34,11 @@ export class TestGateway {
       warn: (fields, message) => void this.log.push({ ...fields, level: 'warn', message }),
     }
     this.pool = new WorkerPool({
-      policy: { ...simulated(tee.rootSha256), roles: ['worker'], models: { [MODEL.id]: [MODEL.sha256] } },
+      policy: {
+        ...simulatedWithoutLog(tee.rootSha256),
+        roles: ['worker'],
+        models: { [MODEL.id]: [MODEL.sha256] },
+      },
       gatewayId: 'gateway-under-test',
       gatewayEvidence: async () => ({ format: 'chrysalis/evidence/1' }) as EvidenceBundle,
       quotesFor: () => [
