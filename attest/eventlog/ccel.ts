@@ -5,8 +5,8 @@
  */
 
 import { concat, equalBytes, fromUtf8, u16le, u32le, utf8 } from '../bytes.ts'
-import { DIGEST_LENGTH, type EventLogEntry, EventLogError, type Register } from './log.ts'
-import { LogReader } from './reader.ts'
+import type { FieldReader } from '../fields.ts'
+import { DIGEST_LENGTH, type EventLogEntry, EventLogError, logReader, type Register } from './log.ts'
 import { recompute } from './recompute.ts'
 import { EV } from './types.ts'
 
@@ -29,7 +29,7 @@ function readCcel(bytes: Uint8Array): { entries: EventLogEntry[]; length: number
   if (isTable(bytes)) {
     throw new EventLogError('event log: this is the ACPI table CCEL; the log is the file data/CCEL beside it')
   }
-  const reader = new LogReader(bytes, 'event log')
+  const reader = logReader(bytes, 'event log')
   readSpecId(reader)
   const entries: EventLogEntry[] = []
   while (!reader.done) {
@@ -41,14 +41,14 @@ function readCcel(bytes: Uint8Array): { entries: EventLogEntry[]; length: number
 }
 
 /** The first record, in SHA-1 form, which tells the algorithms of the others and extends nothing. */
-function readSpecId(reader: LogReader): void {
+function readSpecId(reader: FieldReader): void {
   const index = reader.uint(4, 'the first record')
   const type = reader.uint(4, 'the first record')
   const digest = reader.take(20, 'the first record')
   if (index > 4 || type !== EV.noAction || digest.some((byte) => byte !== 0)) {
     throw new EventLogError('event log: it does not begin with a Spec ID record')
   }
-  const spec = new LogReader(reader.take(reader.uint(4, 'the Spec ID'), 'the Spec ID'), 'event log: Spec ID')
+  const spec = logReader(reader.take(reader.uint(4, 'the Spec ID'), 'the Spec ID'), 'event log: Spec ID')
   if (!equalBytes(spec.take(SIGNATURE.length, 'its signature'), SIGNATURE)) {
     throw new EventLogError('event log: the Spec ID is not "Spec ID Event03"')
   }
@@ -64,7 +64,7 @@ function readSpecId(reader: LogReader): void {
   spec.end()
 }
 
-function atPadding(reader: LogReader): boolean {
+function atPadding(reader: FieldReader): boolean {
   const rest = reader.rest()
   if (rest.length < 4 || rest[0] !== 0xff) return false
   if (new DataView(rest.buffer, rest.byteOffset, 4).getUint32(0, true) !== PADDING) return false
@@ -73,7 +73,7 @@ function atPadding(reader: LogReader): boolean {
 }
 
 /** Undefined for an event that extends nothing. */
-function readEvent(reader: LogReader): EventLogEntry | undefined {
+function readEvent(reader: FieldReader): EventLogEntry | undefined {
   const at = reader.offset
   const fail = (what: string): never => {
     throw new EventLogError(`event log: the event at byte ${at} ${what}`)
@@ -145,7 +145,7 @@ export function parseCcelTable(bytes: Uint8Array): CcelTable {
   if (bytes.length !== TABLE_LENGTH || !isTable(bytes)) {
     throw new EventLogError(`CCEL table: not ${TABLE_LENGTH} bytes that begin with CCEL`)
   }
-  const reader = new LogReader(bytes, 'CCEL table')
+  const reader = logReader(bytes, 'CCEL table')
   reader.take(4, 'its signature')
   if (reader.uint(4, 'its length') !== TABLE_LENGTH)
     throw new EventLogError('CCEL table: its length is not 56')

@@ -3,6 +3,7 @@
 import { sha384 } from '@noble/hashes/sha2.js'
 import { concat } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
+import { FieldReader } from '../fields.ts'
 
 /** The largest event log that is looked at, padding included, in bytes (real areas: 64 to 256 KiB). */
 export const MAX_EVENT_LOG = 512 * 1024
@@ -15,6 +16,11 @@ export class EventLogError extends ChrysalisError {
   constructor(message: string) {
     super('ERR_EVENT_LOG', message)
   }
+}
+
+/** Reads a structure of a log; `what` names it in errors. */
+export function logReader(bytes: Uint8Array, what: string): FieldReader {
+  return new FieldReader(bytes, (problem) => new EventLogError(`${what}: ${problem}`))
 }
 
 export type Register = 0 | 1 | 2 | 3

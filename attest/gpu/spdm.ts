@@ -4,6 +4,7 @@
  * it must be, nothing follows the signature. All integers are little endian.
  */
 
+import { FieldReader } from '../fields.ts'
 import { GpuError } from './errors.ts'
 import { type Facts, readFacts } from './opaque.ts'
 
@@ -35,66 +36,23 @@ export interface Report {
   /** r || s, 96 */ signature: Uint8Array
 }
 
-/** Reads fields in order from a byte range that must be used up exactly. */
-class Fields {
-  readonly #bytes: Uint8Array
-  readonly #where: string
-  #at = 0
-
-  constructor(bytes: Uint8Array, where: string) {
-    this.#bytes = bytes
-    this.#where = where
-  }
-
-  get done(): boolean {
-    return this.#at === this.#bytes.length
-  }
-
-  take(length: number, what: string): Uint8Array {
-    const end = this.#at + length
-    if (end > this.#bytes.length) throw this.error(`too short for ${what}`)
-    const field = this.#bytes.subarray(this.#at, end)
-    this.#at = end
-    return field
-  }
-
-  /** An unsigned integer of 1 to 3 bytes. */
-  number(length: number, what: string): number {
-    return this.take(length, what).reduceRight((value, byte) => value * 256 + byte, 0)
-  }
-
-  /** Bytes that have one right value. */
-  expect(values: readonly number[], what: string): void {
-    const found = this.take(values.length, what)
-    if (values.some((value, i) => found[i] !== value)) throw this.error(`${what} is not what it must be`)
-  }
-
-  end(): void {
-    if (!this.done) throw this.error('bytes left over')
-  }
-
-  error(problem: string): GpuError {
-    return new GpuError('ERR_GPU_REPORT', `${this.#where}: ${problem} at byte ${this.#at}`)
-  }
-}
-
 /** Parses one report, request and response. Throws GpuError ERR_GPU_REPORT. */
 export function parseReport(bytes: Uint8Array): Report {
   if (bytes.length > MAX_REPORT) throw reportError(`more than ${MAX_REPORT} bytes`)
-  const nonce = readRequest(new Fields(bytes.subarray(0, REQUEST), 'measurement request'))
-  const response = new Fields(bytes.subarray(REQUEST), 'measurement response')
+  const nonce = readRequest(fieldsOf(bytes.subarray(0, REQUEST), 'measurement request'))
+  const response = fieldsOf(bytes.subarray(REQUEST), 'measurement response')
   response.expect([0x11, 0x60, 0, 0], 'SPDM 1.1 MEASUREMENTS header')
-  const count = response.number(1, 'number of blocks')
-  const record = response.take(response.number(3, 'record length'), 'measurement record')
+  const count = response.uint(1, 'number of blocks')
+  const record = response.take(response.uint(3, 'record length'), 'measurement record')
   const deviceNonce = response.take(NONCE, 'nonce')
-  const opaque = response.take(response.number(2, 'opaque length'), 'opaque data')
+  const opaque = response.take(response.uint(2, 'opaque length'), 'opaque data')
   const signature = response.take(SIGNATURE, 'signature')
   response.end()
-  const fields = readOpaque(new Fields(opaque, 'opaque data'))
+  const fields = readOpaque(fieldsOf(opaque, 'opaque data'))
   return {
     nonce,
     deviceNonce,
-    measurements: readMeasurements(new Fields(record, 'measurement record'), count),
+    measurements: readMeasurements(fieldsOf(record, 'measurement record'), count),
     opaque: fields,
     facts: readFacts(fields),
     signed: bytes.subarray(0, bytes.length - SIGNATURE),
@@ -103,23 +61,23 @@ export function parseReport(bytes: Uint8Array): Report {
 }
 
 /** All measurements, signed, over slot 0: the only request that NVIDIA's driver makes. */
-function readRequest(request: Fields): Uint8Array {
+function readRequest(request: FieldReader): Uint8Array {
   request.expect([0x11, 0xe0, 0x01, 0xff], 'SPDM 1.1 GET_MEASUREMENTS header')
   const nonce = request.take(NONCE, 'nonce')
   request.expect([0], 'certificate slot')
   return nonce
 }
 
-function readMeasurements(record: Fields, count: number): Measurement[] {
+function readMeasurements(record: FieldReader, count: number): Measurement[] {
   const measurements: Measurement[] = []
   let last = 0
   while (!record.done) {
-    const index = record.number(1, 'block index')
+    const index = record.uint(1, 'block index')
     if (index <= last) throw record.error('block indices do not rise')
     last = index
     record.expect([1], 'measurement specification')
     record.expect([DIGEST + 3, 0], 'block size')
-    const type = record.number(1, 'measurement type')
+    const type = record.uint(1, 'measurement type')
     if (type > 3) throw record.error(`measurement type ${type} is unknown`)
     record.expect([DIGEST, 0], 'measurement size')
     measurements.push({ index, type, value: record.take(DIGEST, 'measurement') })
@@ -128,15 +86,21 @@ function readMeasurements(record: Fields, count: number): Measurement[] {
   return measurements
 }
 
-function readOpaque(opaque: Fields): Map<number, Uint8Array> {
+function readOpaque(opaque: FieldReader): Map<number, Uint8Array> {
   const fields = new Map<number, Uint8Array>()
   while (!opaque.done) {
-    const type = opaque.number(2, 'field type')
-    const value = opaque.take(opaque.number(2, 'field size'), `field ${type}`)
+    const type = opaque.uint(2, 'field type')
+    const value = opaque.take(opaque.uint(2, 'field size'), `field ${type}`)
     if (fields.has(type)) throw opaque.error(`field ${type} twice`)
     fields.set(type, value)
   }
   return fields
+}
+
+function fieldsOf(bytes: Uint8Array, where: string): FieldReader {
+  const fail = (problem: string, at: number): GpuError =>
+    new GpuError('ERR_GPU_REPORT', `${where}: ${problem} at byte ${at}`)
+  return new FieldReader(bytes, fail)
 }
 
 function reportError(problem: string): GpuError {

@@ -68,10 +68,14 @@ describe('parseQuote', () => {
     ['a longer signature length', over(632, (quote[632] ?? 0) + 1), 'too short'],
     ['a shorter signature length', over(632, (quote[632] ?? 0) - 1), 'too short'],
     ['outer certification type 5', over(764, 5), 'type 5 is not 6'],
-    ['a shorter certification size', over(766, (quote[766] ?? 0) - 1), 'signature data has trailing'],
+    [
+      'a shorter certification size',
+      over(766, (quote[766] ?? 0) - 1),
+      'signature data: bytes follow its end',
+    ],
     ['more QE auth data than there is', over(1218, 0xff, 0xff), 'too short'],
     ['inner certification type 1', over(1252, 1), 'type 1 is not 5'],
-    ['a shorter PCK chain', over(1254, (quote[1254] ?? 0) - 1), 'certification data has trailing'],
+    ['a shorter PCK chain', over(1254, (quote[1254] ?? 0) - 1), 'certification data: bytes follow its end'],
     ['trailing bytes', concat(quote, Uint8Array.of(0, 0, 7)), 'padding'],
     ['too much of anything', new Uint8Array(MAX_QUOTE + 1), 'more than'],
   ])('refuses %s', (_name, bytes, message) => {

@@ -5,6 +5,7 @@
 
 import { toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
+import { FieldReader } from '../fields.ts'
 
 /** A quote or its parts are not what a TDX quote must be. */
 export class QuoteError extends ChrysalisError {
@@ -67,46 +68,10 @@ export interface Quote {
   /** Bytes of the quote proper; the rest of the input is zero padding and is not signed. */ length: number
 }
 
-/** Reads fields in order from a byte range that must be used up exactly. */
-class Fields {
-  readonly #bytes: Uint8Array
-  #at = 0
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-  }
-
-  take(length: number, what: string): Uint8Array {
-    const end = this.#at + length
-    if (end > this.#bytes.length) throw new QuoteError(`quote: too short for ${what}`)
-    const part = this.#bytes.subarray(this.#at, end)
-    this.#at = end
-    return part
-  }
-
-  uint(length: 2 | 4, what: string): number {
-    let value = 0
-    for (const byte of this.take(length, what).toReversed()) value = value * 256 + byte
-    return value
-  }
-
-  rest(): Uint8Array {
-    return this.#bytes.subarray(this.#at)
-  }
-
-  get offset(): number {
-    return this.#at
-  }
-
-  end(what: string): void {
-    if (this.#at !== this.#bytes.length) throw new QuoteError(`quote: ${what} has trailing bytes`)
-  }
-}
-
 /** Parses a TDX quote. Throws QuoteError; signatures are checked elsewhere. */
 export function parseQuote(bytes: Uint8Array): Quote {
   if (bytes.length > MAX_QUOTE) throw new QuoteError(`quote: more than ${MAX_QUOTE} bytes`)
-  const fields = new Fields(bytes)
+  const fields = fieldsOf(bytes, 'quote')
   const { version, qeId } = readHeader(fields)
   const body = readBody(fields, version)
   const signed = bytes.subarray(0, fields.offset)
@@ -116,7 +81,7 @@ export function parseQuote(bytes: Uint8Array): Quote {
   return { version, qeId, body, signed, ...readSignatureData(signatureData), length }
 }
 
-function readHeader(fields: Fields): { version: 4 | 5; qeId: Uint8Array } {
+function readHeader(fields: FieldReader): { version: 4 | 5; qeId: Uint8Array } {
   const version = fields.uint(2, 'version')
   if (version !== 4 && version !== 5) throw new QuoteError(`quote: version ${version} is not 4 or 5`)
   const keyType = fields.uint(2, 'attestation key type')
@@ -129,7 +94,7 @@ function readHeader(fields: Fields): { version: 4 | 5; qeId: Uint8Array } {
   return { version, qeId: fields.take(20, 'user data').subarray(0, 16) }
 }
 
-function readBody(fields: Fields, version: 4 | 5): TdBody {
+function readBody(fields: FieldReader, version: 4 | 5): TdBody {
   if (version === 4) return parseBody(fields.take(BODY_TD10, 'TD report'), 'td10')
   const type = fields.uint(2, 'body type')
   const size = fields.uint(4, 'body size')
@@ -140,7 +105,7 @@ function readBody(fields: Fields, version: 4 | 5): TdBody {
 }
 
 function parseBody(bytes: Uint8Array, kind: 'td10' | 'td15'): TdBody {
-  const fields = new Fields(bytes)
+  const fields = fieldsOf(bytes, 'TD report')
   const take = (length: number): Uint8Array => fields.take(length, 'TD report')
   const body: TdBody = {
     kind,
@@ -159,21 +124,24 @@ function parseBody(bytes: Uint8Array, kind: 'td10' | 'td15'): TdBody {
     teeTcbSvn2: kind === 'td15' ? take(16) : undefined,
     mrServiceTd: kind === 'td15' ? take(48) : undefined,
   }
-  fields.end('TD report')
+  fields.end()
   return body
 }
 
 function readSignatureData(
   bytes: Uint8Array,
 ): Omit<Quote, 'version' | 'qeId' | 'body' | 'signed' | 'length'> {
-  const fields = new Fields(bytes)
+  const fields = fieldsOf(bytes, 'signature data')
   const signature = fields.take(64, 'quote signature')
   const attestationKey = fields.take(64, 'attestation key')
   const outerType = fields.uint(2, 'certification data type')
   if (outerType !== 6)
     throw new QuoteError(`quote: certification data type ${outerType} is not 6 (QE report)`)
-  const certification = new Fields(fields.take(fields.uint(4, 'certification size'), 'certification data'))
-  fields.end('signature data')
+  const certification = fieldsOf(
+    fields.take(fields.uint(4, 'certification size'), 'certification data'),
+    'certification data',
+  )
+  fields.end()
   const qeReport = parseQeReport(certification.take(384, 'QE report'))
   const qeReportSignature = certification.take(64, 'QE report signature')
   const qeAuthData = certification.take(certification.uint(2, 'QE auth size'), 'QE auth data')
@@ -181,7 +149,7 @@ function readSignatureData(
   if (innerType !== 5)
     throw new QuoteError(`quote: QE certification data type ${innerType} is not 5 (PCK chain)`)
   const pckChain = certification.take(certification.uint(4, 'PCK chain size'), 'PCK chain')
-  certification.end('certification data')
+  certification.end()
   return { signature, attestationKey, qeReport, qeReportSignature, qeAuthData, pckChain }
 }
 
@@ -195,6 +163,12 @@ function parseQeReport(raw: Uint8Array): QeReport {
     isvSvn: (raw[258] ?? 0) | ((raw[259] ?? 0) << 8),
     reportData: raw.subarray(320, 384),
   }
+}
+
+/** Reads a part of a quote, which errors name. */
+function fieldsOf(bytes: Uint8Array, part: string): FieldReader {
+  const where = part === 'quote' ? part : `quote: ${part}`
+  return new FieldReader(bytes, (problem) => new QuoteError(`${where}: ${problem}`))
 }
 
 /** Whether all bytes are zero. */
