@@ -30,6 +30,9 @@ describe('claims', () => {
     ['epoch.notAfter', { epoch: { ...sampleClaims().epoch, notAfter: 1.5 } }],
     ['role', { role: 'relay' as never }],
     ['tlsSpkiSha256', { tlsSpkiSha256: '00' }],
+    ['accelerators.0.arch', { accelerators: [{ arch: 'LS10', deviceId: '01'.repeat(8), mode: 'spt' }] }],
+    ['accelerators.0.deviceId', { accelerators: [{ arch: 'HOPPER', deviceId: 'a,HOPPER b', mode: 'spt' }] }],
+    ['accelerators.0.mode', { accelerators: [{ arch: 'HOPPER', deviceId: '01'.repeat(8), mode: 'off' }] }],
     ['models', { models: new Array(65).fill(sampleClaims().models[0]) }],
   ])('with a bad %s are neither made nor read', (field, changes) => {
     const claims = sampleClaims(changes)

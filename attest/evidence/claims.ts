@@ -28,6 +28,14 @@ const base64Of = (bytes: number) =>
     .refine((value) => lengthOf(value) === bytes, `not ${bytes} bytes of base64`)
 const milliseconds = z.int().min(0)
 
+/** A GPU as its own evidence describes it. Switches serve no model, so they are no accelerators. */
+const acceleratorSchema = z.strictObject({
+  arch: z.string().regex(/^(?:HOPPER|BLACKWELL)$/, 'neither HOPPER nor BLACKWELL'),
+  deviceId: hexOf(8),
+  // `cc`: spt or mpt, of a driver too old to say which; `unknown`: of one that says nothing.
+  mode: z.string().regex(/^(?:spt|mpt|ppcie|cc|unknown)$/, 'not a mode of confidential computing'),
+})
+
 const claimsSchema = z.strictObject({
   role: z.enum(['worker', 'gateway']),
   bootId: hexOf(16),
@@ -39,7 +47,7 @@ const claimsSchema = z.strictObject({
     notBefore: milliseconds,
     notAfter: milliseconds,
   }),
-  accelerators: z.array(z.strictObject({ arch: text, deviceId: text, mode: text })).max(64),
+  accelerators: z.array(acceleratorSchema).max(64),
   embedding: z.enum(['gpu', 'cpu']),
   models: z
     .array(

@@ -147,7 +147,7 @@ describe('bindings', () => {
     ],
     [
       'a claimed GPU without evidence',
-      () => claims({ accelerators: [{ arch: 'HOPPER', deviceId: '1', mode: 'cc' }] }),
+      () => claims({ accelerators: [{ arch: 'HOPPER', deviceId: '01'.repeat(8), mode: 'cc' }] }),
       gpu(),
     ],
     [

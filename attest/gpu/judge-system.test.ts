@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Factors } from '../policy/factors.ts'
 import type { Device } from './device.ts'
-import { judgeMode, judgeSwitches } from './judge-system.ts'
+import { judgeComplete, judgeMode, judgeSwitches } from './judge-system.ts'
 import type { Facts, GpuMode } from './opaque.ts'
+import { claiming } from './testing-judge.ts'
 
 it('the GPUs of a machine are in one mode', () => {
   const gpu = { required: false, roots: [], rimRoots: [] }
@@ -14,6 +15,22 @@ it('the GPUs of a machine are in one mode', () => {
     result: 'fail',
     reason: 'the GPUs are in different modes',
   })
+})
+
+it('a claim that names two GPUs is not answered by two reports', () => {
+  const devices = ['aa', 'bb'].map(
+    (deviceId) => ({ chain: { arch: 'HOPPER', deviceId }, report: { facts: {} } }) as unknown as Device,
+  )
+  const judged = (...ids: string[]) => {
+    const factors = new Factors()
+    const accelerators = ids.map((deviceId) => ({ arch: 'HOPPER', deviceId, mode: 'spt' }))
+    judgeComplete(factors, devices, claiming(...accelerators))
+    return factors.list(['gpu.complete'])[0]?.result
+  }
+  expect(judged('bb', 'aa')).toBe('pass')
+  for (const joined of ['aa,HOPPER bb', 'aa","HOPPER bb', 'aa"],["HOPPER","bb'])
+    expect(judged(joined)).toBe('fail')
+  expect(judged('aa', 'aa')).toBe('fail')
 })
 
 describe('switches in protected PCIe mode', () => {

@@ -100,9 +100,9 @@ export function judgeComplete(
   }
   const found = devices
     .filter((device) => !isSwitch(device))
-    .map(({ chain }) => `${chain.arch} ${chain.deviceId}`)
-  const claimed = claims.accelerators.map(({ arch, deviceId }) => `${arch.toUpperCase()} ${deviceId}`)
-  const same = [...found].sort().join() === [...claimed].sort().join()
+    .map(({ chain }) => JSON.stringify([chain.arch, chain.deviceId]))
+  const claimed = claims.accelerators.map(({ arch, deviceId }) => JSON.stringify([arch, deviceId]))
+  const same = sameIds(found, claimed)
   const bad = `reports of ${found.length} GPUs do not answer to the ${claimed.length} that are claimed`
   factors.expect('gpu.complete', same, `a report for each of ${claimed.length} claimed accelerators`, bad)
 }
@@ -133,22 +133,25 @@ export function judgeSwitches(factors: Factors, devices: readonly Device[]): voi
 }
 
 function wiringProblem(gpus: readonly Device[], switches: readonly Device[]): string | undefined {
-  const idsOf = (devices: readonly Device[]): string => listed(devices.map(({ chain }) => chain.deviceId))
+  const idsOf = (devices: readonly Device[]): string[] => devices.map(({ chain }) => chain.deviceId)
   for (const { name, report, chain } of switches) {
     const own = report.facts.switchPdis
     if (own?.length !== 1 || own[0] !== chain.deviceId) return `${name}: the report names another switch`
-    if (listed(report.facts.gpuPdis) !== idsOf(gpus)) return `${name}: its GPUs are not those of the evidence`
+    if (!sameIds(report.facts.gpuPdis, idsOf(gpus))) return `${name}: its GPUs are not those of the evidence`
   }
   for (const { name, report } of gpus) {
     if (report.facts.mode !== 'PPCIE')
       return `${name}: not in protected PCIe mode, although there are switches`
-    if (listed(report.facts.switchPdis) !== idsOf(switches)) {
+    if (!sameIds(report.facts.switchPdis, idsOf(switches))) {
       return `${name}: its switches are not those of the evidence`
     }
   }
   return undefined
 }
 
-function listed(ids: readonly string[] | undefined): string {
-  return [...(ids ?? [])].sort().join()
+/** Whether two lists hold the same, each as often as the other, in any order. */
+function sameIds(some: readonly string[] | undefined, others: readonly string[]): boolean {
+  const ids = [...(some ?? [])].sort()
+  const wanted = [...others].sort()
+  return ids.length === wanted.length && ids.every((id, i) => id === wanted[i])
 }
