@@ -1,10 +1,9 @@
 /** One bounded GET: time, size and redirects are limited, and every failure is a CollateralError. Runs in browsers. */
 
-import { concat } from '../bytes.ts'
+import { BodyTooLong, discardBody, type Fetch, readBody } from '../body.ts'
 import { CollateralError } from './errors.ts'
 
-/** The part of `fetch` that is used here. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+export type { Fetch } from '../body.ts'
 
 export interface GetOptions {
   fetch: Fetch
@@ -30,8 +29,8 @@ export async function get(url: URL, options: GetOptions): Promise<Answer> {
   let at = url
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const response = await request(at, options)
-    if (response.ok) return { body: await readBody(response, at, options), headers: response.headers }
-    await discard(response)
+    if (response.ok) return { body: await bodyOf(response, at, options), headers: response.headers }
+    await discardBody(response)
     if (!isRedirect(response)) throw statusError(response.status, at)
     at = target(response, at)
   }
@@ -51,32 +50,13 @@ async function request(url: URL, { fetch, signal }: GetOptions): Promise<Respons
   }
 }
 
-async function readBody(response: Response, url: URL, { signal, maxBytes }: GetOptions): Promise<Uint8Array> {
-  const tooLong = (): CollateralError => bad(`${place(url)}: the body is longer than ${maxBytes} bytes`)
-  if (Number(response.headers.get('content-length') ?? 0) > maxBytes) {
-    await discard(response)
-    throw tooLong()
-  }
-  const parts: Uint8Array[] = []
-  let length = 0
-  const reader = response.body?.getReader()
+async function bodyOf(response: Response, url: URL, { signal, maxBytes }: GetOptions): Promise<Uint8Array> {
   try {
-    for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
-      length += part.value.length
-      if (length > maxBytes) break
-      parts.push(part.value)
-    }
+    return await readBody(response, maxBytes)
   } catch (cause) {
+    if (cause instanceof BodyTooLong) throw bad(`${place(url)}: ${cause.message}`)
     throw unreachable(url, signal, cause)
   }
-  if (length <= maxBytes) return concat(...parts)
-  await reader?.cancel().catch(() => {})
-  throw tooLong()
-}
-
-/** A body that nobody reads would hold its connection. */
-async function discard(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => {})
 }
 
 function isRedirect({ status, type }: Response): boolean {

@@ -3,6 +3,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { type CryptoKey, importJWK } from 'jose'
 import { z } from 'zod'
+import { BodyTooLong, discardBody, type Fetch, readBody } from '../body.ts'
 import { concat, equalBytes, fromBase64, fromBase64Url, toHex } from '../bytes.ts'
 import { parseStrictJson } from '../json.ts'
 import { firstIssue } from '../schema.ts'
@@ -101,29 +102,25 @@ function certificateOf(text: string): Certificate {
   return parseCertificate(bytes, 'P-384')
 }
 
-/** The part of `fetch` that is needed, so that tests and other runtimes can bring their own. */
-export type KeyFetch = (
-  url: string,
-  init: { redirect: 'error'; signal: AbortSignal; headers: Record<string, string> },
-) => Promise<{ ok: boolean; status: number; arrayBuffer(): Promise<ArrayBuffer> }>
-
 /**
  * Fetches the keys of NRAS (at most 512 KiB, 10 s, no redirects). What comes back is for judgeEat's `jwks`.
  *
  * @throws EatError that says what to do
  */
-export async function fetchServiceKeys(fetch: KeyFetch): Promise<unknown> {
+export async function fetchServiceKeys(fetch: Fetch): Promise<unknown> {
   try {
     const response = await fetch(NRAS_KEYS_URL, {
       redirect: 'error',
       signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
       headers: { accept: 'application/json' },
     })
-    if (!response.ok) throw new EatError(`the keys of NRAS: HTTP status ${response.status}; try again later`)
-    const bytes = new Uint8Array(await response.arrayBuffer())
-    if (bytes.length > MAX_JWKS) throw new EatError(`the keys of NRAS: more than ${MAX_JWKS} bytes`)
-    return parseStrictJson(bytes)
+    if (!response.ok) {
+      await discardBody(response)
+      throw new EatError(`the keys of NRAS: HTTP status ${response.status}; try again later`)
+    }
+    return parseStrictJson(await readBody(response, MAX_JWKS))
   } catch (error) {
+    if (error instanceof BodyTooLong) throw new EatError(`the keys of NRAS: ${error.message}`)
     if (error instanceof EatError) throw error
     throw new EatError(
       `the keys of NRAS could not be fetched from ${NRAS_KEYS_URL}: give a stored JWKS, or try again online`,

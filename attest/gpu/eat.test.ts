@@ -409,11 +409,7 @@ describe('a key set', () => {
   })
 
   it('is fetched from one address, whole, and never by a redirect', async () => {
-    const answer = (body: string, status = 200) => ({
-      ok: status === 200,
-      status,
-      arrayBuffer: async () => utf8(body).buffer,
-    })
+    const answer = (body: string, status = 200) => new Response(body, { status })
     const asked: unknown[] = []
     const keys = await fetchServiceKeys(async (url, init) => {
       asked.push(url, init.redirect, init.signal instanceof AbortSignal)

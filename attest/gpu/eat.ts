@@ -22,7 +22,7 @@ import { type CarriedKeys, NRAS_ISSUER, readToken } from './eat-token.ts'
 import { versionAllowed } from './versions.ts'
 
 export { type AttestedDevice, EatError } from './eat-claims.ts'
-export { fetchServiceKeys, type KeyFetch, NRAS_KEYS_URL } from './eat-keys.ts'
+export { fetchServiceKeys, NRAS_KEYS_URL } from './eat-keys.ts'
 export { NRAS_ISSUER } from './eat-token.ts'
 
 const MAX_TOKEN = 32 * 1024

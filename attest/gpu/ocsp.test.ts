@@ -252,16 +252,15 @@ describe('the responder', () => {
     const inner = client({})
     const seen: unknown[] = []
     const online = httpOcspClient(async (url, { method, body, redirect, headers }) => {
-      seen.push(url, method, redirect, headers['content-type'])
-      const answer = await inner.ask(body)
-      return { ok: true, status: 200, arrayBuffer: async () => new Uint8Array(answer).buffer }
+      seen.push(url, method, redirect, new Headers(headers).get('content-type'))
+      return new Response(new Uint8Array(await inner.ask(body as Uint8Array)))
     })
     expect(await judge({ client: online })).toMatch(/^pass/)
     expect(seen.slice(0, 4)).toEqual([NVIDIA_OCSP_URL, 'POST', 'error', 'application/ocsp-request'])
     const down = httpOcspClient(() => Promise.reject(new Error('offline')), 'https://ocsp.invalid')
     expect(await judge({ client: down })).toMatch(/^skip: .*ocsp\.invalid cannot be reached/)
     const broken = (status: number, length: number) =>
-      httpOcspClient(async () => ({ ok: true, status, arrayBuffer: async () => new ArrayBuffer(length) }))
+      httpOcspClient(async () => new Response(new Uint8Array(length), { status }))
     await expect(broken(500, 0).ask(new Uint8Array())).rejects.toThrow(OcspUnreachable)
     expect(await judge({ client: broken(200, 40_000) })).toMatch(/^fail: .*bytes/)
   })

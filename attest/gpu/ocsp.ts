@@ -3,6 +3,7 @@
  * itself. "Unknown" and "on hold" are refusals like "revoked".
  */
 
+import { BodyTooLong, discardBody, type Fetch, readBody } from '../body.ts'
 import { equalBytes, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import type { Factors } from '../policy/factors.ts'
@@ -21,6 +22,7 @@ import {
 import {
   certificateId,
   encodeRequest,
+  MAX_RESPONSE,
   OCSP_NONCE,
   OCSP_OID,
   type OcspResponse,
@@ -57,24 +59,11 @@ export class OcspUnreachable extends ChrysalisError {
   }
 }
 
-/** The part of `fetch` that is needed. */
-export type OcspFetch = (
-  url: string,
-  init: {
-    method: 'POST'
-    body: Uint8Array<ArrayBuffer>
-    redirect: 'error'
-    signal: AbortSignal
-    headers: Record<string, string>
-  },
-) => Promise<{ ok: boolean; status: number; arrayBuffer(): Promise<ArrayBuffer> }>
-
-/** A client of one responder over HTTP: POST, no redirects, 10 s. */
-export function httpOcspClient(fetch: OcspFetch, url: string = NVIDIA_OCSP_URL): OcspClient {
+/** A client of one responder over HTTP: POST, no redirects, 10 s, and no more bytes than an answer may have. */
+export function httpOcspClient(fetch: Fetch, url: string = NVIDIA_OCSP_URL): OcspClient {
   return {
     async ask(request) {
       let status: number
-      let bytes: Uint8Array
       try {
         const response = await fetch(url, {
           method: 'POST',
@@ -84,12 +73,14 @@ export function httpOcspClient(fetch: OcspFetch, url: string = NVIDIA_OCSP_URL):
           headers: { 'content-type': 'application/ocsp-request', accept: 'application/ocsp-response' },
         })
         status = response.status
-        bytes = new Uint8Array(await response.arrayBuffer())
-      } catch {
+        if (status === 200) return await readBody(response, MAX_RESPONSE)
+        await discardBody(response)
+      } catch (error) {
+        // It did answer, so this is a bad answer and not the lack of one.
+        if (error instanceof BodyTooLong) throw new X509Error(`OCSP response: ${error.message}`)
         throw new OcspUnreachable(`the OCSP responder ${url} cannot be reached; verify again online`)
       }
-      if (status !== 200) throw new OcspUnreachable(`the OCSP responder ${url} answers with status ${status}`)
-      return bytes
+      throw new OcspUnreachable(`the OCSP responder ${url} answers with status ${status}`)
     },
   }
 }

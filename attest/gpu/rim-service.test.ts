@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest'
+import type { Fetch } from '../body.ts'
 import { toBase64, utf8 } from '../bytes.ts'
-import { httpRimService, NVIDIA_RIM_URL, type RimFetch } from './rim-service.ts'
+import { httpRimService, NVIDIA_RIM_URL } from './rim-service.ts'
 
 const XML = utf8('<a/>')
 const unreachable = expect.objectContaining({ code: 'ERR_RIM_UNREACHABLE' })
-const answer = (body: string, status = 200): RimFetch => {
-  return async () => ({ status, arrayBuffer: async () => utf8(body).buffer })
+const answer = (body: string, status = 200): Fetch => {
+  return async () => new Response(body, { status })
 }
-const ask = (fetch: RimFetch, id = 'NV_GPU_DRIVER_GH100_580.65.06') => httpRimService(fetch).rim(id)
+const ask = (fetch: Fetch, id = 'NV_GPU_DRIVER_GH100_580.65.06') => httpRimService(fetch).rim(id)
 
 describe('the service of reference manifests', () => {
   it('is asked by name, without redirects, and gives XML', async () => {
-    const fetch: RimFetch = async (url, init) => {
+    const fetch: Fetch = async (url, init) => {
       expect(url).toBe(`${NVIDIA_RIM_URL}/NV_GPU_DRIVER_GH100_580.65.06`)
       expect(init.redirect).toBe('error')
       const body = { id: 'NV_GPU_DRIVER_GH100_580.65.06', rim: toBase64(XML), sha256: '', request_id: 'x' }
@@ -34,7 +35,7 @@ describe('the service of reference manifests', () => {
   })
 
   it('is never asked for a name that a report made up', async () => {
-    const never: RimFetch = () => {
+    const never: Fetch = () => {
       throw new Error('asked')
     }
     for (const id of ['', '../x', 'a b', 'a?b', 'a/b', 'é'])

@@ -1,6 +1,7 @@
 /** NVIDIA's service of reference manifests. What it gives proves itself by its signature, or not at all. */
 
 import { z } from 'zod'
+import { BodyTooLong, discardBody, type Fetch, readBody } from '../body.ts'
 import { fromBase64 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { parseStrictJson } from '../json.ts'
@@ -27,41 +28,38 @@ export class RimUnreachable extends ChrysalisError {
   }
 }
 
-/** The part of `fetch` that is needed. */
-export type RimFetch = (
-  url: string,
-  init: { redirect: 'error'; signal: AbortSignal; headers: Record<string, string> },
-) => Promise<{ status: number; arrayBuffer(): Promise<ArrayBuffer> }>
-
-/** Asks the service over HTTP (10 s, no redirects). */
-export function httpRimService(fetch: RimFetch, url: string = NVIDIA_RIM_URL): RimService {
+/** Asks the service over HTTP (10 s, no redirects, a bound on the answer). */
+export function httpRimService(fetch: Fetch, url: string = NVIDIA_RIM_URL): RimService {
   return {
     async rim(id) {
       const named = `the reference measurements ${id}`
       // Names come from a report, that is from whoever made it.
       if (!/^[A-Za-z0-9_.]{1,128}$/.test(id)) throw new RimUnreachable('a report without complete versions')
-      const answer = await ask(fetch, `${url}/${id}`).catch(() => {
+      const answer = await ask(fetch, `${url}/${id}`).catch((error: unknown) => {
+        if (error instanceof BodyTooLong) throw new RimUnreachable(`${named}: ${error.message}`)
         throw new RimUnreachable(`${named} cannot be fetched from ${url}: give them as files, or try again`)
       })
-      if (answer.status !== 200)
+      if (answer.bytes === undefined)
         throw new RimUnreachable(`${named} are not at ${url} (status ${answer.status})`)
       return read(answer.bytes, id)
     },
   }
 }
 
-async function ask(fetch: RimFetch, url: string): Promise<{ status: number; bytes: Uint8Array }> {
+async function ask(fetch: Fetch, url: string): Promise<{ status: number; bytes?: Uint8Array }> {
   const response = await fetch(url, {
     redirect: 'error',
     signal: AbortSignal.timeout(TIMEOUT_MS),
     headers: { accept: 'application/json' },
   })
-  return { status: response.status, bytes: new Uint8Array(await response.arrayBuffer()) }
+  const { status } = response
+  if (status === 200) return { status, bytes: await readBody(response, MAX_ANSWER) }
+  await discardBody(response)
+  return { status }
 }
 
 function read(bytes: Uint8Array, id: string): Uint8Array {
   try {
-    if (bytes.length > MAX_ANSWER) throw new RangeError('too large')
     const answer = answerSchema.parse(parseStrictJson(bytes))
     if (answer.id !== undefined && answer.id !== id) throw new RangeError('another one')
     return fromBase64(answer.rim)
