@@ -5,6 +5,7 @@ import { toHex } from '../bytes.ts'
 import type { Verdict, VerifyOptions } from '../evidence/index.ts'
 import { verifyEvidence } from '../evidence/verify.ts'
 import { count, printable } from '../inspect/text.ts'
+import { faultsOf, type Judged, type Role, readAnswer } from './answer.ts'
 import { ArgumentError, EXIT } from './command.ts'
 import { fetchJson } from './http.ts'
 import { type Io, styled } from './io.ts'
@@ -16,34 +17,26 @@ const MAX_ANSWER = 64 * 1024 * 1024
 /** Quotes are made on demand, and TDX takes seconds for one. ms */
 const PATIENCE = 60_000
 
-/** Whose evidence, and what it has to be. */
-interface Asked {
-  who: string
-  role: 'gateway' | 'worker'
-  bundle: unknown
-}
-
-/** One enclave of the answer. `verdict` is absent where the policy is not about its role. */
-interface Judged {
-  who: string
-  role: Asked['role']
-  verdict: Verdict | undefined
-  occasion: Occasion
-}
-
 /** How to judge, and what to ask for. */
 export interface AskOptions extends VerifyOptions {
-  /** Only workers that serve it. */
+  /** Who is asked. A gateway, which is the default, shows its own evidence and its workers'; a worker its own alone. */
+  role?: Role | undefined
+  /** Only workers that serve it, and at least one of them. */
   model?: string | undefined
 }
 
 /** All that a URL showed. */
 export interface Showing {
   nonce: Uint8Array
+  /** Without a verdict where the policy is not about the role. */
   judged: readonly Judged[]
-  /** What the gateway could not show. */
+  /** What the gateway could not show, in its words. */
   errors: readonly string[]
-  /** Whether there is evidence, all that was asked for, and all of it is accepted. */
+  /** What is wrong with the answer as a whole. */
+  faults: readonly string[]
+  /** Moment of the judgement, ms. */
+  at: number
+  /** Whether there is evidence, all that was asked for, of whom it should be, and all of it is accepted. */
   accepted: boolean
 }
 
@@ -53,70 +46,86 @@ export interface Showing {
  */
 export async function askUrl(url: string, options: AskOptions): Promise<Showing> {
   const nonce = Uint8Array.from(randomBytes(32))
-  const answer = await fetchJson(attestationUrl(url, nonce, options.model), {
-    limit: MAX_ANSWER,
-    timeout: PATIENCE,
-  })
-  const { asked, errors } = readAnswer(answer)
+  const { role = 'gateway', model, policy } = options
+  // A worker has no other to pick from, so it takes no name of a model; what it claims is looked at all the same.
+  const asked = attestationUrl(url, nonce, role === 'gateway' ? model : undefined)
+  const answer = readAnswer(await fetchJson(asked, { limit: MAX_ANSWER, timeout: PATIENCE }))
   const at = options.now()
   const judged: Judged[] = []
-  for (const { who, role, bundle } of asked) {
+  for (const one of answer.shown) {
     // Each has one role: a worker's evidence must not stand for its gateway.
-    const policy = { ...options.policy, roles: options.policy.roles.filter((name) => name === role) }
-    const wanted = policy.roles.length > 0
-    const verdict = wanted ? await verifyEvidence(bundle, { ...options, policy, nonce }) : undefined
-    judged.push({ who, role, verdict, occasion: { subject: `${url} ${who}`, policy: policy.name, at } })
+    const narrow = { ...policy, roles: policy.roles.filter((name) => name === one.role) }
+    const wanted = narrow.roles.length > 0
+    const verdict = wanted && (await verifyEvidence(one.bundle, { ...options, policy: narrow, nonce }))
+    judged.push({ ...one, ...(verdict && { verdict }) })
   }
-  const verdicts = judged.flatMap(({ verdict }) => verdict ?? [])
-  const accepted =
-    verdicts.length > 0 && errors.length === 0 && verdicts.every(({ verdict }) => verdict === 'accept')
-  return { nonce, judged, errors, accepted }
+  const verdicts = verdictsOf(judged)
+  const faults = [...answer.faults, ...faultsOf(judged, { role, model })]
+  const lacking = answer.lacks.some(({ about }) => policy.roles.includes(about))
+  const good = verdicts.length > 0 && verdicts.every(({ verdict }) => verdict === 'accept')
+  const errors = answer.lacks.map(({ text }) => text)
+  return { nonce, judged, errors, faults, at, accepted: good && !lacking && faults.length === 0 }
 }
 
 /** Judges what runs at `url` and prints it. Exit status 0 only if there is evidence and all of it is accepted. */
 export async function judgeUrl(io: Io, url: string, options: AskOptions, json: boolean): Promise<number> {
   const showing = await askUrl(url, options)
-  if (json) io.out(`${safeJson(showingJson(url, showing))}\n`)
-  else io.out(showingText(url, showing, io))
+  const occasion = ({ who }: Judged): Occasion => ({
+    subject: `${url} ${who}`,
+    policy: options.policy.name,
+    at: showing.at,
+  })
+  if (json) io.out(`${safeJson(showingJson(url, showing, occasion))}\n`)
+  else io.out(showingText(url, showing, occasion, io))
   return showing.accepted ? EXIT.accepted : EXIT.refused
 }
 
-function showingJson(url: string, { nonce, judged, errors, accepted }: Showing): unknown {
-  const evidence = judged.flatMap(({ who, role, verdict, occasion }) =>
-    verdict === undefined ? [] : [{ who, role, ...verdictJson(verdict, occasion) }],
+function verdictsOf(judged: readonly Judged[]): Verdict[] {
+  return judged.flatMap(({ verdict }) => verdict ?? [])
+}
+
+type OccasionOf = (one: Judged) => Occasion
+
+function showingJson(url: string, showing: Showing, occasion: OccasionOf): unknown {
+  const { nonce, judged, errors, faults, accepted } = showing
+  const evidence = judged.flatMap((one) =>
+    one.verdict === undefined
+      ? []
+      : [{ who: one.who, role: one.role, ...verdictJson(one.verdict, occasion(one)) }],
   )
   const notJudged = judged.filter(({ verdict }) => verdict === undefined).map(({ who }) => who)
   const verdict = accepted ? 'accept' : 'refuse'
-  return { verdict, url, nonce: toHex(nonce), evidence, notJudged, errors }
+  return { verdict, url, nonce: toHex(nonce), evidence, notJudged, errors, faults }
 }
 
-function showingText(url: string, { judged, errors, accepted }: Showing, io: Io): string {
-  const pages = judged.map(({ who, verdict, occasion }) =>
-    verdict === undefined
-      ? `${printable(who)}: not judged, because the policy is not about its role\n`
-      : verdictText(verdict, occasion, io),
+function showingText(url: string, showing: Showing, occasion: OccasionOf, io: Io): string {
+  const { judged, errors, faults } = showing
+  const pages = judged.map((one) =>
+    one.verdict === undefined
+      ? `${printable(one.who)}: not judged, because the policy is not about its role\n`
+      : verdictText(one.verdict, occasion(one), io),
   )
   const missing = errors.map((text) => `${styled(io, 'red', 'no evidence')}: ${printable(text)}\n`)
-  const verdicts = judged.flatMap(({ verdict }) => verdict ?? [])
-  return [...pages, ...missing, summary(io, url, verdicts, errors, accepted)].join('\n')
+  const wrong = faults.map((text) => `${styled(io, 'red', 'fault')}: ${printable(text)}\n`)
+  return [...pages, ...missing, ...wrong, summary(io, url, showing)].join('\n')
 }
 
-function summary(
-  io: Io,
-  url: string,
-  verdicts: readonly Verdict[],
-  errors: readonly string[],
-  accepted: boolean,
-): string {
-  const bad = verdicts.filter(({ verdict }) => verdict === 'refuse').length + errors.length
-  const of = count(verdicts.length + errors.length, 'enclave')
-  const word = accepted ? styled(io, 'green', 'ACCEPTED') : styled(io, 'red', 'REFUSED')
-  if (verdicts.length + errors.length === 0) return `${word}: ${url} has shown no evidence\n`
+function summary(io: Io, url: string, { judged, errors, faults, accepted }: Showing): string {
+  const verdicts = verdictsOf(judged)
   const simulated = verdicts.some(({ tee }) => tee === 'simulated-tdx')
   const caution = simulated
     ? '\nSIMULATED: this shows that the software is right, and proves nothing about a machine.'
     : ''
-  return `${word}: ${accepted ? `all evidence of ${of}` : `${bad} of ${of} refused`}, made for a nonce of this moment${caution}\n`
+  const of = count(verdicts.length, 'enclave')
+  if (accepted)
+    return `${styled(io, 'green', 'ACCEPTED')}: all evidence of ${of}, made for a nonce of this moment${caution}\n`
+  const refused = verdicts.filter(({ verdict }) => verdict === 'refuse').length
+  const why = [
+    verdicts.length === 0 ? `${url} has shown no evidence to judge` : `${refused} of ${of} refused`,
+    ...(errors.length === 0 ? [] : [`${errors.length} without evidence`]),
+    ...(faults.length === 0 ? [] : [`${count(faults.length, 'fault')} of the answer`]),
+  ]
+  return `${styled(io, 'red', 'REFUSED')}: ${why.join(', ')}${caution}\n`
 }
 
 function attestationUrl(text: string, nonce: Uint8Array, model: string | undefined): URL {
@@ -132,27 +141,4 @@ function attestationUrl(text: string, nonce: Uint8Array, model: string | undefin
     throw new ArgumentError(`${printable(text)}: is no address of a gateway; write it as http://host:port`)
   const query = new URLSearchParams({ nonce: toHex(nonce), ...(model !== undefined && { model }) })
   return new URL(`/v1/attestation?${query}`, url)
-}
-
-function readAnswer(answer: unknown): { asked: Asked[]; errors: string[] } {
-  const { object, gateway, workers, errors } = (answer ?? {}) as Record<string, unknown>
-  if (object !== 'chrysalis.attestation') {
-    return { asked: [], errors: ['the answer is not of the form chrysalis.attestation'] }
-  }
-  const asked: Asked[] = []
-  if (gateway !== undefined && gateway !== null)
-    asked.push({ who: 'gateway', role: 'gateway', bundle: gateway })
-  for (const worker of Array.isArray(workers) ? (workers as unknown[]) : []) {
-    const { id, evidence } = (worker ?? {}) as Record<string, unknown>
-    asked.push({ who: `worker ${typeof id === 'string' ? id : '?'}`, role: 'worker', bundle: evidence })
-  }
-  const said = Array.isArray(errors) ? (errors as unknown[]) : []
-  return { asked, errors: said.map(sentenceOf) }
-}
-
-/** What the gateway says about evidence that it could not get. */
-function sentenceOf(error: unknown): string {
-  const { worker, code, message } = (error ?? {}) as Record<string, unknown>
-  const who = typeof worker === 'string' ? `worker ${worker}` : 'gateway'
-  return `${who}: ${typeof message === 'string' ? message : 'no reason given'} (${String(code)})`
 }

@@ -185,6 +185,7 @@ describe('attest verify with arguments that cannot be used', () => {
       ['--quote', 'quote.bin', '--collateral', 'collateral.json', '--model', 'tiny'],
       /--model: goes with a URL/,
     ],
+    [[...files, '--role', 'worker'], /--role: goes with a URL/],
     [['ftp://127.0.0.1'], /write it as http:\/\/host:port/],
     [['http://127.0.0.1:1/v1/models'], /write it as http:\/\/host:port/],
     [['http://user@127.0.0.1:1'], /write it as http:\/\/host:port/],

@@ -2,6 +2,7 @@
 
 import type { Verdict, VerifyOptions } from '../evidence/index.ts'
 import { verifyEvidence, verifyParts } from '../evidence/verify.ts'
+import type { Role } from './answer.ts'
 import { readCollateral } from './collateral-source.ts'
 import { ArgumentError, EXIT, type Given, verb } from './command.ts'
 import { readJson, readQuote } from './evidence-files.ts'
@@ -33,7 +34,16 @@ const FLAGS = {
     about: 'the nonce that you chose: 32 bytes (of a bare quote also all 64 of REPORTDATA)',
   },
   ...GPU_FLAGS,
-  model: { value: 'ID', about: 'with a URL: ask only the workers that serve this model' },
+  role: {
+    value: 'gateway|worker',
+    about:
+      'with a URL: what runs there; gateway by default, which has to prove itself besides its workers. A worker that is asked itself proves itself alone',
+  },
+  model: {
+    value: 'ID',
+    about:
+      'with a URL: ask only the workers that serve this model; there has to be one, and each has to prove it',
+  },
   json: { about: 'print one JSON object: verdict, tcbStatus, advisories, factors, fields' },
 } as const
 type VerifyFlags = Given<typeof FLAGS>
@@ -47,7 +57,7 @@ export const verify = verb(
       'URL [options]',
     ],
     summary:
-      'Judges evidence by a policy, offline, and names every factor that speaks against it.\nWith a URL (http://host:port) it asks the gateway or worker there for evidence over a fresh nonce.',
+      'Judges evidence by a policy, offline, and names every factor that speaks against it.\nWith a URL (http://host:port) it asks the gateway there, or the worker with --role worker, for evidence over a fresh nonce.',
     flags: FLAGS,
     operands: 1,
     notes: [
@@ -56,6 +66,7 @@ export const verify = verb(
       'Examples:',
       '  attest verify --quote quote.bin --collateral collateral.json --at 2026-06-09T00:00:00Z --policy platform',
       '  attest verify http://127.0.0.1:8787 --policy simulated --root .chrysalis/tee/root.der',
+      '  attest verify http://127.0.0.1:8788 --role worker --policy simulated --root .chrysalis/tee/root.der',
     ],
   },
   async (given, [url], io) => {
@@ -68,7 +79,10 @@ export const verify = verb(
       ...(nonce && { nonce }),
       gpuTools: await readGpuTools(io, given),
     }
-    if (url !== undefined) return await judgeUrl(io, url, { ...options, model: given.model }, given.json)
+    if (url !== undefined) {
+      const asked = { ...options, role: readRole(given.role), model: given.model }
+      return await judgeUrl(io, url, asked, given.json)
+    }
     const verdict =
       given.bundle === undefined
         ? await judgeFiles(io, given, options)
@@ -85,6 +99,11 @@ function readNonce(text: string): Uint8Array {
   return readHex('--nonce', text, text.length === 128 ? 64 : 32)
 }
 
+function readRole(text: string | undefined): Role | undefined {
+  if (text === undefined || text === 'gateway' || text === 'worker') return text
+  throw new ArgumentError('--role: is gateway or worker')
+}
+
 /** Flags that make no sense together are refused, so that nobody believes that something was judged which was not. */
 function checkTogether(given: VerifyFlags, url: string | undefined): void {
   const see = 'see attest verify --help'
@@ -96,6 +115,8 @@ function checkTogether(given: VerifyFlags, url: string | undefined): void {
     clash('a URL', ['quote', 'collateral', 'eventlog', 'gpu', 'bundle', 'nonce'])
     return
   }
+  if (given.role !== undefined)
+    throw new ArgumentError(`--role: goes with a URL; a policy says whose evidence it is about; ${see}`)
   if (given.model !== undefined)
     throw new ArgumentError(`--model: goes with a URL; a policy pins models by their digests; ${see}`)
   if (given.bundle !== undefined) {

@@ -1,0 +1,131 @@
+/** The answer to `GET /v1/attestation`: which enclaves it shows, and what is wrong with it as a whole. */
+
+import { fromBase64, toHex } from '../bytes.ts'
+import type { Verdict } from '../evidence/index.ts'
+
+export type Role = 'gateway' | 'worker'
+
+/** A gateway shows 16 at most. */
+const MOST_WORKERS = 64
+
+/** One enclave's evidence: whose it is said to be, and what it has to be. */
+export interface Shown {
+  /** For people. */
+  who: string
+  role: Role
+  /** The name that the answer gives a worker. */
+  id?: string
+  bundle: unknown
+}
+
+/** Something that the gateway says it could not show. */
+export interface Lack {
+  about: Role
+  text: string
+}
+
+export interface Answer {
+  shown: readonly Shown[]
+  lacks: readonly Lack[]
+  /** Why this is no answer of that form. */
+  faults: readonly string[]
+}
+
+/** Reads an answer. Nothing in it is believed. */
+export function readAnswer(answer: unknown): Answer {
+  const { object, gateway, workers, errors } = (answer ?? {}) as Record<string, unknown>
+  if (object !== 'chrysalis.attestation' || !Array.isArray(workers) || !Array.isArray(errors)) {
+    return { shown: [], lacks: [], faults: ['the answer is not of the form chrysalis.attestation'] }
+  }
+  const own = gateway === undefined || gateway === null ? [] : [gateway as unknown]
+  const shown = [
+    ...own.map((bundle): Shown => ({ who: 'gateway', role: 'gateway', bundle })),
+    ...(workers as unknown[]).slice(0, MOST_WORKERS).map(readWorker),
+  ]
+  const faults = workers.length > MOST_WORKERS ? [`more than ${MOST_WORKERS} workers are shown`] : []
+  return { shown, lacks: (errors as unknown[]).slice(0, MOST_WORKERS).map(readLack), faults }
+}
+
+function readWorker(worker: unknown): Shown {
+  const { id, evidence } = (worker ?? {}) as Record<string, unknown>
+  const named = typeof id === 'string' ? { id } : {}
+  return { who: `worker ${named.id ?? '?'}`, role: 'worker', ...named, bundle: evidence }
+}
+
+function readLack(error: unknown): Lack {
+  const { worker, code, message } = (error ?? {}) as Record<string, unknown>
+  const named = typeof worker === 'string'
+  const who = named ? `worker ${worker}` : 'gateway'
+  const text = `${who}: ${typeof message === 'string' ? message : 'no reason given'} (${String(code)})`
+  return { about: named || code === 'too_many_workers' ? 'worker' : 'gateway', text }
+}
+
+/** What was asked for. */
+export interface Demand {
+  /** What is said to run there. */
+  role: Role
+  /** Served by every worker. */
+  model?: string | undefined
+}
+
+/** Evidence with its verdict, or without one where the policy is not about its role. */
+export interface Judged extends Shown {
+  verdict?: Verdict
+}
+
+/**
+ * What is wrong although each piece of evidence may be accepted: somebody is missing, stands under another's name or is
+ * there twice, or does not serve what was asked for. Only claims that are proven count.
+ */
+export function faultsOf(judged: readonly Judged[], demand: Demand): string[] {
+  return [
+    ...missing(judged, demand),
+    ...judged.flatMap((one) => wrongName(one)),
+    ...twice(judged),
+    ...notServing(judged, demand.model),
+  ]
+}
+
+function missing(judged: readonly Judged[], { role, model }: Demand): string[] {
+  const of = (wanted: Role): readonly Judged[] => judged.filter((one) => one.role === wanted)
+  const gateways = of('gateway').length
+  const workers = of('worker')
+  if (judged.length === 0) return []
+  if (role === 'worker' && (gateways > 0 || workers.length !== 1))
+    return ['this is no worker of its own: ask a gateway without --role worker']
+  if (role === 'gateway' && gateways === 0)
+    return ['the gateway shows no evidence of its own: whoever answers here may be anybody']
+  if (model !== undefined && workers.every(({ verdict }) => verdict === undefined))
+    return [`no worker was judged, so nobody is proven to serve ${model}`]
+  return []
+}
+
+/** A worker goes by its signing key, which is how receipts and requests name it. */
+function wrongName({ who, role, id, verdict }: Judged): string[] {
+  const key = keyOf(verdict)
+  if (role !== 'worker' || key === undefined || key === id) return []
+  return [`${who}: its evidence is that of another, ${key}`]
+}
+
+function twice(judged: readonly Judged[]): string[] {
+  const seen = new Map<string, string>()
+  return judged.flatMap(({ who, verdict }) => {
+    const names = [verdict?.claimsDigest, keyOf(verdict)].flatMap((name) => name ?? [])
+    const [before] = names.flatMap((name) => seen.get(name) ?? [])
+    for (const name of names) seen.set(name, who)
+    return before === undefined ? [] : [`${who}: its evidence is there already, as ${before}`]
+  })
+}
+
+function notServing(judged: readonly Judged[], model: string | undefined): string[] {
+  if (model === undefined) return []
+  const others = judged.filter(({ role, verdict }) => {
+    const models = verdict?.claims?.models
+    return role === 'worker' && models !== undefined && !models.some(({ id }) => id === model)
+  })
+  return others.map(({ who }) => `${who}: its evidence does not name the model ${model}`)
+}
+
+function keyOf(verdict: Verdict | undefined): string | undefined {
+  return verdict?.claims && toHex(fromBase64(verdict.claims.signingKey))
+}
