@@ -162,6 +162,19 @@ describe.skipIf(executable === undefined)('in Chromium', () => {
     expect(await page.locator('#result tr.fail td:first-child').allInnerTexts()).toEqual([
       'evidence.freshness',
     ])
+    // The answer of a gateway that shows a worker in its own place, under a name that is not the worker's.
+    const answer = {
+      object: 'chrysalis.attestation',
+      gateway: bundle,
+      workers: [{ id: 'x', evidence: bundle }],
+      errors: [],
+    }
+    writeFileSync(paths.bundle, JSON.stringify(answer))
+    await page.locator('#bundle').setInputFiles(paths.bundle)
+    await page.locator('#nonce').fill(toHex(NONCE))
+    await page.locator('button').click()
+    await page.getByText('its evidence is that of another').waitFor()
+    expect(await page.locator('#result tr.fail td:first-child').allInnerTexts()).toEqual(['role.expected'])
     await page.locator('#nonce').fill('no hex')
     await page.locator('button').click()
     await page.getByText('The nonce is not hexadecimal.').waitFor()

@@ -2,10 +2,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { toHex } from '../bytes.ts'
+import { faultsOf, type Judged, judgeShown, type Role, readAnswer } from '../evidence/answer.ts'
 import type { Verdict, VerifyOptions } from '../evidence/index.ts'
-import { verifyEvidence } from '../evidence/verify.ts'
 import { count, printable } from '../inspect/text.ts'
-import { faultsOf, type Judged, type Role, readAnswer } from './answer.ts'
 import { ArgumentError, EXIT } from './command.ts'
 import { fetchJson } from './http.ts'
 import { type Io, styled } from './io.ts'
@@ -51,14 +50,7 @@ export async function askUrl(url: string, options: AskOptions): Promise<Showing>
   const asked = attestationUrl(url, nonce, role === 'gateway' ? model : undefined)
   const answer = readAnswer(await fetchJson(asked, { limit: MAX_ANSWER, timeout: PATIENCE }))
   const at = options.now()
-  const judged: Judged[] = []
-  for (const one of answer.shown) {
-    // Each has one role: a worker's evidence must not stand for its gateway.
-    const narrow = { ...policy, roles: policy.roles.filter((name) => name === one.role) }
-    const wanted = narrow.roles.length > 0
-    const verdict = wanted && (await verifyEvidence(one.bundle, { ...options, policy: narrow, nonce }))
-    judged.push({ ...one, ...(verdict && { verdict }) })
-  }
+  const judged = await judgeShown(answer.shown, { ...options, nonce })
   const verdicts = verdictsOf(judged)
   const faults = [...answer.faults, ...faultsOf(judged, { role, model })]
   const lacking = answer.lacks.some(({ about }) => policy.roles.includes(about))

@@ -1,8 +1,8 @@
 /** `attest verify`: judges files, a bundle, or what runs at a URL. */
 
+import type { Role } from '../evidence/answer.ts'
 import type { Verdict, VerifyOptions } from '../evidence/index.ts'
 import { verifyEvidence, verifyParts } from '../evidence/verify.ts'
-import type { Role } from './answer.ts'
 import { readCollateral } from './collateral-source.ts'
 import { ArgumentError, EXIT, type Given, verb } from './command.ts'
 import { readJson, readQuote } from './evidence-files.ts'

@@ -26,15 +26,9 @@ export function readJson(bytes: Uint8Array, name: string): unknown {
   }
 }
 
-/** The bundles of a file: one bundle, or the answer of a gateway's or worker's `/v1/attestation`. */
-export function bundlesOf(json: unknown): { name: string; evidence: unknown }[] {
-  if (typeof json !== 'object' || json === null) return [{ name: 'bundle', evidence: json }]
-  if (!('object' in json) || json.object !== 'chrysalis.attestation')
-    return [{ name: 'bundle', evidence: json }]
-  const { gateway, workers } = json as { gateway?: unknown; workers?: unknown }
-  const found = gateway === null || gateway === undefined ? [] : [{ name: 'gateway', evidence: gateway }]
-  for (const worker of Array.isArray(workers) ? workers : [])
-    found.push({ name: `worker ${String(worker?.id).slice(0, 16)}`, evidence: worker?.evidence })
-  if (found.length === 0) throw new ChrysalisError('ERR_INPUT', 'The answer holds no evidence.')
-  return found
+/** Whether a file is the answer of a gateway's or worker's `/v1/attestation`. */
+export function isAnswer(json: unknown): boolean {
+  return (
+    typeof json === 'object' && json !== null && 'object' in json && json.object === 'chrysalis.attestation'
+  )
 }

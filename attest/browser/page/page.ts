@@ -3,15 +3,21 @@
 import {
   decodePolicy,
   type EvidenceParts,
+  faultsOf,
+  fromBase64,
   fromHex,
+  judgeShown,
   type Policy,
   PRESETS,
   preset,
+  readAnswer,
+  toHex,
   type Verdict,
+  type VerifyOptions,
   verifyEvidence,
   verifyParts,
 } from '../index.ts'
-import { bundlesOf, readJson, unarmoured } from './input.ts'
+import { isAnswer, readJson, unarmoured } from './input.ts'
 
 const byId = <T extends HTMLElement>(id: string, type: new () => T): T => {
   const element = document.getElementById(id)
@@ -32,18 +38,32 @@ byId('form', HTMLFormElement).addEventListener('submit', (event) => {
   })
 })
 
-async function judge(): Promise<readonly { name: string; verdict: Verdict }[]> {
+/** What was judged, each piece under its name, and what is wrong with the whole. */
+interface Report {
+  /** Without a verdict where the policy is not about the role. */
+  shown: readonly { who: string; verdict?: Verdict }[]
+  faults: readonly string[]
+}
+
+async function judge(): Promise<Report> {
   const nonce = textOf('nonce') === '' ? undefined : hexOf('nonce')
   const now = timeOf(textOf('at'))
   const options = { policy: await policyOf(), now: () => now, ...(nonce && { nonce }) }
   const bundle = fileOf('bundle')
   if (bundle === undefined) {
-    return [{ name: 'files', verdict: await verifyParts(await partsOf(), options) }]
+    return { shown: [{ who: 'files', verdict: await verifyParts(await partsOf(), options) }], faults: [] }
   }
-  const all = bundlesOf(readJson(await bytesOf(bundle), 'bundle'))
-  return Promise.all(
-    all.map(async ({ name, evidence }) => ({ name, verdict: await verifyEvidence(evidence, options) })),
-  )
+  const json = readJson(await bytesOf(bundle), 'bundle')
+  if (isAnswer(json)) return judgeAnswer(json, options)
+  return { shown: [{ who: 'bundle', verdict: await verifyEvidence(json, options) }], faults: [] }
+}
+
+async function judgeAnswer(json: unknown, options: VerifyOptions): Promise<Report> {
+  const answer = readAnswer(json)
+  const role = byId('asked', HTMLSelectElement).value === 'worker' ? 'worker' : 'gateway'
+  const shown = await judgeShown(answer.shown, options)
+  const lacks = answer.lacks.map(({ text }) => `No evidence: ${text}`)
+  return { shown, faults: [...answer.faults, ...faultsOf(shown, { role }), ...lacks] }
 }
 
 async function partsOf(): Promise<EvidenceParts> {
@@ -86,11 +106,17 @@ async function bytesOf(file: File): Promise<Uint8Array> {
   return new Uint8Array(await file.arrayBuffer())
 }
 
-function show(judged: readonly { name: string; verdict: Verdict }[]): void {
-  result.replaceChildren(...judged.flatMap(({ name, verdict }) => report(name, verdict)))
+function show({ shown, faults }: Report): void {
+  const pieces = shown.flatMap(({ who, verdict }) =>
+    verdict === undefined
+      ? [line('p', `${who}: not judged, because the policy is not about its role`, 'refuse')]
+      : report(who, verdict),
+  )
+  result.replaceChildren(...faults.map((text) => line('p', text, 'refuse')), ...pieces)
 }
 
-function report(name: string, { verdict, tee, tcbStatus, advisories, factors, maySkip }: Verdict): Node[] {
+function report(name: string, given: Verdict): Node[] {
+  const { verdict, tee, tcbStatus, advisories, factors, maySkip, claims, fields } = given
   const status = tcbStatus === undefined ? '' : `, TCB ${tcbStatus}`
   const listed = advisories.length === 0 ? '' : ` (${advisories.join(', ')})`
   const head = line(
@@ -99,6 +125,16 @@ function report(name: string, { verdict, tee, tcbStatus, advisories, factors, ma
     verdict,
   )
   const table = document.createElement('table')
+  const proven = [
+    ['signs with', claims && toHex(fromBase64(claims.signingKey))],
+    ...(claims?.models ?? []).map(({ id, sha256 }) => ['serves', `${id} ${sha256}`]),
+    ['configuration', fields.configurationSha256],
+  ]
+  for (const [what, text] of proven) {
+    if (text === undefined) continue
+    const row = table.insertRow()
+    for (const cell of [what ?? '', '', text]) row.insertCell().textContent = cell
+  }
   for (const { name: factor, result: outcome, reason } of factors) {
     const row = table.insertRow()
     const forgiven = outcome === 'skip' && maySkip.includes(factor)

@@ -1,7 +1,9 @@
 /** The answer to `GET /v1/attestation`: which enclaves it shows, and what is wrong with it as a whole. */
 
 import { fromBase64, toHex } from '../bytes.ts'
-import type { Verdict } from '../evidence/index.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { Verdict } from './verdict.ts'
+import { type VerifyOptions, verifyEvidence } from './verify.ts'
 
 export type Role = 'gateway' | 'worker'
 
@@ -56,7 +58,7 @@ function readLack(error: unknown): Lack {
   const { worker, code, message } = (error ?? {}) as Record<string, unknown>
   const named = typeof worker === 'string'
   const who = named ? `worker ${worker}` : 'gateway'
-  const text = `${who}: ${typeof message === 'string' ? message : 'no reason given'} (${String(code)})`
+  const text = `${who}: ${typeof message === 'string' ? message : 'no reason given'} (${typeof code === 'string' ? code : 'no code'})`
   return { about: named || code === 'too_many_workers' ? 'worker' : 'gateway', text }
 }
 
@@ -84,6 +86,21 @@ export function faultsOf(judged: readonly Judged[], demand: Demand): string[] {
     ...twice(judged),
     ...notServing(judged, demand.model),
   ]
+}
+
+/** Judges each piece of an answer under its own role: a worker's evidence must not stand for its gateway. */
+export async function judgeShown(shown: readonly Shown[], options: VerifyOptions): Promise<Judged[]> {
+  const judged: Judged[] = []
+  for (const one of shown) {
+    const narrow: Policy = {
+      ...options.policy,
+      roles: options.policy.roles.filter((name) => name === one.role),
+    }
+    const wanted = narrow.roles.length > 0
+    const verdict = wanted && (await verifyEvidence(one.bundle, { ...options, policy: narrow }))
+    judged.push({ ...one, ...(verdict && { verdict }) })
+  }
+  return judged
 }
 
 function missing(judged: readonly Judged[], { role, model }: Demand): string[] {
