@@ -10,10 +10,12 @@ import { type Collateral, collateralSchema } from '../tdx/collateral.ts'
 import { MAX_QUOTE } from '../tdx/quote.ts'
 import { claimsDigest, EvidenceError, MAX_CLAIMS } from './claims.ts'
 
+/** First member of a bundle. */
+export const EVIDENCE_FORMAT = 'chrysalis/evidence/1'
 const MAX_SNAPSHOT = 512 * 1024
 
 const bundleSchema = z.strictObject({
-  format: z.literal('chrysalis/evidence/1'),
+  format: z.literal(EVIDENCE_FORMAT),
   tee: z.enum(['tdx', 'simulated-tdx']),
   nonce: base64Within(32),
   claims: base64Within(MAX_CLAIMS),
@@ -124,7 +126,7 @@ export async function createEvidence({
   const eventLog = await tee.eventLog?.()
   const collateral = await tee.collateral(quote)
   return {
-    format: 'chrysalis/evidence/1',
+    format: EVIDENCE_FORMAT,
     tee: tee.kind,
     nonce: toBase64(nonce),
     claims: toBase64(claims),

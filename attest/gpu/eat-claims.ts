@@ -12,10 +12,11 @@ export class EatError extends ChrysalisError {
   }
 }
 
-export type Claims = Readonly<Record<string, unknown>>
+/** The payload of one token, verified or not. */
+export type TokenClaims = Readonly<Record<string, unknown>>
 export type DeviceKind = 'gpu' | 'switch'
 
-/** Claims versions that are understood here; a service that speaks another is refused until it is. */
+/** TokenClaims versions that are understood here; a service that speaks another is refused until it is. */
 export const CLAIMS_VERSIONS: readonly string[] = ['2.0', '3.0']
 
 /** What one device's token vouches for. */
@@ -33,6 +34,7 @@ export interface AttestedDevice {
   validUntil: number
 }
 
+const BIOS_OF_SWITCH = 'x-nvidia-switch-bios-version'
 const RIMS = { gpu: ['driver-rim', 'vbios-rim'], switch: ['bios-rim'] } as const
 
 /** Names of the claims that must be `true`. */
@@ -76,7 +78,7 @@ export function checkDeviceClaims(
   name: string,
   kind: DeviceKind,
   version: string,
-  claims: Claims,
+  claims: TokenClaims,
   now: number,
 ): AttestedDevice {
   refuseErrorDetails(name, claims)
@@ -103,21 +105,19 @@ export function checkDeviceClaims(
   }
 }
 
-const BIOS_OF_SWITCH = 'x-nvidia-switch-bios-version'
-
 // A device that NRAS refuses has a token of its own, signed like any other, with this instead of results.
-function refuseErrorDetails(name: string, claims: Claims): void {
+function refuseErrorDetails(name: string, claims: TokenClaims): void {
   const details = claims['x-nvidia-error-details'] ?? null
   if (details === null) return
-  const { code, message } = (typeof details === 'object' ? details : {}) as Claims
+  const { code, message } = (typeof details === 'object' ? details : {}) as TokenClaims
   throw new EatError(`${name}: NRAS refused this device: ${brief(message ?? details)} (${brief(code)})`)
 }
 
 /** Returns until when the certificates are in date, ms. */
-function checkChainClaim(name: string, claim: string, claims: Claims, now: number): number {
+function checkChainClaim(name: string, claim: string, claims: TokenClaims, now: number): number {
   const chain = claims[claim]
   if (typeof chain !== 'object' || chain === null) throw new EatError(`${name}: ${claim} is missing`)
-  const fields = chain as Claims
+  const fields = chain as TokenClaims
   const where = `${name}: ${claim}`
   requireClaim(where, fields, 'x-nvidia-cert-status', 'valid')
   requireClaim(where, fields, 'x-nvidia-cert-ocsp-status', 'good')
@@ -130,7 +130,12 @@ function checkChainClaim(name: string, claim: string, claims: Claims, now: numbe
 }
 
 /** Throws unless the claim is there with exactly this value. */
-export function requireClaim(where: string, claims: Claims, claim: string, value: string | boolean): void {
+export function requireClaim(
+  where: string,
+  claims: TokenClaims,
+  claim: string,
+  value: string | boolean,
+): void {
   const found = claims[claim]
   if (found === value) return
   const problem = found === undefined ? 'is missing' : `is ${brief(found)}, not ${brief(value)}`
@@ -138,7 +143,7 @@ export function requireClaim(where: string, claims: Claims, claim: string, value
 }
 
 /** A claim that must be a short text. */
-export function textClaim(where: string, claims: Claims, claim: string): string {
+export function textClaim(where: string, claims: TokenClaims, claim: string): string {
   const value = claims[claim]
   if (typeof value !== 'string' || value === '' || value.length > 256) {
     throw new EatError(`${where}: ${claim} is not a text of 1 to 256 characters`)

@@ -2,7 +2,7 @@
 
 import { compactVerify, decodeProtectedHeader } from 'jose'
 import { parseStrictJson } from '../json.ts'
-import { type Claims, EatError, requireClaim } from './eat-claims.ts'
+import { EatError, requireClaim, type TokenClaims } from './eat-claims.ts'
 import { checkKeyChain, findKey, importKey } from './eat-keys.ts'
 
 /** Who signs NVIDIA's tokens. */
@@ -35,7 +35,7 @@ export async function readToken(
   { trusted, carried, intermediates }: CarriedKeys,
   issuer: string,
   now: number,
-): Promise<{ claims: Claims; until: number }> {
+): Promise<{ claims: TokenClaims; until: number }> {
   const kid = readHeader(what, text)
   if (trusted === undefined && carried === undefined) {
     throw new EatError(`${what}: no keys to verify it by; give a JWKS of NRAS from the day of the token`)
@@ -75,7 +75,7 @@ async function verifiedClaims(
   what: string,
   text: string,
   key: Awaited<ReturnType<typeof importKey>>,
-): Promise<Claims> {
+): Promise<TokenClaims> {
   let payload: Uint8Array
   try {
     payload = (await compactVerify(text, key, { algorithms: ['ES384'] })).payload
@@ -84,7 +84,7 @@ async function verifiedClaims(
   }
   try {
     const claims = parseStrictJson(payload)
-    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims)) return claims as Claims
+    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims)) return claims as TokenClaims
   } catch {
     // What is thrown below says it.
   }
@@ -92,7 +92,7 @@ async function verifiedClaims(
 }
 
 /** Returns `exp`. All times in seconds since 1970. */
-function checkTimes(what: string, claims: Claims, now: number): number {
+function checkTimes(what: string, claims: TokenClaims, now: number): number {
   const [iat, nbf, exp] = ['iat', 'nbf', 'exp'].map((claim) => {
     const time = claims[claim]
     if (Number.isSafeInteger(time)) return time as number

@@ -30,7 +30,7 @@ import {
   parseEat,
   verifyEats,
 } from './eat.ts'
-import { type Claims, checkDeviceClaims } from './eat-claims.ts'
+import { checkDeviceClaims, type TokenClaims } from './eat-claims.ts'
 
 const NOW = Date.UTC(2026, 10, 23)
 const NONCE = new Uint8Array(32).fill(7)
@@ -535,7 +535,7 @@ describe.skipIf(!haveVectors())('real bundles', () => {
     ['switch_detached_eat', 'switch', '694931143880983876767046803400974855445978836716'],
   ] as const)('%s says what the claims table demands, and who the device is', async (name, kind, ueid) => {
     const [token] = parseEat(vectorJson(`nvidia/eat/${name}.json`)).tokens
-    const claims = JSON.parse(fromUtf8(fromBase64Url(token?.text.split('.')[1] ?? ''))) as Claims
+    const claims = JSON.parse(fromUtf8(fromBase64Url(token?.text.split('.')[1] ?? ''))) as TokenClaims
     const device = checkDeviceClaims('device', kind, '3.0', claims, 1_749_601_900_000)
     expect(device.ueid).toBe(ueid)
     const report = kind === 'gpu' ? 'hopper_nvtrust' : 'nvswitch_ls10'

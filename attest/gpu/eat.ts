@@ -8,25 +8,24 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex, utf8 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import type { Factors } from '../policy/factors.ts'
+import { type CarriedEat, type EatBundle, parseEat } from './eat-bundle.ts'
 import {
   type AttestedDevice,
   CLAIMS_VERSIONS,
-  type Claims,
   checkDeviceClaims,
   type DeviceKind,
   EatError,
   requireClaim,
+  type TokenClaims,
   textClaim,
 } from './eat-claims.ts'
 import { type CarriedKeys, NRAS_ISSUER, readToken } from './eat-token.ts'
 import { versionAllowed } from './versions.ts'
 
+export { type CarriedEat, type EatBundle, looksLikeEat, parseEat } from './eat-bundle.ts'
 export { type AttestedDevice, EatError } from './eat-claims.ts'
 export { fetchServiceKeys, NRAS_KEYS_URL } from './eat-keys.ts'
 export { NRAS_ISSUER } from './eat-token.ts'
-
-const MAX_TOKEN = 32 * 1024
-const MAX_DEVICES = 64
 
 /** What a policy may demand of tokens. Every field has a strict default. */
 export interface EatPolicy {
@@ -44,18 +43,6 @@ export interface EatPolicies {
   /** Accepted driver and VBIOS versions: exact, or a prefix ending in `*`; all when absent. */
   drivers?: readonly string[] | undefined
   vbios?: readonly string[] | undefined
-}
-
-/** A bundle, taken apart; nothing is verified. */
-export interface EatBundle {
-  overall: string
-  tokens: readonly { name: string; kind: DeviceKind; text: string }[]
-}
-
-/** A bundle as evidence carries it, with the keys that the prover put beside it. */
-export interface CarriedEat {
-  bundle: unknown
-  jwks?: unknown
 }
 
 /** A device whose report was verified here; LS10 is a switch, every other architecture a GPU. */
@@ -78,52 +65,6 @@ export interface EatInput {
   devices?: readonly ExpectedDevice[] | undefined
   /** Milliseconds since 1970. */
   now: number
-}
-
-/** Whether this JSON is meant as a detached EAT bundle, bare or in the output of NVIDIA's tool. */
-export function looksLikeEat(value: unknown): boolean {
-  const bundle = bareBundle(value)
-  return Array.isArray(bundle) && Array.isArray(bundle[0]) && bundle[0][0] === 'JWT'
-}
-
-/** The output of `nvattest` carries the bundle as `detached_eat`. */
-function bareBundle(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  return (value as Record<string, unknown>).detached_eat
-}
-
-/** Takes a bundle apart, strictly: `[["JWT", token], {"GPU-0": token, …}]`. Throws EatError. */
-export function parseEat(value: unknown): EatBundle {
-  const bundle = bareBundle(value)
-  if (!Array.isArray(bundle) || bundle.length !== 2) throw new EatError('EAT: not a bundle of two members')
-  const [head, devices] = bundle as unknown[]
-  if (!Array.isArray(head) || head.length !== 2 || head[0] !== 'JWT') {
-    throw new EatError('EAT: the first member is not ["JWT", token]')
-  }
-  if (typeof devices !== 'object' || devices === null || Array.isArray(devices)) {
-    throw new EatError('EAT: the second member does not name the tokens of the devices')
-  }
-  const entries = Object.entries(devices)
-  if (entries.length === 0 || entries.length > MAX_DEVICES) {
-    throw new EatError(`EAT: ${entries.length} devices; 1 to ${MAX_DEVICES} are accepted`)
-  }
-  return {
-    overall: tokenText(head[1], 'the overall token'),
-    tokens: entries.map(([name, token]) => ({ name, kind: kindOf(name), text: tokenText(token, name) })),
-  }
-}
-
-function kindOf(name: string): DeviceKind {
-  if (/^GPU-(0|[1-9]\d?)$/.test(name)) return 'gpu'
-  if (/^SWITCH-(0|[1-9]\d?)$/.test(name)) return 'switch'
-  throw new EatError(`EAT: ${JSON.stringify(name).slice(0, 40)} is not the name of a GPU or a switch`)
-}
-
-function tokenText(value: unknown, what: string): string {
-  if (typeof value !== 'string' || value.length > MAX_TOKEN || !/^[\w-]+\.[\w-]+\.[\w-]*$/.test(value)) {
-    throw new EatError(`EAT: ${what} is not a compact JWS of at most ${MAX_TOKEN} characters`)
-  }
-  return value
 }
 
 /**
@@ -196,7 +137,7 @@ async function verifyOne(eat: CarriedEat, input: EatInput, policy: EatPolicy): P
   const version = textClaim('overall token', claims, 'x-nvidia-ver')
   if (!CLAIMS_VERSIONS.includes(version)) throw new EatError('overall token: x-nvidia-ver is unknown here')
   checkDigests(claims.submods, tokens)
-  const devices: { name: string; kind: DeviceKind; claims: Claims; until: number }[] = []
+  const devices: { name: string; kind: DeviceKind; claims: TokenClaims; until: number }[] = []
   for (const { name, kind, text } of tokens) devices.push({ name, kind, ...(await read(name, text)) })
   // A device's own token says why it was refused, which the overall result does not: so they go first.
   const attested = devices.map(({ name, kind, claims: of, until: end }) => {
@@ -227,11 +168,11 @@ function checkDigests(submods: unknown, tokens: EatBundle['tokens']): void {
   }
 }
 
-function nonceOf(claims: Claims): Uint8Array | string {
+function nonceOf(claims: TokenClaims): Uint8Array | string {
   return textClaim('overall token', claims, 'eat_nonce')
 }
 
-function checkNonce(what: string, claims: Claims, expected: Uint8Array | string): void {
+function checkNonce(what: string, claims: TokenClaims, expected: Uint8Array | string): void {
   const wanted = typeof expected === 'string' ? expected : toHex(expected)
   if (textClaim(what, claims, 'eat_nonce').toLowerCase() !== wanted.toLowerCase()) {
     throw new EatError(`${what}: eat_nonce is another than was asked for`)

@@ -6,7 +6,9 @@
 
 import { z } from 'zod'
 import { fromBase64, toHex } from '../bytes.ts'
+import { GPU_EVIDENCE_FORMAT } from '../gpu/document.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
+import { base64Within } from '../schema.ts'
 import { errnoOf, GuestError } from './errors.ts'
 import type { Exec } from './system.ts'
 
@@ -18,17 +20,11 @@ const TIMEOUT_MS = 60_000
 const MAX_OUTPUT = 8 * 1024 * 1024
 const MAX_DEVICES = 64
 
-const base64 = (bytes: number) =>
-  z
-    .base64()
-    .min(4)
-    .max(Math.ceil(bytes / 3) * 4)
-
 /** One device, as the tool prints it. Newer versions add members, which we leave out. */
 const deviceSchema = z.object({
   arch: z.string().regex(/^[A-Z0-9_]{1,32}$/, 'not the name of an architecture'),
-  certificate: base64(64 * 1024),
-  evidence: base64(256 * 1024),
+  certificate: base64Within(64 * 1024).min(4),
+  evidence: base64Within(256 * 1024).min(4),
   nonce: z.string().regex(/^[0-9a-fA-F]{64}$/, 'not 32 bytes of hex'),
 })
 
@@ -46,7 +42,7 @@ export interface GpuEvidenceOptions {
   switches?: boolean | undefined
 }
 
-type Device = Pick<z.infer<typeof deviceSchema>, 'arch' | 'certificate' | 'evidence' | 'nonce'>
+type Device = z.infer<typeof deviceSchema>
 
 /**
  * Collects the evidence of every GPU over a nonce of 32 bytes, as bytes of `chrysalis/gpu-evidence/1` (RFC 8785).
@@ -60,7 +56,7 @@ export async function collectGpuEvidence(
   if (nonce.length !== 32) throw gpuError(`the nonce has ${nonce.length} bytes instead of 32`)
   const devices = await collect('gpu', nonce, options)
   if (options.switches === true) devices.push(...(await collect('nvswitch', nonce, options)))
-  return canonicalBytes({ format: 'chrysalis/gpu-evidence/1', devices })
+  return canonicalBytes({ format: GPU_EVIDENCE_FORMAT, devices })
 }
 
 async function collect(

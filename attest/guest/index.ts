@@ -11,7 +11,6 @@ export { quoteFromConfigfs } from './quote.ts'
 export { extendRtmr3, type Measurements, readMeasurements } from './registers.ts'
 export { type Exec, type ExecResult, nodeExec, type Sleep, sleep } from './system.ts'
 export {
-  type CollateralSource,
   type GuestMachine,
   LOCK_FILE,
   RUNTIME_FOLDER,

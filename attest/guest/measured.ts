@@ -15,10 +15,11 @@ import type { Files } from './files.ts'
 import { readText } from './probe.ts'
 import { extended, extendRtmr3, readRtmr3 } from './registers.ts'
 
+const FORMAT = 'chrysalis/measured/1'
 const MAX_RECORD = 2 * 1024 * 1024
 
 const recordSchema = z.strictObject({
-  format: z.literal('chrysalis/measured/1'),
+  format: z.literal(FORMAT),
   bootId: z.string(),
   events: z.array(z.strictObject({ name: z.string(), payload: z.string() })),
 })
@@ -115,7 +116,7 @@ function differenceOf(recorded: readonly MeasuredEvent[], wanted: readonly Measu
 
 function encode(bootId: string, events: readonly MeasuredEvent[]): Uint8Array {
   return canonicalBytes({
-    format: 'chrysalis/measured/1',
+    format: FORMAT,
     bootId,
     events: events.map(({ name, payload }) => ({ name, payload: toBase64(payload) })),
   })

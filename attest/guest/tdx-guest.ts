@@ -1,6 +1,7 @@
 /** A real TDX guest as the source of evidence. */
 
 import { equalBytes, toHex } from '../bytes.ts'
+import type { CollateralSource } from '../collateral/source.ts'
 import { encodeEventLog, type MeasuredEvent } from '../eventlog/index.ts'
 import type { Tee } from '../evidence/bundle.ts'
 import type { Collateral } from '../tdx/collateral.ts'
@@ -20,11 +21,6 @@ export const RUNTIME_FOLDER = '/run/chrysalis'
 export const LOCK_FILE = 'quotes.lock'
 export const RECORD_FILE = 'measured.json'
 
-/** Where a guest gets the collateral that its quotes are judged with (see attest/collateral). */
-export interface CollateralSource {
-  collateral(quote: Uint8Array): Promise<Collateral>
-}
-
 /** The machine that a guest runs on; every part has a standard. */
 export interface GuestMachine {
   /** Root of the file tree, for tests: "" is this machine. Not used when `files` is given. */
@@ -42,7 +38,7 @@ export interface TdxGuestOptions extends GuestMachine {
   /** What is measured into RTMR3, in order: `measuredEvents(claims, configuration)`. */
   events: readonly MeasuredEvent[]
   /** Without one, evidence carries no collateral and a verifier gets its own. */
-  collateral?: CollateralSource
+  collateral?: Pick<CollateralSource, 'collateral'>
   /** The GPUs that the claims name; without it there is no GPU evidence. */
   gpu?: { nvattest?: string; switches?: boolean }
 }

@@ -12,7 +12,7 @@ export function looksLikeJwt(text: string): boolean {
 }
 
 /** Whether a JSON value is a detached EAT bundle: `[["JWT", overall], {"GPU-0": token, …}]`. */
-export function looksLikeEat(json: unknown): json is [['JWT', string], Record<string, string>] {
+export function isEatBundle(json: unknown): json is [['JWT', string], Record<string, string>] {
   if (!Array.isArray(json) || json.length !== 2) return false
   const [head, devices] = json as [unknown, unknown]
   const overall = Array.isArray(head) && head[0] === 'JWT' && typeof head[1] === 'string'

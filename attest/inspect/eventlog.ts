@@ -1,7 +1,13 @@
 /** Event logs in words, and the answers of dstack's agent, which hold a quote and its log. */
 
 import { fromHex, toHex } from '../bytes.ts'
-import { describeEventLog, parseCcelTable, parseEventLog, replay } from '../eventlog/index.ts'
+import {
+  describeEventLog,
+  EVENT_LOG_FORMAT,
+  parseCcelTable,
+  parseEventLog,
+  replay,
+} from '../eventlog/index.ts'
 import { parseQuote } from '../tdx/quote.ts'
 import { inspectQuote } from './quote.ts'
 import { addSection, attempt, newReport, type Report, row } from './report.ts'
@@ -17,7 +23,7 @@ export function looksLikeCcel(bytes: Uint8Array): boolean {
 /** Whether JSON is an event log of ours or dstack's array of events. */
 export function looksLikeEventLog(json: unknown): boolean {
   if (Array.isArray(json)) return json.some((item) => isObject(item) && 'imr' in item)
-  return isObject(json) && json.format === 'chrysalis/event-log/1'
+  return isObject(json) && json.format === EVENT_LOG_FORMAT
 }
 
 /** Explains an event log in any form. */

@@ -6,7 +6,7 @@ import { certificateFwid } from '../gpu/fwid.ts'
 import { parseReport, type Report as Spdm } from '../gpu/spdm.ts'
 import { type Certificate, verifyEcdsa } from '../x509/index.ts'
 import { addChain, sayIssuers } from './chain.ts'
-import { inspectEat, looksLikeEat } from './eat.ts'
+import { inspectEat, isEatBundle } from './eat.ts'
 import { addSection, attempt, newReport, type Report, row } from './report.ts'
 import { count } from './text.ts'
 
@@ -75,7 +75,7 @@ export async function inspectGpuEvidence(
   const { eat, rims } = Array.isArray(json) ? {} : (json as Json)
   if (Array.isArray(rims)) addSection(report, 'beside the devices', [row('reference manifests', rims.length)])
   const { bundle } = (eat ?? {}) as Json
-  if (looksLikeEat(bundle)) report.parts.push(await inspectEat(bundle, now))
+  if (isEatBundle(bundle)) report.parts.push(await inspectEat(bundle, now))
   const nonces = new Set(devices.map(({ nonce }) => nonce))
   if (nonces.size > 1) report.problems.push('the devices were asked with different nonces')
   return report

@@ -1,6 +1,8 @@
 /** Explains any file that has to do with attestation. It judges nothing: what it does not find wrong may still be. */
 
 import { utf8 } from '../bytes.ts'
+import { MEASUREMENTS_FORMAT } from '../measure/set.ts'
+import { POLICY_FORMAT } from '../policy/policy.ts'
 import { inspectDer, inspectPem } from './chain.ts'
 import { inspectCollateral, inspectPcsAnswer } from './collateral.ts'
 import {
@@ -15,8 +17,8 @@ import {
   inspectEat,
   inspectJwks,
   inspectJwt,
+  isEatBundle,
   looksLikeDeviceClaims,
-  looksLikeEat,
   looksLikeJwt,
 } from './eat.ts'
 import {
@@ -91,7 +93,7 @@ async function inspectJson(text: string, now: number): Promise<Report | undefine
     return report
   }
   if (typeof json === 'string') return await inspectText(json.trim(), now)
-  if (looksLikeEat(json)) return await inspectEat(json, now)
+  if (isEatBundle(json)) return await inspectEat(json, now)
   if (looksLikeEventLog(json)) return await inspectEventLog(utf8(text))
   if (looksLikeDstack(json)) return await inspectDstack(json, utf8(text), now)
   const devices = devicesIn(json)
@@ -109,11 +111,11 @@ async function inspectObject(json: Json, text: string, now: number): Promise<Rep
   if (has('signature') && (has('tcbInfo') || has('enclaveIdentity'))) return await inspectPcsAnswer(json, now)
   if (has('role', 'bootId', 'epoch')) return await inspectClaims(utf8(text), now)
   if (json.object === 'receipt' || has('payload', 'signature')) return await inspectReceipt(json)
-  if (json.format === 'chrysalis/measurements/1') return await inspectMeasurements(text)
-  if (json.format === 'chrysalis/policy/1' || has('roots', 'skip')) return await inspectPolicy(json)
+  if (json.format === MEASUREMENTS_FORMAT) return await inspectMeasurements(text)
+  if (json.format === POLICY_FORMAT || has('roots', 'skip')) return await inspectPolicy(json)
   if (Array.isArray(json.keys)) return inspectJwks({ keys: json.keys })
   // What NVIDIA's own tool prints holds the tokens; its other forms hold the claims alone.
-  if (looksLikeEat(json.detached_eat)) return await inspectEat(json.detached_eat, now)
+  if (isEatBundle(json.detached_eat)) return await inspectEat(json.detached_eat, now)
   const claims = Object.entries(json).filter(([, value]) => looksLikeDeviceClaims(value))
   if (claims.length > 0) {
     const report = newReport('eat', `claims about ${count(claims.length, 'device')}`)

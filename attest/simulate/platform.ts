@@ -20,6 +20,7 @@ export const PLATFORM = {
   pceId: Uint8Array.of(0, 0),
 } as const
 
+const FORMAT = 'chrysalis/simulated-tee/1'
 const ROLES = ['root', 'ca', 'leaf', 'tcb'] as const
 export type Role = (typeof ROLES)[number]
 
@@ -84,14 +85,14 @@ export function encodePlatform({ keys, certificates }: Platform): string {
       certificate: toBase64(certificates[role]),
     },
   ])
-  return `${JSON.stringify({ format: 'chrysalis/simulated-tee/1', ...Object.fromEntries(entries) }, null, 2)}\n`
+  return `${JSON.stringify({ format: FORMAT, ...Object.fromEntries(entries) }, null, 2)}\n`
 }
 
 /** Reads a platform's file. Throws ChrysalisError ERR_SIMULATED_TEE_FILE. */
 export function decodePlatform(text: string): Platform {
   try {
     const json = JSON.parse(text) as { format: string } & Record<Role, { key: string; certificate: string }>
-    if (json.format !== 'chrysalis/simulated-tee/1') throw new TypeError('format')
+    if (json.format !== FORMAT) throw new TypeError('format')
     const key = (role: Role): KeyObject => createPrivateKey(json[role].key)
     const certificate = (role: Role): Uint8Array => fromBase64(json[role].certificate)
     return {
