@@ -52,6 +52,17 @@ describe('attest policy', () => {
     expect(out).not.toContain('\u001b')
   })
 
+  it.each([
+    [undefined, 'tokens of a service are not asked for'],
+    [{ issuer: 'https://nras.example' }, 'tokens of https://nras.example asked for'],
+    [{ issuer: 'https://nras.example', required: true }, 'tokens of https://nras.example demanded'],
+  ])('says whether tokens of a service are wanted: %j', async (eat, words) => {
+    const { gpu, ...rest } = strict()
+    if (gpu === undefined) throw new Error('no GPU')
+    writeFileSync(join(dir, 'tokens.json'), encodePolicy({ ...rest, gpu: { ...gpu, ...(eat && { eat }) } }))
+    expect((await run('tokens.json')).out).toContain(words)
+  })
+
   it('does not pass off another root as the known one', async () => {
     writeFileSync(
       join(dir, 'other.json'),

@@ -29,7 +29,7 @@ export { NRAS_ISSUER } from './eat-token.ts'
 
 /** What a policy may demand of tokens. Every field has a strict default. */
 export interface EatPolicy {
-  /** Whether evidence without a token fails; without this a token is judged when there is one. */
+  /** Whether evidence without a token fails; without this it is a skip, which the policy may forgive by name. */
   required?: boolean | undefined
   /** Accepted `iss`, exactly; NRAS_ISSUER by default. */
   issuer?: string | undefined
@@ -39,6 +39,7 @@ export interface EatPolicy {
 
 /** The part of a GPU policy that concerns tokens. */
 export interface EatPolicies {
+  /** Absent: nobody asks for tokens; one that comes is judged by the defaults. */
   eat?: EatPolicy | undefined
   /** Accepted driver and VBIOS versions: exact, or a prefix ending in `*`; all when absent. */
   drivers?: readonly string[] | undefined
@@ -69,8 +70,8 @@ export interface EatInput {
 
 /**
  * Sets gpu.eat: every bundle is genuine, current, positive in every claim, for this nonce and for exactly these devices.
- * Without a token the factor does not apply, or fails where the policy requires one; without a nonce to compare it is
- * a skip.
+ * Without a token it fails where the policy requires one, is a skip where the policy says whose tokens it takes, and
+ * does not apply where the policy says nothing of tokens. Without a nonce to compare it is a skip.
  *
  * @returns the last moment (ms) at which the tokens hold; undefined when none was found good
  */
@@ -80,11 +81,7 @@ export async function judgeEat(
   policy: EatPolicies = {},
 ): Promise<number | undefined> {
   if (input.eats.length === 0) {
-    if (policy.eat?.required !== true) {
-      factors.set('gpu.eat', 'not-applicable', 'there is no NRAS token, and the policy asks for none')
-    } else {
-      factors.set('gpu.eat', 'fail', 'there is no NRAS token: the policy requires one from the prover')
-    }
+    judgeNoToken(factors, policy.eat)
     return undefined
   }
   try {
@@ -101,6 +98,14 @@ export async function judgeEat(
     factors.set('gpu.eat', 'fail', known ? error.message : 'the NRAS token could not be judged')
     return undefined
   }
+}
+
+function judgeNoToken(factors: Factors, eat: EatPolicy | undefined): void {
+  const none = 'there is no NRAS token'
+  if (eat === undefined) factors.set('gpu.eat', 'not-applicable', `${none}, and the policy asks for none`)
+  else if (eat.required === true)
+    factors.set('gpu.eat', 'fail', `${none}: the policy requires one from the prover`)
+  else factors.set('gpu.eat', 'skip', `${none}, and the policy asks for one`)
 }
 
 /** As judgeEat, but throws EatError or X509Error, and returns what the tokens say of each device. */

@@ -85,6 +85,11 @@ function gpuInWords(gpu: NonNullable<Policy['gpu']>): string {
     `driver ${versions(gpu.drivers)}`,
     `VBIOS ${versions(gpu.vbios)}`,
     `mode ${(gpu.modes ?? ['spt']).join(' or ')}`,
-    gpu.eat ? `tokens of ${gpu.eat.issuer}` : 'tokens of a service are not asked for',
+    eatInWords(gpu.eat),
   ].join('; ')
+}
+
+function eatInWords(eat: NonNullable<Policy['gpu']>['eat']): string {
+  if (eat === undefined) return 'tokens of a service are not asked for'
+  return `tokens of ${eat.issuer} ${eat.required ? 'demanded' : 'asked for'}`
 }

@@ -25,10 +25,15 @@ interface Change {
   nonce?: Uint8Array
   at?: number
   roots?: { gpu?: string; rim?: string; service?: string }
+  /** Whether the policy requires tokens. */
+  tokens?: boolean
 }
 
 /** Results of all GPU factors but those that passed. */
-async function judge(gpus: SimulatedGpus, { forgery, nonce = NONCE, at = NOW, roots = {} }: Change = {}) {
+async function judge(
+  gpus: SimulatedGpus,
+  { forgery, nonce = NONCE, at = NOW, roots = {}, tokens }: Change = {},
+) {
   const factors = new Factors()
   const { accelerators } = gpus
   const pins = {
@@ -37,7 +42,13 @@ async function judge(gpus: SimulatedGpus, { forgery, nonce = NONCE, at = NOW, ro
     serviceSha256: roots.service ?? gpus.roots.serviceSha256,
   }
   const { driver, vbios } = SIMULATED_VERSIONS
-  const gpu = { ...simulatedGpuPolicy(pins), drivers: [driver], vbios: Object.values(vbios) }
+  const trusted = simulatedGpuPolicy(pins)
+  const gpu = {
+    ...trusted,
+    drivers: [driver],
+    vbios: Object.values(vbios),
+    ...(trusted.eat && { eat: { ...trusted.eat, ...(tokens !== undefined && { required: tokens }) } }),
+  }
   const input = {
     bytes: await gpus.evidence(NONCE, forgery),
     nonce,
@@ -54,6 +65,7 @@ async function judge(gpus: SimulatedGpus, { forgery, nonce = NONCE, at = NOW, ro
 const notApplicable = (...names: string[]) =>
   Object.fromEntries(names.map((name) => [name, expect.stringContaining('not-applicable')]))
 
+const NO_TOKEN = { 'gpu.eat': 'skip: there is no NRAS token' }
 const one = SimulatedGpus.ephemeral({ now })
 const two = SimulatedGpus.ephemeral({ now, count: 2, eat: true })
 const blackwell = SimulatedGpus.ephemeral({ now, arch: 'BLACKWELL', ocsp: false })
@@ -61,10 +73,10 @@ const wired = SimulatedGpus.ephemeral({ now, count: 2, switches: 2, eat: true })
 
 describe('simulated GPUs', () => {
   it.each<[string, SimulatedGpus, string[], Record<string, string>]>([
-    ['one', one, ['gpu.switch', 'gpu.eat'], {}],
+    ['one', one, ['gpu.switch'], NO_TOKEN],
     ['two, with tokens', two, ['gpu.switch'], {}],
     ['two with two switches', wired, [], {}],
-    ['a Blackwell without OCSP', blackwell, ['gpu.switch', 'gpu.eat'], { 'gpu.ocsp': 'skip: not asked' }],
+    ['a Blackwell without OCSP', blackwell, ['gpu.switch'], { 'gpu.ocsp': 'skip: not asked', ...NO_TOKEN }],
   ])('pass every factor that applies: %s', async (_name, gpus, other, skipped) => {
     const skips = Object.entries(skipped).map(([name, text]) => [name, expect.stringContaining(text)])
     expect(await judge(gpus)).toEqual({ ...notApplicable(...other), ...Object.fromEntries(skips) })
@@ -83,6 +95,12 @@ describe('simulated GPUs', () => {
     expect(failed.filter((key) => key !== 'gpu.eat')).toEqual(
       together[forgery] ?? (factor === 'gpu.eat' ? [] : [factor]),
     )
+  })
+
+  it('bring a token where the policy file requires one', async () => {
+    expect((await judge(one, { tokens: true }))['gpu.eat']).toMatch(/^fail: .*the policy requires one/)
+    expect((await judge(one, { tokens: false }))['gpu.eat']).toMatch(/^skip/)
+    expect((await judge(two, { tokens: true }))['gpu.eat']).toBeUndefined()
   })
 
   it('are refused under other roots, one by one', async () => {
@@ -142,7 +160,10 @@ describe('a folder of simulated GPUs', () => {
         expect(gpus.accelerators).toEqual(first.accelerators)
       }
       expect(await simulatedGpuRoots(dir)).toEqual(first.roots)
-      expect(await judge(again)).toEqual(notApplicable('gpu.switch', 'gpu.eat'))
+      expect(await judge(again)).toEqual({
+        ...notApplicable('gpu.switch'),
+        'gpu.eat': expect.stringContaining(NO_TOKEN['gpu.eat']),
+      })
       expect((await readdir(dir)).sort()).toEqual([
         'gpu-rim-root.der',
         'gpu-root.der',
