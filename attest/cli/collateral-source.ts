@@ -13,7 +13,7 @@ import { unreadable } from './files.ts'
 import { type Io, pathOf, styled } from './io.ts'
 
 /** What the collateral is needed for. */
-export interface Need {
+interface Need {
   quote: Uint8Array | undefined
   policy: Policy
   /** Wall clock, ms. */

@@ -22,7 +22,7 @@ export interface Flag {
 export type Flags = Readonly<Record<string, Flag>>
 
 /** What a person needs to know of a verb. */
-export interface VerbHelp<F extends Flags> {
+interface VerbHelp<F extends Flags> {
   name: string
   /** What follows `attest NAME`, one line for each way to use it. */
   usage: readonly string[]
@@ -116,7 +116,7 @@ function readValue({ rawName, value, inlineValue }: OptionToken, flag: Flag, see
 }
 
 /** The help of a verb. */
-export function helpText<F extends Flags>(help: VerbHelp<F>): string {
+function helpText<F extends Flags>(help: VerbHelp<F>): string {
   const left = Object.entries(help.flags).map(([name, { value }]) =>
     value === undefined ? `--${name}` : `--${name} ${value}`,
   )

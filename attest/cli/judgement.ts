@@ -15,7 +15,7 @@ export interface Occasion {
 }
 
 /** The five members that programs may rely on. */
-export interface VerdictJson {
+interface VerdictJson {
   verdict: 'accept' | 'refuse'
   tcbStatus: string | null
   advisories: readonly string[]

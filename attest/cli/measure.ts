@@ -59,7 +59,7 @@ const spec: ConfigSpec<typeof schema.shape> = {
 }
 
 /** What the verb reads and writes besides its files; injectable. */
-export interface MeasureOutput {
+interface MeasureOutput {
   env: Record<string, string | undefined>
   out: (text: string) => void
   err: (text: string) => void

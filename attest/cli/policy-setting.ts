@@ -6,7 +6,7 @@ import { decodePolicy, type Policy } from '../policy/policy.ts'
 import { PRESETS, preset, simulated } from '../policy/presets.ts'
 import { ConfigError } from './config.ts'
 
-export interface PolicyPurpose {
+interface PolicyPurpose {
   /** The setting, as error messages name it. */
   setting: string
   /** The role of those who are judged. */

@@ -12,7 +12,7 @@ export interface Check {
   cure?: string
 }
 
-export interface PreflightPlan {
+interface PreflightPlan {
   simulated: boolean
   /** Whether a GPU is used, which then has to be confidential. */
   gpu: boolean

@@ -17,7 +17,7 @@ const MAX_ANSWER = 64 * 1024 * 1024
 const PATIENCE = 60_000
 
 /** How to judge, and what to ask for. */
-export interface AskOptions extends VerifyOptions {
+interface AskOptions extends VerifyOptions {
   /** Who is asked. A gateway, which is the default, shows its own evidence and its workers'; a worker its own alone. */
   role?: Role | undefined
   /** Only workers that serve it, and at least one of them. */
@@ -25,7 +25,7 @@ export interface AskOptions extends VerifyOptions {
 }
 
 /** All that a URL showed. */
-export interface Showing {
+interface Showing {
   nonce: Uint8Array
   /** Without a verdict where the policy is not about the role. */
   judged: readonly Judged[]

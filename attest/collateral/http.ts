@@ -5,7 +5,7 @@ import { CollateralError } from './errors.ts'
 
 export type { Fetch } from '../body.ts'
 
-export interface GetOptions {
+interface GetOptions {
   fetch: Fetch
   /** Ends the request: the deadline, and the wish of the caller. */
   signal: AbortSignal

@@ -5,7 +5,7 @@ import { DerReader, OID, parseChain, TAG, X509Error } from '../x509/index.ts'
 import { CollateralError } from './errors.ts'
 
 /** Where Intel's distribution points are. No other host is asked: the certificate that names it is not verified yet. */
-export const DISTRIBUTION_HOST = 'certificates.trustedservices.intel.com'
+const DISTRIBUTION_HOST = 'certificates.trustedservices.intel.com'
 
 /** DistributionPoint.distributionPoint, DistributionPointName.fullName, GeneralName.uniformResourceIdentifier. */
 const CONTEXT = { point: 0xa0, fullName: 0xa0, uri: 0x86 } as const

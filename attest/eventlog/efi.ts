@@ -2,7 +2,7 @@
 
 import { toHex } from '../bytes.ts'
 
-export interface EfiVariable {
+interface EfiVariable {
   /** In the usual notation with dashes. */
   guid: string
   name: string

@@ -23,7 +23,7 @@ interface Rule {
 }
 
 /** A separator's data: the normal one, and the one of firmware without a separate error value. */
-export const SEPARATORS: readonly Uint8Array[] = [new Uint8Array(4), new Uint8Array(4).fill(0xff)]
+const SEPARATORS: readonly Uint8Array[] = [new Uint8Array(4), new Uint8Array(4).fill(0xff)]
 const SEPARATOR_DIGESTS = new Set(SEPARATORS.map((data) => toHex(sha384(data))))
 
 /** Whole data measured, without exception in the profile. */

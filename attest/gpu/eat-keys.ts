@@ -30,7 +30,7 @@ const keySchema = z.object({
 })
 const jwksSchema = z.object({ keys: z.array(z.unknown()).min(1).max(256) })
 
-export type ServiceKey = z.infer<typeof keySchema>
+type ServiceKey = z.infer<typeof keySchema>
 
 /**
  * Finds the key that a token names. Keys of other kinds in the set are passed over; two of one name are refused.

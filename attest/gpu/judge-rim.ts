@@ -8,7 +8,7 @@ import { type Device, isSwitch } from './device.ts'
 import { checkRim, compareRim, overlap, parseRim, type Rim, rimIds } from './rim.ts'
 import { type RimService, RimUnreachable } from './rim-service.ts'
 
-export interface RimInput {
+interface RimInput {
   devices: readonly Device[]
   /** XML documents, from the evidence and from the verifier. */
   documents: readonly Uint8Array[]

@@ -4,7 +4,7 @@ import { GuestError, type GuestErrorCode } from './errors.ts'
 import type { Files } from './files.ts'
 
 /** The misc device of the TDX guest driver. */
-export const DEVICE = '/sys/class/misc/tdx_guest'
+const DEVICE = '/sys/class/misc/tdx_guest'
 /** Quotes: configfs-tsm, Linux 6.7 and later (Documentation/ABI/testing/configfs-tsm-report). */
 export const REPORTS = '/sys/kernel/config/tsm/report'
 /** Registers: Linux 6.16 and later (Documentation/ABI/testing/sysfs-devices-virtual-misc-tdx_guest). */

@@ -14,7 +14,7 @@ const REPORTS = '/sys/kernel/config/tsm/report'
 const REGISTERS = '/sys/class/misc/tdx_guest/measurements'
 
 /** What goes wrong: operations whose text ("write /sys/…") matches fail with the code, `times` times. */
-export interface Fault {
+interface Fault {
   match: RegExp
   code: string
   times?: number

@@ -12,7 +12,7 @@ import { ImageReader } from './reader.ts'
 export const PAGE = 4096
 
 /** The largest firmware image that is looked at, bytes. Real ones have 2 to 16 MiB. */
-export const MAX_FIRMWARE = 64 * 1024 * 1024
+const MAX_FIRMWARE = 64 * 1024 * 1024
 
 // Pages that are added before the start, 256 MiB of them: more would not be a firmware.
 const MAX_PAGES = 65_536

@@ -27,7 +27,7 @@ export interface Frame {
 }
 
 /** An opened frame with the bytes it came in, for the transcript. */
-export interface WireFrame extends Frame {
+interface WireFrame extends Frame {
   readonly wire: Uint8Array
 }
 

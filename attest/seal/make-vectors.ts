@@ -47,7 +47,7 @@ export const fixedSetup: SetupSender = async (publicKey, info) => {
   return { enc: encapsulatedSecret, export: (context, length) => ctx.Export(context, length) }
 }
 
-export const CLAIMS = sha256(utf8('claims'))
+const CLAIMS = sha256(utf8('claims'))
 export const NOW = Date.UTC(2026, 0, 1)
 const payer = fixedKey(7)
 const enclave = fixedKey(8)

@@ -32,7 +32,7 @@ const rawPublic = (key: KeyObject, bytes: number): Buffer =>
   key.export({ format: 'der', type: 'spki' }).subarray(-bytes)
 
 /** An X-Wing key pair of a 32-byte seed (draft-connolly-cfrg-xwing-kem). */
-export interface XWingKeyPair {
+interface XWingKeyPair {
   readonly publicKey: Buffer
   readonly mlKem: KeyObject
   readonly x25519: KeyObject
@@ -119,7 +119,7 @@ function nonce(prefix: Uint8Array, index: number, flag: number): Buffer {
   return Buffer.concat([prefix, counter])
 }
 
-export interface ReferenceFrame {
+interface ReferenceFrame {
   readonly type: number
   readonly content: Buffer
 }
@@ -140,7 +140,7 @@ function openFrames(bytes: Buffer, key: Buffer, prefix: Buffer): ReferenceFrame[
   return frames
 }
 
-export interface ReferenceRequest {
+interface ReferenceRequest {
   readonly ctx: Buffer
   readonly h: Buffer
   readonly enc: Buffer

@@ -16,7 +16,7 @@ export interface ResponseFrame extends Frame {
   readonly transcript: Uint8Array
 }
 
-export interface ResponseOpenerOptions {
+interface ResponseOpenerOptions {
   readonly sealId: Uint8Array
   readonly rsec: Uint8Array
   readonly enc: Uint8Array

@@ -14,7 +14,7 @@ import { SealError } from './errors.ts'
 import { bucket, FrameSealer } from './frame.ts'
 import { responseSecrets, transcriptNext, transcriptStart } from './keys.ts'
 
-export interface ResponseSealerOptions {
+interface ResponseSealerOptions {
   readonly sealId: Uint8Array
   readonly rsec: Uint8Array
   readonly enc: Uint8Array

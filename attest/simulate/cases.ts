@@ -32,7 +32,7 @@ const TABLE: CaseTable = {
 }
 
 /** What a case is about and what its verdict must be. */
-export interface CaseInfo {
+interface CaseInfo {
   name: string
   summary: string
   expected: 'accept' | 'refuse'
@@ -47,7 +47,7 @@ export interface CaseInfo {
 export const CASES: readonly CaseInfo[] = Object.entries(TABLE).map(([name, spec]) => infoOf(name, spec))
 
 /** One case as made. */
-export interface SimulatedCase extends CaseInfo {
+interface SimulatedCase extends CaseInfo {
   bundle: EvidenceBundle
   policy: Policy
   /** The nonce that the verifier chose, 32 bytes. */

@@ -64,7 +64,7 @@ interface DocumentJson {
   tcbLevels: LevelJson[]
 }
 
-export interface TcbInfoJson extends DocumentJson {
+interface TcbInfoJson extends DocumentJson {
   fmspc: string
   pceId: string
   tcbType: number
@@ -72,7 +72,7 @@ export interface TcbInfoJson extends DocumentJson {
   tdxModuleIdentities: (ModuleJson & { id: string; tcbLevels: LevelJson[] })[]
 }
 
-export interface QeIdentityJson extends DocumentJson {
+interface QeIdentityJson extends DocumentJson {
   miscselect: string
   miscselectMask: string
   attributes: string

@@ -26,7 +26,7 @@ export interface SimulatedBoot {
   events: readonly MeasuredEvent[]
 }
 
-export interface SimulatedEventLog {
+interface SimulatedEventLog {
   /** The log to deliver: our format, with the CCEL data in it. */
   bytes: Uint8Array<ArrayBuffer>
   /** The CCEL data alone, without padding. */
@@ -109,7 +109,7 @@ function variable(guid: string, name: string, value: Uint8Array): Uint8Array {
 }
 
 /** A log that must be refused, for a quote of `simulatedEventLog(boot).rtmr` and claims that its events state. */
-export interface EventLogCase {
+interface EventLogCase {
   /** The factors that fail; all others of the log pass. */
   fails: readonly FactorName[]
   why: string

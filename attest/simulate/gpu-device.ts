@@ -27,7 +27,7 @@ export function chipOf(arch: GpuArch): string {
 }
 
 /** The manufacturer's root: key and certificate (DER). */
-export interface GpuRootKey {
+interface GpuRootKey {
   key: KeyObject
   certificate: Uint8Array
 }

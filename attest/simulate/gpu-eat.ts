@@ -22,7 +22,7 @@ export interface ServiceSigner {
 }
 
 /** The intermediate CA of the service: its key and certificate (DER). */
-export interface ServiceCa {
+interface ServiceCa {
   key: KeyObject
   certificate: Uint8Array
 }
@@ -65,7 +65,7 @@ export function makeServiceSigner(ca: ServiceCa, now: number): ServiceSigner {
 }
 
 /** What a token says of one device. */
-export interface EatDevice {
+interface EatDevice {
   kind: 'gpu' | 'switch'
   /** Decimal serial number of the leaf certificate. */
   ueid: string
@@ -161,7 +161,7 @@ export function signEat(claims: EatClaims, signer: ServiceSigner): [['JWT', stri
 }
 
 /** One compact JWS, ES384. */
-export function signToken(claims: Json, { kid, key }: Pick<ServiceSigner, 'kid' | 'key'>): string {
+function signToken(claims: Json, { kid, key }: Pick<ServiceSigner, 'kid' | 'key'>): string {
   return signCompact({ kid, alg: 'ES384' }, JSON.stringify(claims), key)
 }
 

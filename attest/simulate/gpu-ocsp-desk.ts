@@ -14,7 +14,7 @@ const RENEWAL = 24 * HOUR
 
 type Chains = readonly (readonly Uint8Array[])[]
 
-export interface OcspQuestion {
+interface OcspQuestion {
   /** DER, leaf first. */
   deviceChains: Chains
   rimChains: Chains

@@ -16,10 +16,10 @@ import {
   signDer,
 } from './gpu-certificates.ts'
 
-export type OcspStatus = 'good' | 'revoked' | 'hold' | 'unknown'
+type OcspStatus = 'good' | 'revoked' | 'hold' | 'unknown'
 
 /** Who signs answers: a CA itself, or with `certificate` a responder that a CA certified. */
-export interface OcspSigner {
+interface OcspSigner {
   key: KeyObject
   certificate?: Uint8Array
 }

@@ -7,7 +7,7 @@ import { signRaw } from './gpu-certificates.ts'
 /** An opaque field: type number and content. */
 export type OpaqueField = readonly [type: number, value: Uint8Array]
 
-export interface ReportSpec {
+interface ReportSpec {
   /** 32 */ nonce: Uint8Array
   /** SHA-384 values of blocks 1, 2, … */
   measurements: readonly Uint8Array[]

@@ -15,7 +15,7 @@ export interface RimSigner {
 }
 
 /** A root that certifies signers of manifests. */
-export interface RimRoot {
+interface RimRoot {
   key: KeyObject
   certificate: Uint8Array
 }
@@ -65,7 +65,7 @@ export function makeRimSigner(root: RimRoot, chip: string, now: number): RimSign
   return { chain, keys }
 }
 
-export interface RimSpec {
+interface RimSpec {
   /** `GH100` */
   chip: string
   /** Of the driver, the VBIOS or the BIOS. */

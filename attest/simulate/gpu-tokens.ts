@@ -20,7 +20,7 @@ interface TokenDevice {
   vbios: string
 }
 
-export interface TokenSpec {
+interface TokenSpec {
   gpus: readonly TokenDevice[]
   switches: readonly TokenDevice[]
   /** 32 */ nonce: Uint8Array

@@ -32,7 +32,7 @@ const TABLE: readonly Entry[] = [
   { issuedFrom: '2026-08-14T00:00:00Z', tcbInfo: 20, qeIdentity: 19 },
 ]
 
-export interface EvaluationFloor {
+interface EvaluationFloor {
   tcbInfo: number
   qeIdentity: number
   /** When the next entry takes effect, ms; undefined after the last. */

@@ -4,7 +4,7 @@ import { toHex } from '../bytes.ts'
 import { type Certificate, DerReader, derOid, oidText, smallInteger, TAG, X509Error } from '../x509/index.ts'
 
 /** Root of Intel's object identifiers for PCK certificates. */
-export const SGX_EXTENSION = '1.2.840.113741.1.13.1'
+const SGX_EXTENSION = '1.2.840.113741.1.13.1'
 
 export interface PckPlatform {
   /** 6 bytes, lower-case hex */ fmspc: string

@@ -48,7 +48,7 @@ const NAMES = {
 } as const
 
 /** The largest certificate that is looked at, in bytes. */
-export const MAX_CERTIFICATE = 4096
+const MAX_CERTIFICATE = 4096
 
 export interface Extension {
   critical: boolean
