@@ -121,6 +121,8 @@ describe('the cache', () => {
     const cache = cached(origin)
     await cache.obtain(subject)
     clock = START - HOUR
+    // Whoever issues has another clock.
+    origin.backdated = DAY - HOUR
     expect(await cache.obtain(subject)).toMatchObject({ fetchedAt: clock })
     expect(origin.fetches).toBe(2)
     origin.backdated = 0

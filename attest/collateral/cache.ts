@@ -1,4 +1,7 @@
-/** Keeps collateral between quotes: refreshed before it ends, one request at a time, and old only if said aloud. */
+/**
+ * Keeps collateral between quotes: refreshed before it ends, one request at a time, old only if said aloud, and never
+ * replaced by older.
+ */
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex, utf8 } from '../bytes.ts'
@@ -6,6 +9,7 @@ import { ChrysalisError } from '../errors.ts'
 import type { Collateral } from '../tdx/collateral.ts'
 import type { Validity } from './check.ts'
 import { CollateralError } from './errors.ts'
+import { olderParts } from './older.ts'
 import type { ObtainedCollateral, Subject } from './source.ts'
 
 const HOUR = 3_600_000
@@ -112,6 +116,7 @@ export class CollateralCache {
     if (kept !== undefined && !this.#due(kept, this.#now())) return this.#remember(key, kept).entry
     try {
       const { collateral, validity } = await this.#fetch(subject)
+      if (kept !== undefined) this.#requireNoOlder(collateral, kept)
       const entry = { collateral, source: this.#source, fetchedAt: this.#now() }
       this.#remember(key, { entry, validity })
       await this.#write(key, entry)
@@ -127,6 +132,14 @@ export class CollateralCache {
     }
   }
 
+  /** Throws CollateralError when a part is older than what is kept, which may still be revoked or out of date in it. */
+  #requireNoOlder(collateral: Collateral, { entry }: Kept): void {
+    const older = olderParts(collateral, entry.collateral)
+    if (older.length === 0) return
+    const problem = `${this.#source} gave older collateral than before: ${older.join(', ')}`
+    throw new CollateralError('ERR_COLLATERAL_ANSWER', problem)
+  }
+
   async #fetch(subject: Subject): Promise<Fetched> {
     if (this.#fetching >= this.#settings.maxInFlight) {
       const problem = `collateral for ${this.#fetching} platforms is being fetched already: try again`
@@ -140,19 +153,29 @@ export class CollateralCache {
     }
   }
 
-  /** What memory holds, or the store if that was written later (by another process, or in an earlier life). */
+  /** What memory holds, or the store if that is newer (from another process, or an earlier life). */
   async #newest(key: string, subject: Subject): Promise<Kept | undefined> {
     const kept = this.#kept.get(key)
     const stored = await this.#read(key)
-    if (stored === undefined || (kept !== undefined && kept.entry.fetchedAt >= stored.fetchedAt)) return kept
+    if (stored === undefined) return kept
     try {
       const validity = await this.#origin.check(stored.collateral, subject)
+      if (kept !== undefined && !this.#replaces(stored, kept.entry)) return kept
       return { entry: { ...stored, source: this.#source }, validity }
     } catch (error) {
       if (!(error instanceof ChrysalisError)) throw error
       this.#settings.warn(`kept collateral is not used: ${error.message}`)
       return kept
     }
+  }
+
+  /** Whether no part of what is stored is older, and it was fetched later or has a newer part. */
+  #replaces(stored: ObtainedCollateral, { collateral, fetchedAt }: ObtainedCollateral): boolean {
+    const [older] = olderParts(stored.collateral, collateral)
+    if (older === undefined)
+      return stored.fetchedAt > fetchedAt || olderParts(collateral, stored.collateral).length > 0
+    if (stored.fetchedAt >= fetchedAt) this.#settings.warn(`kept collateral is not used: ${older}`)
+    return false
   }
 
   #remember(key: string, kept: Kept): Kept {

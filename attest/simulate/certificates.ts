@@ -59,6 +59,8 @@ export interface CrlSpec {
   nextUpdate: number
   /** Serials as INTEGER content. */
   revoked: readonly Uint8Array[]
+  /** Default 1, as in all of Intel's. */
+  number?: number
 }
 
 /** Makes one complete CRL (DER, version 2). */
@@ -78,7 +80,11 @@ export function makeCrl(spec: CrlSpec): Uint8Array<ArrayBuffer> {
     entries.length === 0 ? new Uint8Array() : der(TAG.sequence, ...entries),
     der(
       0xa0,
-      der(TAG.sequence, extension(OID.crlNumber, false, derNumber(1)), authorityKeyId(spec.issuerKey)),
+      der(
+        TAG.sequence,
+        extension(OID.crlNumber, false, derNumber(spec.number ?? 1)),
+        authorityKeyId(spec.issuerKey),
+      ),
     ),
   )
   return signed(tbs, spec.issuerKey)

@@ -9,18 +9,23 @@ import {
   readSigned,
   requireSameAlgorithm,
 } from './certificate.ts'
-import { DerReader, smallInteger, TAG, timeValue, X509Error } from './der.ts'
+import { DerReader, smallInteger, TAG, timeValue, unsignedInteger, X509Error } from './der.ts'
 import { verifyP256 } from './ecdsa.ts'
 import { proveOnce } from './memory.ts'
 
 /** The largest list that is looked at, in bytes (about 4,800 entries; Intel's of 2026 has 57). */
 export const MAX_CRL = 256 * 1024
+const CRL_NUMBER = '2.5.29.20'
+/** RFC 5280, 5.2.3. */
+const MAX_NUMBER = 20
 
 export interface Crl {
   tbs: Uint8Array
   issuer: Uint8Array
   thisUpdate: number
   nextUpdate: number
+  /** Never falls from one list of an issuer to its next; a list may lack it. */
+  number?: bigint
   /** Revoked serials in the form of Certificate.serial. */
   revoked: ReadonlySet<string>
   /** r || s, 64 bytes. */
@@ -41,10 +46,20 @@ export function parseCrl(bytes: Uint8Array): Crl {
   const entries = fields.optional(TAG.sequence)
   const revoked = entries === undefined ? new Set<string>() : readEntries(entries.value)
   const wrapped = fields.open(0xa0, 'CRL extensions')
-  readExtensions(wrapped.next(TAG.sequence), 'CRL')
+  const number = readNumber(readExtensions(wrapped.next(TAG.sequence), 'CRL').get(CRL_NUMBER)?.value)
   wrapped.end()
   fields.end()
-  return { tbs: tbs.raw, issuer, thisUpdate, nextUpdate, revoked, signature }
+  const counted = number === undefined ? {} : { number }
+  return { tbs: tbs.raw, issuer, thisUpdate, nextUpdate, ...counted, revoked, signature }
+}
+
+function readNumber(extension: Uint8Array | undefined): bigint | undefined {
+  if (extension === undefined) return undefined
+  const reader = new DerReader(extension, 'CRL number')
+  const bytes = unsignedInteger(reader.next(TAG.integer).value, 'CRL number')
+  reader.end()
+  if (bytes.length > MAX_NUMBER) throw new X509Error(`CRL number: more than ${MAX_NUMBER} bytes`)
+  return BigInt(`0x${toHex(bytes)}`)
 }
 
 function readEntries(bytes: Uint8Array): Set<string> {

@@ -201,7 +201,8 @@ describe('revocation lists', () => {
   const serials = [fromHex('01'), fromHex(`00ff${'11'.repeat(18)}`), fromHex('7f')]
 
   it('hold their serials and are bound to their issuer', async () => {
-    const crl = parseCrl(makeCrl({ ...spec, revoked: serials }))
+    const crl = parseCrl(makeCrl({ ...spec, revoked: serials, number: 300 }))
+    expect(crl.number).toBe(300n)
     expect([...crl.revoked]).toEqual(serials.map(toHex))
     expect([crl.thisUpdate, crl.nextUpdate]).toEqual([NOW, NOW + 1000])
     await checkCrlIssued(crl, parsed.ca)
