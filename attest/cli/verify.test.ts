@@ -121,7 +121,7 @@ describe('attest verify with files', () => {
 
   it('finds the set for the platform in a folder, and refuses one that was changed', async () => {
     const own = ['--policy', 'policy.json']
-    expect((await attest([...argv.with(4, 'sets'), ...own], here)).status).toBe(1)
+    expect((await attest([...argv.with(4, 'sets'), ...own], here)).status).toBe(2)
     const collateral = readFileSync(join(dir, 'collateral.json'), 'utf8')
     const said = async (text: string): Promise<string> => {
       writeFileSync(join(dir, 'sets', 'one.json'), text)
@@ -156,6 +156,10 @@ describe('attest verify with arguments that cannot be used', () => {
     [
       ['--quote', 'quote.bin', '--collateral', 'missing.json'],
       /--collateral missing\.json: there is no such file/,
+    ],
+    [
+      ['--quote', 'quote.bin', '--collateral', 'folder'],
+      /--collateral folder: .*holds no collateral: neither/,
     ],
     [['--collateral', 'collateral.json', '--gpu', 'x'], /--quote: is missing/],
     [[...files, '--at', 'yesterday'], /--at yesterday: is no time; write it as 2026-/],

@@ -106,7 +106,7 @@ describe('a folder', () => {
   })
 
   it.each<[string, Record<string, string>, string, string]>([
-    ['nothing', {}, 'FILES', 'no file for tcb_info'],
+    ['nothing', {}, 'NOT_FOUND', 'holds no collateral'],
     ['a key less', without('qe_identity'), 'FILES', 'qe_identity'],
     ['a changed chain', { ...keys, tcb_info_issuer_chain: 'MII' }, 'FILES', 'tcb_info_issuer_chain'],
     ['broken JSON', { 'a.json': '{' }, 'FILES', 'not JSON'],

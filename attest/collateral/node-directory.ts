@@ -61,7 +61,8 @@ async function readAll(path: string): Promise<(Candidate | Unusable)[]> {
   if (names.length > MAX_FILES) throw files(`${path} holds more than ${MAX_FILES} files`)
   const sets = await readSets(path, names)
   const parts = names.filter((name) => KNOWN_NAMES.has(name.toLowerCase()))
-  // A folder of whole sets need not have parts; a folder with neither is told which parts are missing.
+  if (sets.length === 0 && parts.length === 0) throw nothingIn(path)
+  // A folder of whole sets need not have parts.
   if (sets.length === 0 || parts.length > 0) sets.push(await readParts(path, parts))
   return sets
 }
@@ -103,6 +104,13 @@ async function readJson(path: string): Promise<unknown> {
   } catch {
     throw files(`${path}: not JSON`)
   }
+}
+
+/** A folder without a single file of collateral is the wrong folder; it is told what was looked for. */
+function nothingIn(path: string): CollateralError {
+  const known = [...KNOWN_NAMES].sort().join(', ')
+  const text = `${path} holds no collateral: neither a JSON file of the nine keys nor any of ${known}`
+  return new CollateralError('ERR_COLLATERAL_NOT_FOUND', text)
 }
 
 function noneFor(
