@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // Plain JavaScript on purpose: it must parse on any Node, so that an old one gets a sentence, not a stack trace.
 import { existsSync } from 'node:fs'
 import module from 'node:module'

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -24,6 +25,8 @@ describe('the package that npm run build makes', () => {
 
   it('has the bins and faces that package.json names', async () => {
     const { default: card } = await import('../../package.json', { with: { type: 'json' } })
+    for (const bin of Object.values(card.bin))
+      expect(readFileSync(join(ROOT, bin), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
     const paths = [card.bin.chrysalis, ...Object.values(card.exports).flatMap((face) => Object.values(face))]
     const code = paths.filter((path) => !path.endsWith('.d.ts'))
     expect(code.length).toBeGreaterThan(1)
