@@ -48,7 +48,12 @@ export const workerSettings = z.object({
     .string()
     .min(1)
     .default('.chrysalis')
-    .describe('folder of the state; the worker uses worker/ and tee/ in it'),
+    .describe('folder of the state, for one worker; it uses worker/ and tee/ in it'),
+  teeDir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("folder of the simulated TEE, for workers that share a gateway's; default: tee/ in data"),
   model: z.string().min(1).default(embeddedModel.path).describe('GGUF file of the model'),
   modelId: modelIdSchema.optional().describe('name that clients call the model by'),
   gpu: z

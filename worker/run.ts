@@ -13,6 +13,7 @@ import type { WorkerSettings } from './config.ts'
 import { Earnings, type EarningsOptions } from './earnings/index.ts'
 import { claimedModel, type Offer, Worker } from './enclave/index.ts'
 import { startEngine } from './engine/index.ts'
+import { takeFolder } from './folder.ts'
 import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
 import { readSoftware } from './protocol/software.ts'
@@ -62,7 +63,7 @@ export async function runWorker(
   { log, onFatal, tell = () => {}, machine = {} }: WorkerSurroundings,
 ): Promise<RunningWorker> {
   const status = new StatusReporter(tell, systemClock)
-  const teeFolder = join(settings.data, 'tee')
+  const teeFolder = settings.teeDir ?? join(settings.data, 'tee')
   const kind = await whichTee(settings.tee, machine)
   const policy = await readGatewayPolicy(settings, kind, teeFolder)
   if (settings.tee === 'auto' && kind !== 'tdx') {
@@ -72,6 +73,7 @@ export async function runWorker(
     )
   }
   const folder = join(settings.data, 'worker')
+  const leave = await takeFolder(folder)
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 })
   const chain = await openChain(settings)
   const real = kind === 'tdx' && policy.roots.every((root) => root.kind === 'intel')
@@ -120,6 +122,7 @@ export async function runWorker(
       await worker.close()
       await closeTee()
       earnings.close()
+      leave()
     },
   }
 }

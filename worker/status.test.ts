@@ -87,7 +87,14 @@ test('the link tells who refused whom, and what failed', async () => {
   harness.link.start()
   const peer = await harness.gateway.connection()
   await expect(peer.welcome()).rejects.toThrow('4403')
-  expect(refusals).toEqual([{ by: 'worker', code: 'ERR_GATEWAY_EVIDENCE', factors: ['role.expected'] }])
+  expect(refusals).toEqual([
+    {
+      by: 'worker',
+      code: 'ERR_GATEWAY_EVIDENCE',
+      factors: ['role.expected'],
+      reason: 'the evidence of the gateway does not meet the policy',
+    },
+  ])
 
   harness.clock.advance(1_000)
   const again = await harness.gateway.connection()

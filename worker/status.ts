@@ -7,7 +7,7 @@ import type { LinkRefusal } from './link/index.ts'
 /** `lost` and `refused` are followed by another attempt. */
 export type WorkerState = 'starting' | 'joining' | 'ready' | 'refused' | 'lost' | 'draining' | 'stopped'
 
-/** One message, JSON. Codes, ids and numbers of our own, and one sentence of the gateway's. */
+/** One message, JSON. Codes, ids and numbers of our own, and one sentence of whoever refused. */
 export interface WorkerStatus {
   event: 'status'
   state: WorkerState

@@ -6,9 +6,15 @@ import { safeJson } from './json.ts'
 import { type Check, failed } from './preflight.ts'
 import type { WorkerStatus } from './worker-process.ts'
 
+/** What a worker tells, and what to do about it. */
+export interface ShownStatus extends WorkerStatus {
+  /** Of a refusal. */
+  cure?: string
+}
+
 export interface JoinView {
   checks(checks: readonly Check[]): void
-  status(status: WorkerStatus): void
+  status(status: ShownStatus): void
   /** A sentence beside the status. */
   note(text: string): void
   /** A sentence that must not be overlooked. */
@@ -36,14 +42,6 @@ const STATES: Readonly<Record<WorkerStatus['state'], [Style, string]>> = {
   lost: ['yellow', 'the gateway is gone; trying again'],
   draining: ['yellow', 'finishing what has begun'],
   stopped: ['dim', 'ended'],
-}
-
-/** What to do about refusals that a person can cure. */
-const CURES: Readonly<Record<string, string>> = {
-  ERR_PAYMENT_TERMS: 'the channel that pays cannot be checked; name its network with --chain-url',
-  ERR_UNPAID: 'the gateway pays nothing; a --config file with "unpaid": true works for it all the same',
-  ERR_GATEWAY_EVIDENCE: 'the gateway proves too little; see --gateway-policy and --gateway-root',
-  ERR_GATEWAY_TERMS: 'the gateway pays less than this worker asks; its prices are settings of --config',
 }
 
 const RESULTS: Readonly<Record<Check['result'], [Style, string]>> = {
@@ -97,7 +95,7 @@ function checkLines({ name, result, text, cure }: Check, io: Io): string[] {
     : [line, `        ${' '.repeat(12)}  ${styled(io, 'bold', 'cure:')} ${printable(cure, 1000)}`]
 }
 
-function statusLine(status: WorkerStatus, io: Io): string {
+function statusLine(status: ShownStatus, io: Io): string {
   const [style, word] = STATES[status.state]
   const { models, receipts, earned, factors = [], reason, code, by } = status
   const parts = [styled(io, style, word)]
@@ -105,8 +103,7 @@ function statusLine(status: WorkerStatus, io: Io): string {
     parts[0] += by === 'worker' ? ': this worker refuses the gateway' : ' by the gateway'
     const why = [factors.join(', '), reason ?? code ?? ''].filter(Boolean)
     parts.push(why.map((text) => printable(text)).join(': '))
-    const cure = by === 'worker' && code !== undefined && Object.hasOwn(CURES, code) ? CURES[code] : undefined
-    if (cure !== undefined) parts.push(`(${cure})`)
+    if (status.cure !== undefined) parts.push(`(cure: ${status.cure})`)
   }
   if (status.state === 'ready' || status.state === 'draining')
     parts.push(

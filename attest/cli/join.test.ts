@@ -130,6 +130,20 @@ describe('attest join', () => {
     expect(out).toContain('\r\u001b[2Kworking  tiny')
   })
 
+  it('takes the Ctrl-C that npm passes on once more for the one that it is', async () => {
+    let pressed = false
+    const doubled = (out: string): void => {
+      if (pressed || !/working/.test(out)) return
+      pressed = true
+      for (const signal of ['SIGINT', 'SIGINT'] as const) process.emit(signal, signal)
+    }
+    const changes = { now: () => 1_000 }
+    const { status, out } = await join(standIn('works', WORKS), good(), changes, doubled)
+    expect([status, out.match(/finishing what|ending/g)]).toEqual([0, ['finishing what']])
+    // Killed, it could not have said so.
+    expect(out).toMatch(/^ended$/m)
+  })
+
   it('ends a worker at once that is asked twice', async () => {
     const deaf = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); tell({ state: 'ready' })`
     let presses = 0
@@ -139,31 +153,63 @@ describe('attest join', () => {
       presses++
       setImmediate(() => process.emit('SIGINT', 'SIGINT'))
     }
-    const { status, out } = await join(standIn('deaf', deaf), good(), {}, twice)
+    const now = () => Date.now() + presses * 2_000
+    const { status, out } = await join(standIn('deaf', deaf), good(), { now }, twice)
     expect([status, presses]).toEqual([0, 2])
     expect(out).toContain('ending at once')
   })
 
-  it('says why a gateway refuses, safely, and that the worker gave up', async () => {
-    const refused = `tell({ state: 'refused', by: 'gateway', code: 'evidence', factors: ['tcb.status'], reason: 'no\\u001b[2J' })
-      tell({ event: 'junk' }); process.send('junk')
-      setTimeout(() => process.exit(3), 50)`
+  it('says why a gateway refuses, safely, with a cure, and ends', async () => {
+    const refused = `${WORKS.replace("'ready', receipts: 2, earned: '1500000000'", "'refused', by: 'gateway', code: 'evidence', factors: ['tcb.status'], reason: 'no\\u001b[2J'")}
+      tell({ event: 'junk' }); process.send('junk'); tell({ state: 'joining' })`
     const { status, out } = await join(standIn('refused', refused), good())
-    expect(out).toMatch(/^refused by the gateway {2}tcb\.status: no\\u\{1b\}\[2J$/m)
-    expect(out).toContain('the worker ended with status 3')
+    expect(out).toMatch(
+      /^refused by the gateway {2}tcb\.status: no\\u\{1b\}\[2J {2}\(cure: .*firmware.*\)\nended$/m,
+    )
     expect(status).toBe(1)
+    const { out: json } = await join(standIn('refused', refused), [...good(), '--json'])
+    expect(json).toMatch(/"factors":\["tcb\.status"\].*"cure":".*firmware/)
+  })
+
+  it.each([
+    [
+      'has joined before',
+      `tell({ state: 'ready' }); tell({ state: 'refused', by: 'gateway', code: 'evidence' })`,
+    ],
+    ['is told to wait', `tell({ state: 'refused', by: 'gateway', code: 'busy' })`],
+  ])('leaves a worker that %s to its next attempt', async (_, script) => {
+    const tries = WORKS.replace("tell({ state: 'ready'", `${script}; tell({ state: 'ready'`)
+    const { status, out } = await join(standIn('tries', tries), good(), {}, (all) => {
+      if (/refused[\s\S]*\nworking/.test(all) && !all.includes('finishing')) process.emit('SIGINT', 'SIGINT')
+    })
+    expect([status, /refused by the gateway/.test(out)]).toEqual([0, true])
+  })
+
+  it('says that the worker gave up', async () => {
+    const { status, out } = await join(standIn('quits', 'process.exit(3)'), good())
+    expect([status, out]).toEqual([1, expect.stringContaining('the worker ended with status 3')])
   })
 
   it('says what a person can do when the worker itself refuses', async () => {
-    const refuses = `tell({ state: 'refused', by: 'worker', code: 'ERR_PAYMENT_TERMS', factors: [] }); setTimeout(() => process.exit(3), 50)`
-    const more = ['--chain-url', 'http://c', '--chain-token-file', 't']
-    const { out } = await join(standIn('picky', refuses), [...good(), ...more])
-    expect(out).toMatch(
-      /^refused: this worker refuses the gateway {2}ERR_PAYMENT_TERMS {2}\(.*--chain-url\)$/m,
+    const refuses = WORKS.replace(
+      "'ready'",
+      "'refused', by: 'worker', code: 'ERR_PAYMENT_TERMS', factors: []",
     )
+    const { status, out } = await join(standIn('picky', refuses), good())
+    expect(out).toMatch(
+      /^refused: this worker refuses the gateway {2}ERR_PAYMENT_TERMS {2}\(cure: .*with --chain-url and --chain/m,
+    )
+    expect(status).toBe(1)
+    const more = ['--chain-url', 'http://c', '--chain-token-file', 't', '--tee-dir', 'tee']
+    const { out: told } = await join(standIn('picky', refuses), [...good(), ...more])
+    expect(told).toMatch(/\(cure: .*does not hold on the network at --chain-url.*\)$/m)
     const flags = JSON.parse(readFileSync(path(dir, 'flags.json'), 'utf8'))
     expect(flags).toEqual(
-      expect.arrayContaining(['--chain-url=http://c', `--chain-token-file=${path(dir, 't')}`]),
+      expect.arrayContaining([
+        '--chain-url=http://c',
+        `--chain-token-file=${path(dir, 't')}`,
+        `--tee-dir=${path(dir, 'tee')}`,
+      ]),
     )
   })
 
@@ -180,6 +226,13 @@ describe('attest join', () => {
     // A machine of a test may be a guest; then all is well.
     if (status === 0) return
     expect(out).toMatch(/FAIL {2}tdx-guest .*\n +cure: /)
+    const whole = await join(standIn('never', ''), good().slice(0, -1))
+    expect(whole.status).toBe(1)
+    expect(whole.out).toMatch(/FAIL {2}policy .*\n +cure: .*--gateway-policy/)
+    expect(whole.out).toMatch(/warn {2}payment .*\n +cure: .*--chain-url/)
+    const told = ['--gateway-policy', 'platform', '--chain-url', 'http://c', '--chain-token-file', 't']
+    const rest = await join(standIn('never', ''), [...good().slice(0, -1), ...told])
+    expect(rest.out).not.toMatch(/policy|payment/)
   })
 
   it.each<[string[], RegExp]>([
@@ -191,10 +244,15 @@ describe('attest join', () => {
     [['--gateway', 'http://h', '--owner', OWNER.replace('8Jh', '8Jx'), '--model', 'm'], /checksum is wrong/],
     [['--gateway', 'http://h', '--owner', 'me', '--model', 'm'], /--owner me: is no TON address/],
     [
-      ['--gateway', 'http://h', '--owner', OWNER, '--model', 'missing.gguf'],
+      ['--gateway', 'http://h', '--owner', OWNER, '--model', 'missing.gguf', '--simulated'],
       /--model missing\.gguf: there is no/,
     ],
     [['--gateway', 'http://h', '--owner', OWNER, '--model', 'm', '--gpu', 'all'], /--gpu all: expected/],
+    [['--gateway', 'http://h', '--owner', OWNER, '--model', 'm', '--tee-dir', 't'], /goes with --simulated/],
+    [
+      ['--gateway', 'http://h', '--owner', OWNER, '--model', 'm', '--simulated', '--chain-url', 'http://c'],
+      /--chain-url and --chain-token-file: go together/,
+    ],
   ])('refuses %j', async (argv, sentence) => {
     const { status, err } = await attest(['join', ...argv], { cwd: dir })
     expect(status).toBe(2)

@@ -1,7 +1,7 @@
 /** The checks of `attest join`: those of a TDX guest, what a simulation does without, and the way to the gateway. */
 
 import { stat } from 'node:fs/promises'
-import { count } from '../inspect/text.ts'
+import { count, printable } from '../inspect/text.ts'
 
 /** One finding; a failure keeps the worker from starting. */
 export interface Check {
@@ -86,8 +86,21 @@ async function checkGateway(gateway: URL, now: () => number): Promise<Check> {
     const seconds = count(Math.round(apart / 1000), 'second')
     const text = `${gateway.host} answers, but its clock and this one are ${seconds} apart`
     return { name, result: 'warn', text, cure: 'Set the clock: evidence with other dates is refused' }
-  } catch {
+  } catch (error) {
+    const distrust = certificateFault(error)
+    if (distrust !== undefined) {
+      const text = `${gateway.host} answers with a certificate that this machine does not trust (${distrust})`
+      const cure =
+        'Use the name that the certificate is for; if its authority is your own, name it: NODE_EXTRA_CA_CERTS=ca.pem'
+      return { name, result: 'fail', text, cure }
+    }
     const cure = 'See that the gateway runs, and that a firewall lets this machine through to it'
     return { name, result: 'fail', text: `${gateway.host} does not answer`, cure }
   }
+}
+
+/** The code of what is wrong with a server's certificate; undefined when that was not it. */
+function certificateFault(error: unknown): string | undefined {
+  const { code } = ((error as Error | undefined)?.cause ?? {}) as { code?: unknown }
+  return typeof code === 'string' && /CERT|SIGNATURE|ISSUER/.test(code) ? printable(code, 60) : undefined
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { type DataFolder, ensurePrivateDir, openSecret } from '../data/index.ts'
 import { type ReadyLine, Role } from './supervisor.ts'
@@ -34,7 +35,9 @@ export async function startRoles({ chain, gateway, worker }: Roles, folder: Data
   await ensurePrivateDir(folder.path('chain'))
   // A file, since arguments and environment can be seen by other users.
   await openSecret(chainTokenFile(folder), () => Buffer.from(randomBytes(32).toString('base64url')))
-  await chain.start()
+  const { url } = await chain.start()
+  // For whoever starts another worker beside this one; not a secret, the token beside it is.
+  await writeFile(folder.path('chain', 'url'), `${url}\n`)
   const [ready] = await Promise.all([gateway.start(), worker.start()])
   return ready
 }

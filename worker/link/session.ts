@@ -58,7 +58,7 @@ export interface LinkRefusal {
   code: string
   /** What failed in the evidence of the other side; empty for other reasons. */
   factors: readonly string[]
-  /** The gateway's own words, printable and short. */
+  /** The words of whoever refused, printable and short. */
   reason?: string
 }
 
@@ -321,7 +321,10 @@ export class Session {
       known ? 'this worker refused the gateway' : 'join failed',
     )
     const factors = known ? error.factors : []
-    this.#options.onRefused?.({ by: 'worker', code: codeOf(error), factors })
+    // Of our own errors the words are ours; a library's may quote what it was given.
+    const own = known || error instanceof EarningsError
+    const reason = own ? { reason: printable(error.message) } : {}
+    this.#options.onRefused?.({ by: 'worker', code: codeOf(error), factors, ...reason })
     this.close('refused')
   }
 

@@ -1,0 +1,24 @@
+import { ConfigError } from '../attest/cli/config.ts'
+import { takeChainLock } from '../contracts/chain/local/lock.ts'
+import { ContractsError } from '../contracts/errors.ts'
+
+/** A former worker on the same folder, whose supervisor was killed, gets this long to end. */
+const WAIT_MS = 5_000
+
+/**
+ * Takes the folder of a worker's receipts for this process alone: a second worker there would send the receipts of the
+ * first as its own, and count them against its own credit. The lock ends with the process, however that ends.
+ *
+ * @returns gives the folder back
+ * @throws ConfigError when another worker has it
+ */
+export async function takeFolder(folder: string, waitMs = WAIT_MS): Promise<() => void> {
+  try {
+    return await takeChainLock(folder, waitMs)
+  } catch (error) {
+    if (!(error instanceof ContractsError)) throw error
+    throw new ConfigError(
+      `setting data: another worker has ${folder}; name another folder, or stop that worker`,
+    )
+  }
+}
