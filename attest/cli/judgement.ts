@@ -148,6 +148,23 @@ function unsaid({ tee, factors }: Verdict): string[] {
     ...(passed('measurement.allowed')
       ? []
       : ['No measurement is pinned: this says nothing of what runs on the machine.']),
+    ...unsaidOfGpus(factors),
+  ]
+}
+
+/** What evidence of GPUs does not show, where there is any. Only a bundle's quote binds it to the machine. */
+function unsaidOfGpus(factors: Verdict['factors']): string[] {
+  const passed = new Set(factors.filter(({ result }) => result === 'pass').map(({ name }) => name))
+  if (!passed.has('gpu.format')) return []
+  const devtools = factors.find(({ name }) => name === 'gpu.devtools')?.result
+  const open =
+    devtools === 'skip' ? ['Whether development tools are switched on in the GPUs is unknown.'] : []
+  if (passed.has('reportdata.binding')) return open
+  return [
+    passed.has('gpu.nonce')
+      ? 'The GPU evidence is bound to the nonce alone: its reports may be of another machine.'
+      : 'The GPU evidence is bound to nothing: its reports may be old, and of another machine.',
+    ...open,
   ]
 }
 
