@@ -3,7 +3,7 @@ import { makeCertificate } from '../simulate/certificates.ts'
 import { makePlatform, newKey } from '../simulate/platform.ts'
 import { checkIssued } from './certificate.ts'
 import { X509Error } from './der.ts'
-import { allProven, proveOnce } from './memory.ts'
+import { allProven, Bounded, proveOnce } from './memory.ts'
 import { encodePem, parseChain } from './pem.ts'
 
 const NOW = Date.UTC(2026, 10, 22)
@@ -102,5 +102,26 @@ describe('equal certificates of different chains', () => {
     const [lookAlike] = parseChain(encodePem([other, root]))
     if (lookAlike === undefined) throw new Error('no chain')
     await expect(checkIssued(good, lookAlike)).rejects.toThrow('signature')
+  })
+})
+
+describe('memory', () => {
+  it('keeps what was used last and forgets nothing but the oldest', () => {
+    const kept = new Bounded<string>(2)
+    const make = (key: string): string => kept.get(key, () => `${key} ${made++}`)
+    let made = 0
+    const a = make('a')
+    make('b')
+    expect(make('a')).toBe(a)
+    make('c')
+    expect(make('a')).toBe(a)
+    expect(made).toBe(3)
+    make('b')
+    expect(made).toBe(4)
+    expect(() =>
+      kept.get('bad', () => {
+        throw new Error('no')
+      }),
+    ).toThrow('no')
   })
 })
