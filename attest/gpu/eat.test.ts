@@ -1,8 +1,6 @@
-import { createHmac } from 'node:crypto'
 import { sha256 } from '@noble/hashes/sha2.js'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromBase64Url, fromUtf8, toBase64, toBase64Url, toHex, utf8 } from '../bytes.ts'
+import { toBase64, toHex } from '../bytes.ts'
 import { Factors } from '../policy/factors.ts'
 import { type GpuCertificateSpec, makeGpuCertificate, newGpuKey } from '../simulate/gpu-certificates.ts'
 import {
@@ -12,81 +10,26 @@ import {
   makeServiceCa,
   makeServiceSigner,
   SERVICE_NAMES,
-  type ServiceSigner,
   SIMULATED_EAT_ISSUER,
-  signCompact,
   signEat,
 } from '../simulate/gpu-eat.ts'
-import { haveVectors, vectorBytes, vectorJson } from '../tdx/testing.ts'
-import { parseDeviceChain } from './chain.ts'
+import { type EatInput, type EatPolicies, judgeEat } from './eat.ts'
 import {
-  EatError,
-  type EatInput,
-  type EatPolicies,
-  fetchServiceKeys,
-  judgeEat,
-  looksLikeEat,
-  NRAS_KEYS_URL,
-  parseEat,
-  verifyEats,
-} from './eat.ts'
-import { checkDeviceClaims, type TokenClaims } from './eat-claims.ts'
-
-const NOW = Date.UTC(2026, 10, 23)
-const NONCE = new Uint8Array(32).fill(7)
-const ca = makeServiceCa(NOW)
-const signer = makeServiceSigner(ca, NOW)
-const PINNED: EatPolicies = {
-  eat: { issuer: SIMULATED_EAT_ISSUER, intermediates: [toHex(sha256(ca.certificate))] },
-}
-const TRUSTED: EatPolicies = { eat: { issuer: SIMULATED_EAT_ISSUER } }
-
-const gpu = (ueid: string) => ({
-  kind: 'gpu' as const,
-  ueid,
-  hwmodel: 'GH100 A01 GSP BROM',
-  driver: '580.65.06',
-  vbios: '96.00.9f.00.01',
-})
-const nvSwitch = {
-  kind: 'switch' as const,
-  ueid: '33',
-  hwmodel: 'LS_10 A01 FSP BROM',
-  vbios: '96.10.55.00.01',
-}
-const DEVICES = [gpu('11'), gpu('22'), nvSwitch]
-const EXPECTED = [
-  { arch: 'HOPPER', ueid: '22', driver: '580.65.06', vbios: '96.00.9f.00.01' },
-  { arch: 'HOPPER', ueid: '11' },
-  { arch: 'LS10', ueid: '33', vbios: '35.2e.30.31.2e' },
-]
-
-type Json = Record<string, unknown>
-
-interface Change {
-  spec?: Partial<EatSpec>
-  overall?: Json
-  /** Claims of GPU-0 to set; undefined removes one. */
-  first?: Json
-  bundle?: (bundle: [['JWT', string], Json]) => unknown
-  signer?: ServiceSigner
-  input?: Partial<EatInput>
-  policy?: EatPolicies
-}
-
-function make({ spec, overall, first, signer: by = signer }: Change): [['JWT', string], Json] {
-  const claims: EatClaims = eatClaims({ devices: DEVICES, nonce: NONCE, now: NOW, ...spec })
-  Object.assign(claims.overall, overall)
-  Object.assign(claims.devices[0]?.claims ?? {}, first)
-  return signEat(claims, by)
-}
-
-function judge(change: Change): Promise<unknown> {
-  const bundle = make(change)
-  const eats = [{ bundle: change.bundle?.(bundle) ?? bundle }]
-  const input = { eats, jwks: signer.jwks, nonce: NONCE, devices: EXPECTED, now: NOW, ...change.input }
-  return verifyEats(input, change.policy ?? TRUSTED)
-}
+  type Change,
+  ca,
+  DEVICES,
+  EXPECTED,
+  gpu,
+  type Json,
+  judge,
+  make,
+  NONCE,
+  NOW,
+  nvSwitch,
+  PINNED,
+  signer,
+  TRUSTED,
+} from './testing-eat.ts'
 
 describe('a bundle of NRAS', () => {
   it.each(['2.0', '3.0'] as const)('vouches for GPUs and switches (claims %s)', async (version) => {
@@ -313,115 +256,6 @@ describe('a bundle of NRAS', () => {
     const input = { eats: [{ bundle: signEat(refusal, signer) }] }
     await expect(judge({ input })).rejects.toThrow('"NONCE_NOT_MATCHING" (4010)')
   })
-
-  it('is refused when submods and tokens differ', async () => {
-    const token = (bundle: [['JWT', string], Json]) => bundle[1]
-    const cases: [string, (bundle: [['JWT', string], Json]) => unknown][] = [
-      [
-        '3 submods for 2',
-        ([head, { 'GPU-0': first, 'GPU-1': second }]) => [head, { 'GPU-0': first, 'GPU-1': second }],
-      ],
-      ['digest of GPU-0', ([head, t]) => [head, { ...t, 'GPU-0': t['GPU-1'], 'GPU-1': t['GPU-0'] }]],
-      ['digest of GPU-1', ([head, t]) => [head, { ...t, 'GPU-1': token(make({}))['GPU-1'] }]],
-      [
-        'does not name GPU-7',
-        ([head, t]) => [head, { 'GPU-7': t['GPU-0'], 'GPU-1': t['GPU-1'], 'SWITCH-0': t['SWITCH-0'] }],
-      ],
-    ]
-    for (const [problem, bundle] of cases) await expect(judge({ bundle })).rejects.toThrow(problem)
-    await expect(judge({ overall: { submods: undefined } })).rejects.toThrow('submods is missing')
-    const sha1 = { 'GPU-0': ['DIGEST', ['SHA256', '00']], 'GPU-1': [], 'SWITCH-0': [] }
-    await expect(judge({ overall: { submods: sha1 } })).rejects.toThrow('digest of GPU-0')
-  })
-
-  it('is refused with any algorithm but ES384 and any header that says more', async () => {
-    const [[, overall], tokens] = make({})
-    const [, payload = '', signature = ''] = overall.split('.')
-    const { kid, key } = signer
-    const [jwk] = signer.jwks.keys
-    const claims = fromUtf8(fromBase64Url(payload))
-    const none = toBase64Url(utf8(JSON.stringify({ alg: 'none', kid })))
-    const hmac = toBase64Url(utf8(JSON.stringify({ alg: 'HS256', kid })))
-    const mac = createHmac('sha256', JSON.stringify(jwk)).update(`${hmac}.${payload}`).digest()
-    const cases: [string, string][] = [
-      ['not ES384', `${none}.${payload}.`],
-      ['not ES384', `${hmac}.${payload}.${toBase64Url(mac)}`],
-      ['not ES384', signCompact({ alg: 'ES256', kid }, claims, key)],
-      ['not ES384', signCompact({ kid }, claims, key)],
-      ['names no key', signCompact({ alg: 'ES384' }, claims, key)],
-      ['names more', signCompact({ alg: 'ES384', kid, jwk }, claims, key)],
-      ['names more', signCompact({ alg: 'ES384', kid, crit: ['b64'], b64: false }, claims, key)],
-      ['header', `AAAA.${payload}.${signature}`],
-      ['signature', `${overall.slice(0, -4)}AAAA`],
-      ['signature', overall.slice(0, -4)],
-    ]
-    for (const [problem, token] of cases) {
-      await expect(judge({ bundle: () => [['JWT', token], tokens] }), token).rejects.toThrow(problem)
-    }
-    const typed = signCompact({ alg: 'ES384', kid, typ: 'JWT' }, claims, key)
-    expect(await judge({ bundle: () => [['JWT', typed], tokens] })).toHaveLength(3)
-  })
-
-  it('is refused when claims name one thing twice or are no object', async () => {
-    for (const payload of ['{"iss":"a","iss":"b"}', '[]', 'null', '"text"', '{']) {
-      const token = signCompact({ alg: 'ES384', kid: signer.kid }, payload, signer.key)
-      await expect(judge({ bundle: ([, tokens]) => [['JWT', token], tokens] })).rejects.toThrow(
-        'one JSON object',
-      )
-    }
-  })
-
-  it('is refused when any byte of any token changes', async () => {
-    const [[, overall], tokens] = make({})
-    const flip = (text: string, at: number): string =>
-      text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1)
-    for (let at = 0; at < overall.length; at += 47) {
-      await expect(judge({ bundle: () => [['JWT', flip(overall, at)], tokens] }), `${at}`).rejects.toThrow()
-    }
-    const first = String(tokens['GPU-0'])
-    for (let at = 0; at < first.length; at += 191) {
-      const changed = { ...tokens, 'GPU-0': flip(first, at) }
-      await expect(judge({ bundle: () => [['JWT', overall], changed] }), `${at}`).rejects.toThrow('digest')
-    }
-  })
-})
-
-describe('a key set', () => {
-  const [good] = signer.jwks.keys as [Json]
-  const withKeys = (...keys: unknown[]) => judge({ input: { jwks: { keys } } })
-
-  it('may hold other keys, and members that are unknown here', async () => {
-    const rsa = { kty: 'RSA', kid: 'rsa', n: 'AQAB', e: 'AQAB' }
-    expect(await withKeys(rsa, null, 7, { ...good, key_ops: ['verify'] })).toHaveLength(3)
-  })
-
-  it.each<[string, string, unknown[]]>([
-    ['two keys of one name', 'one name', [good, good]],
-    ['a key of another curve', 'crv', [{ ...good, crv: 'P-256' }]],
-    ['a key for another algorithm', 'alg', [{ ...good, alg: 'ES256' }]],
-    ['a key for encryption', 'use', [{ ...good, use: 'enc' }]],
-    ['a symmetric key', 'kty', [{ kty: 'oct', kid: good.kid, k: 'AAAA' }]],
-    ['a coordinate cut short', 'coordinate', [{ ...good, x: 'AAAA' }]],
-    ['a point off the curve', 'not a point', [{ ...good, x: 'A'.repeat(64) }]],
-    ['no key', 'not an object', []],
-  ])('is refused with %s', async (_name, problem, keys) => {
-    await expect(withKeys(...keys)).rejects.toThrow(problem)
-  })
-
-  it('is fetched from one address, whole, and never by a redirect', async () => {
-    const answer = (body: string, status = 200) => new Response(body, { status })
-    const asked: unknown[] = []
-    const keys = await fetchServiceKeys(async (url, init) => {
-      asked.push(url, init.redirect, init.signal instanceof AbortSignal)
-      return answer(JSON.stringify(signer.jwks))
-    })
-    expect(asked).toEqual([NRAS_KEYS_URL, 'error', true])
-    expect(await judge({ input: { jwks: keys } })).toHaveLength(3)
-    await expect(fetchServiceKeys(async () => answer('{}', 503))).rejects.toThrow('503')
-    await expect(fetchServiceKeys(async () => answer('{"a":1,"a":2}'))).rejects.toThrow(EatError)
-    await expect(fetchServiceKeys(async () => answer(' '.repeat(600_000)))).rejects.toThrow('bytes')
-    await expect(fetchServiceKeys(() => Promise.reject(new Error('offline')))).rejects.toThrow('stored JWKS')
-  })
 })
 
 describe('gpu.eat', () => {
@@ -472,82 +306,5 @@ describe('gpu.eat', () => {
   it('without a nonce to compare still demands one nonce of all tokens', async () => {
     const other = make({ first: { eat_nonce: '00'.repeat(32) } })
     expect(await result({ nonce: undefined, eats: [{ bundle: other }] })).toMatch(/^fail: GPU-0: eat_nonce/)
-  })
-})
-
-describe('the parser of bundles', () => {
-  it.each<[string, unknown]>([
-    ['a text', 'JWT'],
-    ['nothing', undefined],
-    ['one member', [['JWT', 'a.b.c']]],
-    ['three members', [['JWT', 'a.b.c'], { 'GPU-0': 'a.b.c' }, {}]],
-    ['another kind of token', [['CWT', 'a.b.c'], { 'GPU-0': 'a.b.c' }]],
-    ['a list of devices', [['JWT', 'a.b.c'], ['a.b.c']]],
-    ['nothing for devices', [['JWT', 'a.b.c'], null]],
-    ['no device', [['JWT', 'a.b.c'], {}]],
-    ['a device of another kind', [['JWT', 'a.b.c'], { 'CPU-0': 'a.b.c' }]],
-    ['a device with a padded number', [['JWT', 'a.b.c'], { 'GPU-00': 'a.b.c' }]],
-    ['a token that is none', [['JWT', 'a.b.c'], { 'GPU-0': 'a.b' }]],
-    ['a token with space', [['JWT', 'a.b.c '], { 'GPU-0': 'a.b.c' }]],
-    ['a token that is too long', [['JWT', `a.${'b'.repeat(40_000)}.c`], { 'GPU-0': 'a.b.c' }]],
-  ])('refuses %s', (_name, value) => {
-    expect(() => parseEat(value)).toThrow(EatError)
-  })
-
-  it('throws nothing but EatError, whatever it is given', () => {
-    fc.assert(
-      fc.property(fc.anything(), (value) => {
-        looksLikeEat(value)
-        expect(() => parseEat(value)).toThrow(EatError)
-      }),
-    )
-    const part = fc.oneof(fc.constant('JWT'), fc.string(), fc.anything())
-    fc.assert(
-      fc.property(
-        fc.tuple(fc.tuple(part, part), fc.dictionary(fc.constantFrom('GPU-0', 'x'), part)),
-        (value) => {
-          try {
-            parseEat(value)
-          } catch (error) {
-            expect(error).toBeInstanceOf(EatError)
-          }
-        },
-      ),
-    )
-  })
-})
-
-describe.skipIf(!haveVectors())('real bundles', () => {
-  it.each(['hopperClaimsv3_detached_eat', 'switch_detached_eat'])(
-    '%s is read, but nothing vouches for its key',
-    async (name) => {
-      const bundle = vectorJson(`nvidia/eat/${name}.json`)
-      expect(looksLikeEat(bundle)).toBe(true)
-      const { tokens } = parseEat(bundle)
-      expect(tokens).toHaveLength(1)
-      const now = 1_749_601_900_000
-      await expect(verifyEats({ eats: [{ bundle }], now })).rejects.toThrow('no keys')
-      const other = { eats: [{ bundle }], now, jwks: signer.jwks }
-      await expect(verifyEats(other)).rejects.toThrow('no key is named')
-    },
-  )
-
-  it.each([
-    ['hopperClaimsv3_detached_eat', 'gpu', '478176379286082186618948445787393647364802107249'],
-    ['switch_detached_eat', 'switch', '694931143880983876767046803400974855445978836716'],
-  ] as const)('%s says what the claims table demands, and who the device is', async (name, kind, ueid) => {
-    const [token] = parseEat(vectorJson(`nvidia/eat/${name}.json`)).tokens
-    const claims = JSON.parse(fromUtf8(fromBase64Url(token?.text.split('.')[1] ?? ''))) as TokenClaims
-    const device = checkDeviceClaims('device', kind, '3.0', claims, 1_749_601_900_000)
-    expect(device.ueid).toBe(ueid)
-    const report = kind === 'gpu' ? 'hopper_nvtrust' : 'nvswitch_ls10'
-    const [leaf] = parseDeviceChain(vectorBytes(`nvidia/evidence/${report}.chain.pem`))
-    expect(BigInt(`0x${leaf?.serial}`).toString()).toBe(ueid)
-  })
-
-  it('the unsigned one of a local verifier is refused', async () => {
-    const bundle = vectorJson('dstack/gpu_attestation_h100.json')
-    expect(looksLikeEat(bundle)).toBe(true)
-    await expect(verifyEats({ eats: [{ bundle }], now: 1_784_207_900_000 })).rejects.toThrow('not ES384')
   })
 })

@@ -22,7 +22,7 @@ export interface ServiceSigner {
 }
 
 /** The intermediate CA of the service: its key and certificate (DER). */
-interface ServiceCa {
+export interface ServiceCa {
   key: KeyObject
   certificate: Uint8Array
 }

@@ -19,7 +19,7 @@ import {
 type OcspStatus = 'good' | 'revoked' | 'hold' | 'unknown'
 
 /** Who signs answers: a CA itself, or with `certificate` a responder that a CA certified. */
-interface OcspSigner {
+export interface OcspSigner {
   key: KeyObject
   certificate?: Uint8Array
 }
