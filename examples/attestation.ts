@@ -5,7 +5,14 @@
  * pins what you expect: strict(…) or a file by `attest policy`.
  */
 import { randomBytes } from 'node:crypto'
-import { refusalReasons, simulated, simulatedRoot, toHex, verifyEvidence } from '../attest/index.ts'
+import {
+  fromBase64,
+  refusalReasons,
+  simulated,
+  simulatedRoot,
+  toHex,
+  verifyEvidence,
+} from '../attest/index.ts'
 import type { AttestationAnswer } from '../worker/protocol/index.ts'
 
 const { CHRYSALIS_URL = 'http://127.0.0.1:8787/v1', CHRYSALIS_TEE = '.chrysalis/tee' } = process.env
@@ -16,8 +23,12 @@ if (!response.ok) throw new Error(`the server answered ${response.status}: ${awa
 const { gateway, workers, errors } = (await response.json()) as AttestationAnswer
 
 const policy = simulated(await simulatedRoot(CHRYSALIS_TEE))
-/** What a role shows has to be accepted for that role: a worker cannot stand in for its gateway. */
-async function judge(evidence: unknown, role: 'gateway' | 'worker'): Promise<void> {
+const keys = new Set<string>()
+/**
+ * What a role shows has to be accepted for that role: a worker cannot stand in for its gateway. A worker goes by its
+ * signing key, and nobody counts twice.
+ */
+async function judge(evidence: unknown, role: 'gateway' | 'worker', id?: string): Promise<void> {
   const verdict = await verifyEvidence(evidence, {
     policy: { ...policy, roles: [role] },
     now: Date.now,
@@ -32,10 +43,17 @@ async function judge(evidence: unknown, role: 'gateway' | 'worker'): Promise<voi
   )
   for (const reason of refusalReasons(verdict)) console.log(`  ${reason}`)
   if (verdict.verdict !== 'accept') process.exitCode = 1
+  const key = verdict.claims && toHex(fromBase64(verdict.claims.signingKey))
+  if (key === undefined) return
+  if (keys.has(key) || (id !== undefined && id !== key)) {
+    console.log(`  shown as ${id ?? role}, but its key is ${key}, or it is there twice`)
+    process.exitCode = 1
+  }
+  keys.add(key)
 }
 
 await judge(gateway, 'gateway')
-for (const { evidence } of workers) await judge(evidence, 'worker')
+for (const { id, evidence } of workers) await judge(evidence, 'worker', id)
 for (const { worker, message } of errors) {
   console.log('no evidence of', worker ?? 'the gateway', message)
   process.exitCode = 1

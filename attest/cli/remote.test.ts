@@ -105,6 +105,11 @@ describe('attest verify URL', () => {
       gateway({ errors: [{ worker: 'w2', code: 'timeout', message: 'gave none' }] }),
       /no evidence: worker w2: gave none \(timeout\)/,
     ],
+    [
+      'errors in which nothing is a text',
+      gateway({ errors: [{ worker: {}, code: { toString: 1 }, message: [] }, null, 7] }),
+      /no evidence: gateway: no reason given \(no code\)/,
+    ],
     ['evidence that is missing', gateway({ workers: [{ id: 'w1' }] }), /bundle\.format/],
     ['an answer of another form', gateway({ object: 'list' }), /not of the form/],
     [
