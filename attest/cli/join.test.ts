@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -17,6 +17,8 @@ let server: Server
 let origin = ''
 beforeAll(async () => {
   writeFileSync(path(dir, 'model.gguf'), 'GGUF')
+  mkdirSync(path(dir, 'tee'))
+  writeFileSync(path(dir, 'tee', 'root.der'), '')
   server = createServer((_, response) => response.end('ok'))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -167,6 +169,7 @@ describe('attest join', () => {
       /^refused by the gateway {2}tcb\.status: no\\u\{1b\}\[2J {2}\(cure: .*firmware.*\)\nended$/m,
     )
     expect(status).toBe(1)
+    expect(out).not.toContain('the worker ended')
     const { out: json } = await join(standIn('refused', refused), [...good(), '--json'])
     expect(json).toMatch(/"factors":\["tcb\.status"\].*"cure":".*firmware/)
   })
@@ -249,6 +252,10 @@ describe('attest join', () => {
     ],
     [['--gateway', 'http://h', '--owner', OWNER, '--model', 'm', '--gpu', 'all'], /--gpu all: expected/],
     [['--gateway', 'http://h', '--owner', OWNER, '--model', 'm', '--tee-dir', 't'], /goes with --simulated/],
+    [
+      ['--gateway', 'http://h', '--owner', OWNER, '--model', 'model.gguf', '--tee-dir', 't', '--simulated'],
+      /--tee-dir t.root\.der: there is no such file/,
+    ],
     [
       ['--gateway', 'http://h', '--owner', OWNER, '--model', 'm', '--simulated', '--chain-url', 'http://c'],
       /--chain-url and --chain-token-file: go together/,

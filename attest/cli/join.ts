@@ -1,6 +1,7 @@
 /** `attest join`: lends this machine to a gateway. */
 
 import { stat } from 'node:fs/promises'
+import { join as joinPath } from 'node:path'
 import { printable } from '../inspect/text.ts'
 import { ArgumentError, EXIT, type Given, type VerbMain, verb } from './command.ts'
 import { unreadable } from './files.ts'
@@ -64,6 +65,9 @@ async function run(given: JoinFlags, io: Io, main: URL): Promise<number> {
   const view = given.json ? followJson(io) : followText(io)
   const plan = given.check ? undefined : readPlan(given, io)
   if (given.model !== undefined) await requireFile('--model', given.model, io)
+  // A worker would make a new TEE in an empty folder, which no gateway knows.
+  if (given['tee-dir'] !== undefined)
+    await requireFile('--tee-dir', joinPath(given['tee-dir'], 'root.der'), io)
   if (given.simulated)
     view.note('SIMULATED: nothing here keeps the owner of this machine out; for trials alone.')
   for (const warning of plan?.owner.warnings ?? []) view.warn(`--owner: ${warning}`)
