@@ -23,5 +23,13 @@ export const amountSchema = z.string().regex(/^(0|[1-9][0-9]{0,37})$/, 'not a de
 /** The first thing that a schema found, behind the path of its field: `models.0.id: not visible ASCII`. */
 export function firstIssue(error: z.ZodError): string {
   const [issue] = error.issues
-  return `${issue?.path.join('.')}: ${issue?.message}`
+  if (issue === undefined) return 'not valid'
+  const path = issue.path.join('.')
+  return `${path === '' ? '' : `${path}: `}${issueText(issue)}`
+}
+
+/** What is wrong with one field, in words for a person who knows no schema library. */
+export function issueText({ message }: { message: string }): string {
+  if (/received undefined$/.test(message)) return 'is missing'
+  return message.replace(/^Invalid input: /, '').replace(/^Too (big|small): expected \w+ to /, 'has to ')
 }

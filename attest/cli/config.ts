@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { z } from 'zod'
 import { ChrysalisError } from '../errors.ts'
+import { issueText } from '../schema.ts'
 
 /** A setting that is missing, malformed or unknown. The message names where it came from and the cure. */
 export class ConfigError extends ChrysalisError {
@@ -116,5 +117,6 @@ export function loadConfig<S extends Shape>(
   const key = String(issue?.path[0] ?? '')
   const place =
     key in flags ? `--${kebab(key)}` : key in fromEnvironment ? environmentName(key) : `setting ${key}`
-  throw new ConfigError(`${place}: ${issue?.message ?? 'invalid'}; see ${spec.name} --help`)
+  const problem = issue === undefined ? 'is not valid' : issueText(issue)
+  throw new ConfigError(`${place}: ${problem}; see ${spec.name} --help`)
 }

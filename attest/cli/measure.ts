@@ -26,7 +26,10 @@ The values are predictions from the sources of TDX module, OVMF, QEMU and Linux.
 not predicted; RTMR3 holds the events of the worker itself, which its event log names.`
 
 const schema = z.object({
-  firmware: z.string().min(1).describe('firmware image with TDX metadata (OVMF.fd)'),
+  firmware: z
+    .string('is missing: name a firmware image such as OVMF.fd')
+    .min(1)
+    .describe('firmware image with TDX metadata (OVMF.fd)'),
   order: z
     .enum(['per-page', 'two-pass', 'both'])
     .default('both')
@@ -37,7 +40,7 @@ const schema = z.object({
   setupHeader: z
     .enum(['as-is', 'qemu'])
     .default('as-is')
-    .describe('as-is (QEMU 10 with OVMF 2025.05 and later), or as older ones measure it, filled in by QEMU'),
+    .describe('as-is (QEMU 10 with OVMF 2025.05 and later), or qemu: filled in, as older ones measure it'),
   memoryMib: z.coerce
     .number()
     .int()

@@ -61,7 +61,11 @@ export async function inspectEat(
   now: number,
 ): Promise<Report> {
   const names = Object.keys(devices)
-  const report = newReport('eat', `NVIDIA's verdict on ${count(names.length, 'device')}, as signed tokens`)
+  const of = count(names.length, 'device')
+  const report = newReport(
+    'eat',
+    `a verdict on ${of} in the form of NVIDIA's tokens; who gave it, and whether it is signed, is below`,
+  )
   report.parts.push(await inspectJwt(overall, now, 'the overall token'))
   for (const name of names)
     report.parts.push(await inspectJwt(devices[name] ?? '', now, `the token of ${name}`))
