@@ -107,7 +107,7 @@ async function judge(bytes: Uint8Array): Promise<void> {
   } as const
   await judgeGpu(factors, input, smallPolicy)
   const list = factors.list(GPU_FACTORS)
-  if (!accepted(list, ['gpu.driver', 'gpu.vbios', 'gpu.ocsp'])) throw new RefusedError('refused')
+  if (!accepted(list, ['gpu.driver', 'gpu.vbios', 'gpu.ocsp', 'gpu.eat'])) throw new RefusedError('refused')
   // Newlines around a certificate may differ; what the device signed may not.
   const same = reportsOf(bytes) === reportsOf(await smallEvidence())
   if (!same) throw new Error('forged GPU evidence was accepted')
