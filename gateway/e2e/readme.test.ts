@@ -22,6 +22,12 @@ function blocksOf(path: string): Block[] {
   }))
 }
 
+/** Lines of a verdict: what was decided and why. Digests, keys and times differ from run to run and stand elsewhere. */
+const VERDICT =
+  /^(?:ACCEPTED|REFUSED|SIMULATED|No measurement|exit status| {2}failed:| {2}(?:pass|FAIL|skip|SKIP|n\/a) )/m
+
+const verdictLines = (text: string) => text.split('\n').filter((line) => VERDICT.test(line))
+
 /** Set-up commands are run by .ci/run; hardware that tests cannot have is excepted. */
 const runnable = ({ language, note }: Block) =>
   ['sh', 'js'].includes(language) && !/^(setup|hardware)/.test(note)
@@ -72,6 +78,12 @@ describe.skipIf(!shell).each(['README.md', 'examples/README.md'])('%s', (page) =
     return block.language === 'json' && before ? [[before, block] as const] : []
   })
 
+  const transcripts = all.flatMap((block, i) => {
+    const before = all[i - 1]
+    const judged = block.language === 'text' && VERDICT.test(block.code)
+    return judged && before !== undefined && blocks.includes(before) ? [[before, block] as const] : []
+  })
+
   it('shows each JSON answer below the command that gives it', () => {
     expect(shown).toHaveLength(all.filter(({ language }) => language === 'json').length)
     for (const [command] of shown) expect(blocks).toContain(command)
@@ -93,6 +105,18 @@ describe.skipIf(!shell).each(['README.md', 'examples/README.md'])('%s', (page) =
     async (_, command, answer) => {
       const live = JSON.parse(await outputOf(command))
       expect(Object.keys(JSON.parse(answer.code))).toEqual(Object.keys(live))
+    },
+  )
+
+  it.each(transcripts.map(([command, text], i) => [i + 1, command, text] as const))(
+    'transcript %i has the verdicts of a live one, word by word',
+    async (_, command, text) => {
+      const live = verdictLines(await outputOf(command))
+      expect(live).toEqual(expect.arrayContaining(verdictLines(text.code)))
+      // What decides stands in both, as often.
+      const decisive = (lines: string[]) =>
+        lines.filter((line) => /^(ACCEPTED|REFUSED|exit status)/.test(line))
+      expect(decisive(live)).toEqual(decisive(verdictLines(text.code)))
     },
   )
 })
