@@ -36,6 +36,13 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0
 }
 
+/** Whether all bytes are zero, in time that depends on their number only; true of none. */
+export function isZero(bytes: Uint8Array): boolean {
+  let seen = 0
+  for (const byte of bytes) seen |= byte
+  return seen === 0
+}
+
 /** Big-endian unsigned 32-bit integer, 4 bytes. */
 export function u32be(value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4)

@@ -2,7 +2,7 @@
 
 import { fromBase64, toHex } from '../bytes.ts'
 import { failedFactors, type Verdict } from '../evidence/verdict.ts'
-import { count, printable } from '../inspect/text.ts'
+import { count, date, printable } from '../inspect/text.ts'
 import { type Io, type Style, styled } from './io.ts'
 
 /** What was judged, by what, as of when. */
@@ -63,7 +63,7 @@ export function verdictText(verdict: Verdict, occasion: Occasion, io: Pick<Io, '
     return `  ${styled(io, style, word.padEnd(4))}  ${name.padEnd(width)}  ${printable(reason)}`
   })
   return [
-    `${printable(occasion.subject)}, judged by the policy "${printable(occasion.policy)}" as of ${time(occasion.at)}`,
+    `${printable(occasion.subject)}, judged by the policy "${printable(occasion.policy)}" as of ${date(occasion.at)}`,
     '',
     ...rows,
     '',
@@ -166,8 +166,4 @@ function unsaidOfGpus(factors: Verdict['factors']): string[] {
       : 'The GPU evidence is bound to nothing: its reports may be old, and of another machine.',
     ...open,
   ]
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString().replace('.000Z', 'Z')
 }

@@ -11,12 +11,12 @@ import type { Claims, Tee } from '../evidence/index.ts'
 import { describeDevice, parseGpuDocument } from '../gpu/index.ts'
 import {
   collectGpuEvidence,
-  type Files,
   findGuestProblem,
-  GuestError,
   type GuestMachine,
+  isTd,
   NodeFiles,
   nodeExec,
+  problemError,
   TdxGuest,
 } from '../guest/index.ts'
 import { INTEL_ROOT } from '../policy/index.ts'
@@ -24,9 +24,6 @@ import { SimulatedGpus } from '../simulate/gpu.ts'
 import { SimulatedTee } from '../simulate/tee.ts'
 import { ConfigError } from './config.ts'
 import type { TeeSetting } from './tee-settings.ts'
-
-/** A thousand processors fill megabytes. */
-const MAX_CPUINFO = 64 * 1024 * 1024
 
 /** What is measured, and with what. */
 export interface TeeOptions {
@@ -72,12 +69,7 @@ export async function whichTee(setting: TeeSetting, machine: GuestMachine = {}):
   const problem = await findGuestProblem(files)
   if (!problem) return 'tdx'
   if (setting === 'auto' && !(await isTd(files))) return 'simulated-tdx'
-  throw new GuestError('ERR_NOT_TDX_GUEST', `not a TDX guest: ${problem.finding}. ${problem.cure}`)
-}
-
-async function isTd(files: Files): Promise<boolean> {
-  const processors = await files.read('/proc/cpuinfo', MAX_CPUINFO).catch(() => new Uint8Array())
-  return /^flags\s*:.*\btdx_guest\b/m.test(Buffer.from(processors).toString('latin1'))
+  throw problemError(problem)
 }
 
 /** SHA-256 of the root of the simulated TEE in this folder, hex; made on first use. */

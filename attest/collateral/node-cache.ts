@@ -1,9 +1,9 @@
 /** Keeps collateral in a folder, so that it outlives the process. Node only. */
 
-import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, unlink } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { replaceFile } from '../node-files.ts'
 import { collateralSchema } from '../tdx/collateral.ts'
 import type { CollateralStore } from './cache.ts'
 import { readBounded } from './node-files.ts'
@@ -45,22 +45,5 @@ async function readEntry(path: string): Promise<ObtainedCollateral | undefined> 
     return { source, fetchedAt, collateral }
   } catch {
     return undefined
-  }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}`
-  const file = await open(temporary, 'wx', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  try {
-    await rename(temporary, path)
-  } catch (error) {
-    await unlink(temporary).catch(() => {})
-    throw error
   }
 }

@@ -4,7 +4,7 @@
  * SHA-384 as its one algorithm; register indices 1 to 4 mean RTMR0 to 3 (UEFI 2.10, section 38.4.1).
  */
 
-import { concat, equalBytes, fromUtf8, u16le, u32le, utf8 } from '../bytes.ts'
+import { concat, equalBytes, fromUtf8, isZero, u16le, u32le, utf8 } from '../bytes.ts'
 import type { FieldReader } from '../fields.ts'
 import { DIGEST_LENGTH, type EventLogEntry, EventLogError, logReader, type Register } from './log.ts'
 import { recompute } from './recompute.ts'
@@ -45,7 +45,7 @@ function readSpecId(reader: FieldReader): void {
   const index = reader.uint(4, 'the first record')
   const type = reader.uint(4, 'the first record')
   const digest = reader.take(20, 'the first record')
-  if (index > 4 || type !== EV.noAction || digest.some((byte) => byte !== 0)) {
+  if (index > 4 || type !== EV.noAction || !isZero(digest)) {
     throw new EventLogError('event log: it does not begin with a Spec ID record')
   }
   const spec = logReader(reader.take(reader.uint(4, 'the Spec ID'), 'the Spec ID'), 'event log: Spec ID')
@@ -86,7 +86,7 @@ function readEvent(reader: FieldReader): EventLogEntry | undefined {
   const digest = reader.take(DIGEST_LENGTH, 'a digest')
   const data = reader.take(reader.uint(4, 'the size of an event'), 'the data of an event')
   if (type === EV.noAction) {
-    if (digest.some((byte) => byte !== 0)) return fail('extends nothing, but has a digest')
+    if (!isZero(digest)) return fail('extends nothing, but has a digest')
     return undefined
   }
   if (index < 1 || index > 4) return fail(`extends register ${index}, not 1 to 4 (RTMR0 to 3)`)

@@ -6,7 +6,7 @@
 
 import { sha384 } from '@noble/hashes/sha2.js'
 import { z } from 'zod'
-import { concat, equalBytes, fromHex, utf8 } from '../bytes.ts'
+import { concat, equalBytes, fromHex, isZero, utf8 } from '../bytes.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
 import { firstIssue } from '../schema.ts'
 import { DIGEST_LENGTH, type EventLogEntry, EventLogError, type Register } from './log.ts'
@@ -56,8 +56,7 @@ function readEvent(input: unknown, index: number): EventLogEntry | undefined {
     throw new EventLogError(`event log: the digest of event ${index} is not 48 bytes`)
   }
   if (event.event_type === EV.noAction) {
-    if (given.some((byte) => byte !== 0))
-      throw new EventLogError(`event log: event ${index} extends nothing, but has a digest`)
+    if (!isZero(given)) throw new EventLogError(`event log: event ${index} extends nothing, but has a digest`)
     return undefined
   }
   return event.event_type === EV.dstackRuntime ? runtimeEvent(event, given) : bootEvent(event, given, index)

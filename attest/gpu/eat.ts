@@ -6,8 +6,7 @@
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex, utf8 } from '../bytes.ts'
-import { ChrysalisError } from '../errors.ts'
-import type { Factors } from '../policy/factors.ts'
+import { type Factors, failureReason } from '../policy/factors.ts'
 import { type CarriedEat, type EatBundle, parseEat } from './eat-bundle.ts'
 import {
   type AttestedDevice,
@@ -94,8 +93,7 @@ export async function judgeEat(
     }
     return Math.min(...devices.map(({ validUntil }) => validUntil))
   } catch (error) {
-    const known = error instanceof ChrysalisError
-    factors.set('gpu.eat', 'fail', known ? error.message : 'the NRAS token could not be judged')
+    factors.set('gpu.eat', 'fail', failureReason(error))
     return undefined
   }
 }

@@ -1,7 +1,6 @@
 /** Judges reference measurements: which manifests a device needs, whether they are proven, and how they compare. */
 
-import { ChrysalisError } from '../errors.ts'
-import type { Factors } from '../policy/factors.ts'
+import { type Factors, failureReason } from '../policy/factors.ts'
 import type { Certificate } from '../x509/index.ts'
 import type { GpuAnchor, GpuRoot } from './chain.ts'
 import { type Device, isSwitch } from './device.ts'
@@ -32,8 +31,7 @@ export async function judgeRims(
   input: RimInput,
 ): Promise<readonly (readonly Certificate[])[]> {
   const proven = await proveRims(input).catch((error: unknown) => {
-    const reason = error instanceof ChrysalisError ? error.message : 'the check could not be completed'
-    factors.set('gpu.rim-signature', 'fail', reason)
+    factors.set('gpu.rim-signature', 'fail', failureReason(error))
     return undefined
   })
   if (proven === undefined) {

@@ -1,7 +1,7 @@
 /** Judges GPU evidence: every factor named gpu.…, from the bytes of the file to the machine as a whole. */
 
 import type { Claims } from '../evidence/claims.ts'
-import { type FactorName, type Factors, GPU_FACTORS } from '../policy/factors.ts'
+import { type FactorName, type Factors, failureReason, GPU_FACTORS } from '../policy/factors.ts'
 import type { GpuPolicy, Policy } from '../policy/policy.ts'
 import type { AnchorKind } from '../tdx/chains.ts'
 import {
@@ -211,8 +211,7 @@ function judgeFirmware(factors: Factors, devices: readonly Device[]): void {
       factors.set('gpu.fwid', 'pass', 'every key was certified for the firmware that its report names')
     }
   } catch (error) {
-    const reason = error instanceof GpuError ? error.message : 'the check could not be completed'
-    factors.set('gpu.fwid', 'fail', reason)
+    factors.set('gpu.fwid', 'fail', failureReason(error))
   }
 }
 

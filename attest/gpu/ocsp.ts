@@ -6,7 +6,7 @@
 import { BodyTooLong, discardBody, type Fetch, readBody } from '../body.ts'
 import { equalBytes, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
-import type { Factors } from '../policy/factors.ts'
+import { type Factors, failureReason } from '../policy/factors.ts'
 import {
   type Certificate,
   checkDates,
@@ -126,8 +126,7 @@ export async function judgeOcsp(factors: Factors, input: OcspInput): Promise<num
     }
   } catch (error) {
     if (error instanceof OcspUnreachable) factors.set('gpu.ocsp', 'skip', error.message)
-    else if (error instanceof ChrysalisError) factors.set('gpu.ocsp', 'fail', error.message)
-    else factors.set('gpu.ocsp', 'fail', 'OCSP could not be judged')
+    else factors.set('gpu.ocsp', 'fail', failureReason(error))
   }
   return undefined
 }

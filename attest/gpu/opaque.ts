@@ -1,6 +1,6 @@
 /** The opaque data of a measurement report: the fields that NVIDIA's own verifiers read, with their forms checked. */
 
-import { toHex } from '../bytes.ts'
+import { isZero, toHex } from '../bytes.ts'
 import { GpuError } from './errors.ts'
 
 /** Type numbers of opaque fields. */
@@ -107,7 +107,7 @@ function vbiosText(value: Uint8Array, type: number): string {
     if (!/^[0-9a-f]{2}(\.[0-9a-f]{2}){4}$/.test(found)) throw fieldError(type, 'not a version')
     return found
   }
-  if (value.subarray(5).some((byte) => byte !== 0)) throw fieldError(type, 'padding is not zero')
+  if (!isZero(value.subarray(5))) throw fieldError(type, 'padding is not zero')
   const parts = [...value.subarray(0, 4)].reverse().concat([...value.subarray(4, 5)])
   return parts.map((byte) => byte.toString(16).padStart(2, '0')).join('.')
 }

@@ -1,6 +1,6 @@
 /** Preflight checks of the TD itself. */
 
-import { toHex } from '../bytes.ts'
+import { isZero, toHex } from '../bytes.ts'
 import { readCcel } from './ccel.ts'
 import { type Check, fail, ok, type PreflightMachine, warn } from './checks.ts'
 import { lockHolder } from './lock.ts'
@@ -49,7 +49,7 @@ export async function checkRegisters({ files, runtimeFolder }: PreflightMachine)
   if ('problem' in found) return fail(name, found.problem.finding, found.problem.cure)
   const { rtmr } = await readMeasurements(files)
   const [, , , rtmr3] = rtmr
-  if (rtmr3.every((byte) => byte === 0)) return ok(name, 'all are readable, and RTMR3 is untouched')
+  if (isZero(rtmr3)) return ok(name, 'all are readable, and RTMR3 is untouched')
   const finding = `RTMR3 was extended in this boot (${toHex(rtmr3.subarray(0, 8))}…)`
   const cure = 'If this worker did not do it: reboot the TD, and let no other program extend RTMR3'
   const ours = await files.exists(`${runtimeFolder}/${RECORD_FILE}`)

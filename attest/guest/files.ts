@@ -1,20 +1,9 @@
 /** The few file operations that a guest needs, so that a test can be the kernel. */
 
-import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import {
-  chmod,
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  rename,
-  rmdir,
-  stat,
-  statfs,
-  unlink,
-} from 'node:fs/promises'
+import { chmod, type FileHandle, mkdir, open, rename, rmdir, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { createFile, replaceFile } from '../node-files.ts'
 
 /** Files and folders by absolute path. Failures are thrown as Node throws them, with `code` an errno name. */
 export interface Files {
@@ -94,17 +83,11 @@ export class NodeFiles implements Files {
   }
 
   async create(path: string, bytes: Uint8Array): Promise<void> {
-    const temporary = await this.#writeBeside(path, bytes)
-    try {
-      // link, unlike rename, fails when the name is taken; and nobody sees a file without its content.
-      await link(temporary, this.#at(path))
-    } finally {
-      await unlink(temporary)
-    }
+    await createFile(this.#at(path), bytes)
   }
 
   async replace(path: string, bytes: Uint8Array): Promise<void> {
-    await rename(await this.#writeBeside(path, bytes), this.#at(path))
+    await replaceFile(this.#at(path), bytes)
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -126,18 +109,6 @@ export class NodeFiles implements Files {
         place = dirname(place)
       }
     }
-  }
-
-  async #writeBeside(path: string, bytes: Uint8Array): Promise<string> {
-    const temporary = `${this.#at(path)}.${randomUUID()}`
-    const file = await open(temporary, 'wx', 0o600)
-    try {
-      await file.writeFile(bytes)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    return temporary
   }
 }
 

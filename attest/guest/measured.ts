@@ -7,7 +7,7 @@
  */
 
 import { z } from 'zod'
-import { equalBytes, fromBase64, toBase64, toHex } from '../bytes.ts'
+import { equalBytes, fromBase64, isZero, toBase64, toHex } from '../bytes.ts'
 import { eventDigest, type MeasuredEvent } from '../eventlog/index.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
 import { errnoOf, GuestError } from './errors.ts'
@@ -71,7 +71,7 @@ async function countDone(
   },
 ): Promise<number> {
   const { recordPath, bootId, register, events, states } = now
-  if (register.every((byte) => byte === 0)) {
+  if (isZero(register)) {
     await files.replace(recordPath, encode(bootId, events))
     return 0
   }

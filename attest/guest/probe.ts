@@ -13,6 +13,9 @@ export const REGISTERS = [
   '/sys/devices/virtual/misc/tdx_guest/measurements',
 ] as const
 
+/** A thousand processors fill megabytes. */
+const MAX_CPUINFO = 64 * 1024 * 1024
+
 /** Something that is missing, and what helps. */
 export interface Problem {
   finding: string
@@ -54,9 +57,7 @@ export async function isKernelBefore(files: Files, major: number, minor: number)
 /** Why this machine is no TDX guest, or undefined when it is one. */
 export async function findGuestProblem(files: Files): Promise<Problem | undefined> {
   if (await files.exists(DEVICE)) return undefined
-  // In front of the first processor's other flags there are a few hundred bytes; a thousand processors fill megabytes.
-  const cpu = (await readText(files, '/proc/cpuinfo', 64 * 1024 * 1024)) ?? ''
-  if (/^flags\s*:.*\btdx_guest\b/m.test(cpu)) {
+  if (await isTd(files)) {
     return {
       finding: `the processor is in a TD, but ${DEVICE} is missing: the guest driver is not loaded`,
       cure: 'Load it with `modprobe tdx_guest`; the kernel needs CONFIG_TDX_GUEST_DRIVER',
@@ -66,6 +67,12 @@ export async function findGuestProblem(files: Files): Promise<Problem | undefine
     finding: `there is neither ${DEVICE} nor the flag tdx_guest in /proc/cpuinfo`,
     cure: 'Run this inside a trust domain of an Intel TDX host; on any other machine use the simulated TEE',
   }
+}
+
+/** Whether the processor says that this is a TD, with or without a guest driver. */
+export async function isTd(files: Files): Promise<boolean> {
+  const processors = (await readText(files, '/proc/cpuinfo', MAX_CPUINFO)) ?? ''
+  return /^flags\s*:.*\btdx_guest\b/m.test(processors)
 }
 
 /** Why quotes cannot be asked for, or undefined. */

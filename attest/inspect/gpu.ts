@@ -1,6 +1,6 @@
 /** Evidence of GPUs and switches in words: measurement reports, lists of devices, reference manifests. */
 
-import { equalBytes, fromBase64, toHex } from '../bytes.ts'
+import { equalBytes, fromBase64, isZero, toHex } from '../bytes.ts'
 import { ARCHITECTURES, type GpuArch, parseDeviceChain } from '../gpu/chain.ts'
 import { certificateFwid } from '../gpu/fwid.ts'
 import { parseReport, type Report as Spdm } from '../gpu/spdm.ts'
@@ -39,7 +39,7 @@ export async function inspectGpuReport(bytes: Uint8Array, title = 'a measurement
     row('switches', facts.switchPdis?.join(', ') || undefined, 'at its links'),
     row('GPUs', facts.gpuPdis?.join(', ') || undefined, 'at its ports'),
   ])
-  const used = spdm.measurements.filter(({ value }) => value.some((byte) => byte !== 0)).length
+  const used = spdm.measurements.filter(({ value }) => !isZero(value)).length
   addSection(report, 'measurements', [
     row(
       'blocks',

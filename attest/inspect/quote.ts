@@ -1,9 +1,9 @@
 /** TDX quotes in words. */
 
 import { sha256 } from '@noble/hashes/sha2.js'
-import { concat, equalBytes, toHex } from '../bytes.ts'
+import { concat, equalBytes, isZero, toHex } from '../bytes.ts'
 import { readPckPlatform } from '../tdx/pck.ts'
-import { BODY_TD10, BODY_TD15, isZero, parseQuote, type Quote, type TdBody } from '../tdx/quote.ts'
+import { BODY_TD10, BODY_TD15, parseQuote, type Quote, type TdBody } from '../tdx/quote.ts'
 import { attributeBits, xfamAllowed } from '../tdx/td.ts'
 import { type Certificate, parseChainBytes, verifyP256 } from '../x509/index.ts'
 import { attributesInWords, featuresInWords } from './bits.ts'

@@ -1,6 +1,6 @@
 /** Turning bytes and other people's text into something that is safe and pleasant to read in a terminal. */
 
-import { fromBase64, fromHex, fromUtf8, toHex } from '../bytes.ts'
+import { fromBase64, fromHex, fromUtf8, isZero, toHex } from '../bytes.ts'
 
 // Control, format (bidirectional marks, zero-width), lone surrogate and line-breaking characters: each could make a
 // terminal show something else than what the evidence says.
@@ -31,7 +31,7 @@ export function count(number: number, one: string, many = `${one}s`): string {
 
 /** Hexadecimal, with a word where all bytes are zero. */
 export function hexOrZero(bytes: Uint8Array): string {
-  return bytes.every((byte) => byte === 0) ? `all zero (${count(bytes.length, 'byte')})` : toHex(bytes)
+  return isZero(bytes) ? `all zero (${count(bytes.length, 'byte')})` : toHex(bytes)
 }
 
 /** The text that these bytes are in UTF-8, undefined when they are none. */

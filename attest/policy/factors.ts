@@ -128,11 +128,7 @@ export class Factors {
       return value
     } catch (error) {
       // Anything unforeseen is a failure too: nothing that throws may end in a pass.
-      this.set(
-        name,
-        'fail',
-        error instanceof ChrysalisError ? error.message : 'the check could not be completed',
-      )
+      this.set(name, 'fail', failureReason(error))
       return undefined
     }
   }
@@ -148,6 +144,11 @@ export class Factors {
         },
     )
   }
+}
+
+/** What a factor says when its check threw: our own message, and no more of anything else than that it happened. */
+export function failureReason(error: unknown): string {
+  return error instanceof ChrysalisError ? error.message : 'the check could not be completed'
 }
 
 /** Whether these factors amount to acceptance: no failure, and no skip but those that the policy names. */

@@ -1,5 +1,6 @@
 /** Frames: secretbox in the STREAM construction, one key per direction, nonce = prefix || u56be(index) || flag. */
 
+import { isZero } from '../bytes.ts'
 import type { Cipher } from './cipher.ts'
 import {
   FRAME,
@@ -241,10 +242,4 @@ export class FrameOpener {
     if (!isZero(plain.subarray(end))) throw new SealError('ERR_FRAME', 'frame: its padding is not zero')
     return { type, content: plain.subarray(HEADER_BYTES, end), final }
   }
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  let seen = 0
-  for (const byte of bytes) seen |= byte
-  return seen === 0
 }

@@ -1,7 +1,7 @@
 /** Files of a simulated installation: secrets are written whole, once, and readable by their owner alone. */
 
-import { randomUUID } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { chmod, mkdir, readFile } from 'node:fs/promises'
+import { createFile } from '../node-files.ts'
 
 /** Makes the folder if it is not there, for its owner alone (0700). */
 export async function privateFolder(dir: string): Promise<void> {
@@ -21,20 +21,9 @@ export async function readIfThere(file: string): Promise<string | undefined> {
 
 /** Writes a file whole (0600, synced) unless another process was first, whose file then stands. */
 export async function publishOnce(file: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${file}.${randomUUID()}`
-  const handle = await open(temporary, 'wx', 0o600)
   try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  try {
-    // link, unlike rename, fails when the name is taken.
-    await link(temporary, file)
+    await createFile(file, content)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    await unlink(temporary)
   }
 }

@@ -1,9 +1,9 @@
 /** Judges what a TD report says about the TD itself: Intel leaves all of it to the caller (reference order 3.15). */
 
-import { toHex } from '../bytes.ts'
+import { isZero, toHex } from '../bytes.ts'
 import type { Factors } from '../policy/factors.ts'
 import type { MeasurementSet, Policy } from '../policy/policy.ts'
-import { isZero, type TdBody } from './quote.ts'
+import type { TdBody } from './quote.ts'
 import { attributeBits, xfamAllowed } from './td.ts'
 
 const NO_REGISTER = '0'.repeat(96)

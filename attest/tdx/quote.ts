@@ -3,7 +3,7 @@
  * and what follows the quote is zero padding. Offsets: Intel's QuoteStructures.h; all integers little endian.
  */
 
-import { toHex } from '../bytes.ts'
+import { isZero, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { FieldReader } from '../fields.ts'
 
@@ -77,7 +77,7 @@ export function parseQuote(bytes: Uint8Array): Quote {
   const signed = bytes.subarray(0, fields.offset)
   const signatureData = fields.take(fields.uint(4, 'signature length'), 'signature data')
   const length = fields.offset
-  if (fields.rest().some((byte) => byte !== 0)) throw new QuoteError('quote: padding is not zero')
+  if (!isZero(fields.rest())) throw new QuoteError('quote: padding is not zero')
   return { version, qeId, body, signed, ...readSignatureData(signatureData), length }
 }
 
@@ -169,9 +169,4 @@ function parseQeReport(raw: Uint8Array): QeReport {
 function fieldsOf(bytes: Uint8Array, part: string): FieldReader {
   const where = part === 'quote' ? part : `quote: ${part}`
   return new FieldReader(bytes, (problem) => new QuoteError(`${where}: ${problem}`))
-}
-
-/** Whether all bytes are zero. */
-export function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0)
 }

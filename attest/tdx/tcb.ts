@@ -1,10 +1,10 @@
 /** Intel's TCB info (TDX, version 3) and QE identity (version 2): parsing and the choice of TCB levels. */
 
 import { z } from 'zod'
-import { fromHex } from '../bytes.ts'
+import { fromHex, isZero } from '../bytes.ts'
 import { firstIssue } from '../schema.ts'
 import type { PckPlatform } from './pck.ts'
-import { isZero, type QeReport, QuoteError, type TdBody } from './quote.ts'
+import { type QeReport, QuoteError, type TdBody } from './quote.ts'
 
 export const TCB_STATUSES = [
   'UpToDate',
