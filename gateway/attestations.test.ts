@@ -4,6 +4,7 @@ import { createEvidence, type EvidenceBundle } from '../attest/evidence/index.ts
 import type { AttestationAnswer } from '../worker/protocol/index.ts'
 import { serveFace } from './api/testing/face.ts'
 import { AttestationDesk, type AttestationOptions } from './attestations.ts'
+import type { EvidenceSource } from './link/index.ts'
 import { answerRelayed, type FakeWorker, MODEL } from './link/testing/fake-worker.ts'
 import { TestGateway } from './link/testing/gateway.ts'
 
@@ -216,6 +217,92 @@ describe('a worker without an answer', () => {
 })
 
 describe('too many questions', () => {
+  /** A desk whose own TEE waits for `gate`, and one worker that answers at once, asked by several addresses. */
+  function slow(gate: Promise<void>) {
+    const relayed: string[] = []
+    const source = {
+      workerId: 'w',
+      models: [],
+      stapled: undefined,
+      evidence: async (nonce: Uint8Array) => {
+        relayed.push(toHex(nonce))
+        return ownEvidence(nonce)
+      },
+    } as unknown as EvidenceSource
+    let now = 0
+    const desk = new AttestationDesk({
+      identity: {
+        evidence: async (nonce) => {
+          made.push(toHex(nonce).slice(-4))
+          await gate
+          return ownEvidence(nonce)
+        },
+        stapled: () => ownEvidence(new Uint8Array(32)),
+      },
+      sources: () => [source],
+      perMinute: 6_000,
+      monotonic: () => now,
+      log: gateway.logger,
+    })
+    const made: string[] = []
+    let nonces = 0
+    const ask = (address: string, worker?: string) => {
+      nonces += 1
+      const nonce = new Uint8Array(32)
+      new DataView(nonce.buffer).setUint32(28, nonces)
+      return desk.answer({ nonce, ...(worker && { worker }) }, address)
+    }
+    return { ask, made, relayed, advance: (ms: number) => (now += ms) }
+  }
+  /** How a question stands at this moment. */
+  const now = (asked: Promise<unknown>) =>
+    Promise.race([asked.catch((error) => error), new Promise((resolve) => setImmediate(resolve, {}))])
+  const busy = { status: 429, apiCode: 'gateway_busy', headers: { 'retry-after': '1' } }
+
+  it('do not queue at the TEE: three of one address, nine in all, one of them with it, so that a join waits for one', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { ask, made } = slow(gate.promise)
+    const asked = [1, 2, 3].flatMap((i) => [1, 2, 3].map(() => ask(`192.0.2.${i}`)))
+    for (const address of ['192.0.2.1', '192.0.2.4']) expect(await now(ask(address))).toMatchObject(busy)
+    expect(made).toEqual(['0001'])
+    gate.resolve()
+    await Promise.all(asked)
+    expect(made).toHaveLength(9)
+    await ask('192.0.2.4')
+  })
+
+  it('of one address leave places to others', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { ask } = slow(gate.promise)
+    const asked = [1, 2, 3].map(() => ask('192.0.2.1'))
+    expect(await now(ask('192.0.2.1'))).toMatchObject(busy)
+    const other = ask('192.0.2.2')
+    gate.resolve()
+    await Promise.all([...asked, other])
+  })
+
+  it('of two addresses leave something of what a worker gives to a third', async () => {
+    const { ask, relayed, advance } = slow(Promise.resolve())
+    for (let i = 0; i < 20; i++)
+      for (const address of ['192.0.2.1', '192.0.2.2']) await ask(address, 'w').catch(() => {})
+    // Five for whoever comes first and two for each: below the ten that a worker gives at once.
+    expect(relayed).toHaveLength(9)
+    await expect(ask('192.0.2.1', 'w')).rejects.toMatchObject({
+      status: 429,
+      apiCode: 'rate_limit_exceeded',
+      headers: { 'retry-after': '2' },
+    })
+    expect((await ask('192.0.2.3', 'w')).workers).toHaveLength(1)
+    relayed.length = 0
+    for (let second = 0; second < 600; second++) {
+      advance(1_000)
+      for (const address of ['192.0.2.1', '192.0.2.2']) await ask(address, 'w').catch(() => {})
+    }
+    // In ten minutes, of the 600 that the worker gives.
+    expect(relayed.length).toBeLessThan(430)
+    expect((await ask('192.0.2.1')).errors).toMatchObject([{ worker: 'w', code: 'worker_rate_limited' }])
+  })
+
   it('are counted in bundles for each address, and told when to come back', async () => {
     await gateway.join()
     const get = await serve({ perMinute: 20 })

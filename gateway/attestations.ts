@@ -18,6 +18,7 @@ import {
 } from '../worker/protocol/index.ts'
 import type { GatewayIdentity } from './identity.ts'
 import { type EvidenceSource, type LinkLog, RelayError } from './link/index.ts'
+import { StrangersTurn, WorkerShares } from './strangers.ts'
 
 /** Workers whose evidence one answer holds; more are named with `?worker=`. */
 const MOST_WORKERS = 16
@@ -43,19 +44,21 @@ interface Outcome {
 
 /**
  * Answers who asks what runs here: with evidence over the caller's nonce, each bundle made for it, or with what is at
- * hand. A quote costs a TEE up to 0.1 s, so nonces are counted by the bundles that they cause: for each address, and
- * for all together.
+ * hand. A quote costs a TEE up to 0.1 s, so nonces are counted by the bundles that they cause: for each address, for
+ * all together, and for each address at each worker. Few wait at the gateway's own TEE.
  */
 export class AttestationDesk {
   readonly #options: AttestationOptions
   readonly #each: Allowance
   readonly #all: Allowance
-  /** Own evidence that is being made, by nonce. */
-  readonly #making = new Map<string, Promise<EvidenceBundle>>()
+  readonly #own: StrangersTurn
+  readonly #shares: WorkerShares
 
   constructor(options: AttestationOptions) {
     this.#options = options
-    const { perMinute, monotonic: now } = options
+    const { perMinute, monotonic: now, identity } = options
+    this.#own = new StrangersTurn((nonce) => identity.evidence(nonce))
+    this.#shares = new WorkerShares(now)
     const burst = Math.max(MOST_WORKERS + 1, perMinute)
     this.#each = new Allowance({ burst, perMinute, now })
     this.#all = new Allowance({ burst: burst * GLOBAL_SHARE, perMinute: perMinute * GLOBAL_SHARE, now })
@@ -70,16 +73,18 @@ export class AttestationDesk {
     const { nonce } = query
     const named = this.#pick(query)
     const picked = named.slice(0, MOST_WORKERS)
-    this.#pay(address, nonce ? picked.length + 1 : 1)
+    const caller = networkOf(address)
+    if (nonce) this.#own.demandRoom(nonce, caller)
+    this.#pay(caller, nonce ? picked.length + 1 : 1)
     const errors: AttestationProblem[] = []
-    const own = this.#own(nonce).catch((error) => {
+    const own = this.#ownEvidence(nonce, caller).catch((error) => {
       this.#options.log.warn({ code: codeOf(error) }, 'no evidence of this gateway')
       errors.push({ worker: null, code: 'gateway_evidence', message: "The gateway's own TEE failed." })
       return null
     })
     const [gateway, ...outcomes] = await Promise.all([
       own,
-      ...picked.map((source) => evidenceOf(source, nonce)),
+      ...picked.map((source) => this.#evidenceOf(source, nonce, caller)),
     ])
     if (query.worker !== undefined || query.model !== undefined) demandOne(outcomes)
     for (const [index, { failed }] of outcomes.entries()) {
@@ -107,35 +112,32 @@ export class AttestationDesk {
   }
 
   /** @throws ApiError 429 */
-  #pay(address: string, cost: number): void {
-    const key = networkOf(address)
-    const wait = this.#each.take(key, cost)
+  #pay(caller: string, cost: number): void {
+    const wait = this.#each.take(caller, cost)
     if (wait > 0) throw tooOften('this address', wait)
     const everyone = this.#all.take('', cost)
     if (everyone === 0) return
-    this.#each.giveBack(key, cost)
+    this.#each.giveBack(caller, cost)
     throw tooOften('this gateway', everyone)
   }
 
-  #own(nonce: Uint8Array | undefined): Promise<EvidenceBundle> {
-    const { identity } = this.#options
-    if (!nonce) return identity.stapled()
-    const name = toHex(nonce)
-    const making = this.#making.get(name) ?? identity.evidence(nonce).finally(() => this.#making.delete(name))
-    this.#making.set(name, making)
-    return making
+  #ownEvidence(nonce: Uint8Array | undefined, caller: string): Promise<EvidenceBundle> {
+    return nonce ? this.#own.evidence(nonce, caller) : this.#options.identity.stapled()
   }
-}
 
-async function evidenceOf(source: EvidenceSource, nonce: Uint8Array | undefined): Promise<Outcome> {
-  const { workerId: id, models, stapled } = source
-  try {
-    const evidence = nonce ? await source.evidence(nonce) : stapled
-    if (!evidence) throw new RelayError('too_large', 'the evidence is too large to be kept: ask with a nonce')
-    return { worker: { id, models: models.map((model) => model.id), evidence } }
-  } catch (error) {
-    if (error instanceof RelayError) return { failed: error }
-    throw error
+  async #evidenceOf(source: EvidenceSource, nonce: Uint8Array | undefined, caller: string): Promise<Outcome> {
+    const { workerId: id, models, stapled } = source
+    try {
+      const wait = nonce ? this.#shares.take(id, caller) : 0
+      if (wait > 0) throw new RelayError('rate_limited', 'this address asked this worker too often', wait)
+      const evidence = nonce ? await source.evidence(nonce) : stapled
+      if (!evidence)
+        throw new RelayError('too_large', 'the evidence is too large to be kept: ask with a nonce')
+      return { worker: { id, models: models.map((model) => model.id), evidence } }
+    } catch (error) {
+      if (error instanceof RelayError) return { failed: error }
+      throw error
+    }
   }
 }
 
