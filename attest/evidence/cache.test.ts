@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromHex, toBase64 } from '../bytes.ts'
+import { fromBase64, fromHex, toBase64 } from '../bytes.ts'
 import { makeCase } from '../simulate/cases.ts'
 import { parseCertificate } from '../x509/index.ts'
 import { digestOf, VerdictCache } from './cache.ts'
@@ -89,6 +89,24 @@ describe('VerdictCache', () => {
     expect(calls).toHaveLength(3)
     await ask(NOW, b)
     expect(calls).toHaveLength(4)
+  })
+
+  it('loses to endless writings of one evidence nothing but that evidence', async () => {
+    const { cache, calls, ask } = counting({ maxEntries: 8 })
+    const other = await sampleEvidence(tee, sampleClaims({ payoutAddress: 'other' }))
+    await ask()
+    const padded = (zeros: number) => {
+      const quote = new Uint8Array([...fromBase64(other.quote), ...new Uint8Array(zeros)])
+      return { ...other, quote: toBase64(quote) }
+    }
+    for (let zeros = 0; zeros < 20; zeros++) {
+      expect((await ask(NOW, {}, padded(zeros))).verdict).toBe('accept')
+      expect(cache.size).toBeLessThanOrEqual(5)
+    }
+    expect(calls).toHaveLength(21)
+    await ask()
+    await ask(NOW, {}, padded(19))
+    expect(calls).toHaveLength(21)
   })
 
   it('judges anew what it cannot hash: a client that asks others', async () => {

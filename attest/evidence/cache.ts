@@ -14,10 +14,15 @@ export interface VerdictCacheOptions {
 
 interface Entry {
   verdict: Verdict
+  /** What evidence this is, however it was written, and who judged it by what. */
+  subject: string
   /** The verdict holds from when it was made until this moment inclusive, ms. */
   from: number
   until: number
 }
+
+/** Writings of one and the same evidence that are kept at once. */
+const MOST_WRITINGS = 4
 
 /** Shared by those who ask while it is made. */
 type Flight = Promise<{ verdict: Verdict; at: number }>
@@ -33,6 +38,11 @@ const SAME_MOMENT = 1000
  * Only acceptance is remembered. A refusal is the end of a dialogue, not of a flood of questions about the same
  * evidence; it may be cured by a minute's waiting; and whoever makes bad evidence can make it different each time, so
  * remembering it would only push the good out.
+ *
+ * One evidence can be written in endlessly many ways that all are accepted: zeros behind the quote, the other half of an
+ * ECDSA signature, other collateral. The key tells all of them apart, since only what was judged may be answered for;
+ * but few writings of one evidence (by the REPORTDATA of its quote, which only the enclave can have made) are kept, so
+ * that replaying it in ever new ones pushes out nothing but itself.
  *
  * A verdict is dropped at the first moment at which anything that it rests on ends: the epoch, a document or list of
  * the collateral, a certificate, the evaluation floor in force; at the latest after `maxAgeMs`, which also bounds what
@@ -61,14 +71,14 @@ export class VerdictCache {
     const { now, ...rest } = options
     const inputs = snapshot(bundle, rest)
     if (inputs === undefined) return this.#verify(bundle, options)
-    const { key } = inputs
+    const { key, judge } = inputs
     const time = now()
     const known = this.#fresh(key, time)
     if (known !== undefined) return structuredClone(known)
     const flight = this.#flights.get(key)
     const shared = flight && (await this.#shared(key, time, flight))
     if (shared !== undefined) return structuredClone(shared)
-    const own = this.#fly(key, time, () =>
+    const own = this.#fly({ key, judge }, time, () =>
       this.#verify(inputs.bundle, { ...inputs.options, now: () => time } as VerifyOptions),
     )
     return structuredClone((await own).verdict)
@@ -94,9 +104,9 @@ export class VerdictCache {
     return Math.abs(time - at) < SAME_MOMENT ? verdict : undefined
   }
 
-  #fly(key: string, at: number, run: () => Promise<Verdict>): Flight {
+  #fly({ key, judge }: Pick<Inputs, 'key' | 'judge'>, at: number, run: () => Promise<Verdict>): Flight {
     const flight = run().then((verdict) => {
-      this.#keep(key, at, verdict)
+      this.#keep(key, judge, at, verdict)
       return { verdict, at }
     })
     this.#flights.set(key, flight)
@@ -107,11 +117,14 @@ export class VerdictCache {
     return flight
   }
 
-  #keep(key: string, from: number, verdict: Verdict): void {
+  #keep(key: string, judge: string, from: number, verdict: Verdict): void {
     const until = Math.min(expiry(verdict), from + this.#maxAge)
     if (verdict.verdict !== 'accept' || until < from) return
+    const subject = `${judge} ${verdict.fields.reportData}`
     this.#entries.delete(key)
-    this.#entries.set(key, { verdict, from, until })
+    const same = [...this.#entries].filter(([, entry]) => entry.subject === subject)
+    if (same.length >= MOST_WRITINGS) this.#entries.delete(same[0]?.[0] ?? '')
+    this.#entries.set(key, { verdict, subject, from, until })
     const oldest = this.#entries.keys().next()
     if (this.#entries.size > this.#maxEntries && oldest.value !== undefined)
       this.#entries.delete(oldest.value)
@@ -125,7 +138,10 @@ function expiry({ claims, fields }: Verdict): number {
 }
 
 interface Inputs {
+  /** Of bundle and options together. */
   key: string
+  /** Of the options alone. */
+  judge: string
   /** Copies, so that nobody changes what was hashed before it is judged. */
   bundle: unknown
   options: Omit<VerifyOptions, 'now'>
@@ -136,7 +152,8 @@ function snapshot(bundle: unknown, options: Omit<VerifyOptions, 'now'>): Inputs 
   if (!isPlain(options, 0)) return undefined
   try {
     const copy = { bundle: structuredClone(bundle), options: structuredClone(options) }
-    return { ...copy, key: digestOf([copy.bundle, copy.options]) }
+    const judge = digestOf(copy.options)
+    return { ...copy, judge, key: digestOf([copy.bundle, judge]) }
   } catch {
     return undefined
   }
