@@ -150,6 +150,7 @@ describe.skipIf(executable === undefined)('in Chromium', () => {
     const file = pathToFileURL(join(folder, 'verify.html')).href
     await page.goto(file)
     await page.locator('#bundle').setInputFiles(paths.bundle)
+    expect(await page.locator('#preset').inputValue()).toBe('strict')
     await page.locator('#policy').setInputFiles(paths.policy)
     await page.locator('#nonce').fill(toHex(NONCE))
     await page.locator('#at').fill(new Date(NOW).toISOString())

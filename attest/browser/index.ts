@@ -3,5 +3,6 @@
 export * from '../bytes.ts'
 export * from '../errors.ts'
 export * from '../evidence/index.ts'
+export type { GpuTools } from '../gpu/judge.ts'
 export * from '../policy/index.ts'
 export * from '../tdx/index.ts'

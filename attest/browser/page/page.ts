@@ -6,6 +6,7 @@ import {
   faultsOf,
   fromBase64,
   fromHex,
+  type GpuTools,
   judgeShown,
   type Policy,
   PRESETS,
@@ -29,7 +30,8 @@ const textOf = (id: string): string => byId(id, HTMLInputElement).value.trim()
 const result = byId('result', HTMLOutputElement)
 const select = byId('preset', HTMLSelectElement)
 
-for (const name of PRESETS) select.append(new Option(name, name))
+// As with the command, the strictest judges unless a person chooses another.
+for (const name of PRESETS) select.append(new Option(name, name, name === 'strict', name === 'strict'))
 
 byId('form', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault()
@@ -48,7 +50,12 @@ interface Report {
 async function judge(): Promise<Report> {
   const nonce = textOf('nonce') === '' ? undefined : hexOf('nonce')
   const now = timeOf(textOf('at'))
-  const options = { policy: await policyOf(), now: () => now, ...(nonce && { nonce }) }
+  const options = {
+    policy: await policyOf(),
+    now: () => now,
+    gpuTools: await toolsOf(),
+    ...(nonce && { nonce }),
+  }
   const bundle = fileOf('bundle')
   if (bundle === undefined) {
     return { shown: [{ who: 'files', verdict: await verifyParts(await partsOf(), options) }], faults: [] }
@@ -80,6 +87,12 @@ async function partsOf(): Promise<EvidenceParts> {
     ...(eventLog && { eventLog }),
     ...(gpu && { gpu }),
   }
+}
+
+async function toolsOf(): Promise<GpuTools> {
+  const rims = await Promise.all([...(byId('rims', HTMLInputElement).files ?? [])].map(bytesOf))
+  const jwks = fileOf('jwks')
+  return { rims, ...(jwks && { jwks: readJson(await bytesOf(jwks), 'file of keys') }) }
 }
 
 async function policyOf(): Promise<Policy> {
