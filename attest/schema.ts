@@ -20,11 +20,15 @@ export function visibleAscii(max: number) {
 /** A whole number of nanotons, as a decimal string without leading zeros. */
 export const amountSchema = z.string().regex(/^(0|[1-9][0-9]{0,37})$/, 'not a decimal number of nanotons')
 
-/** The first thing that a schema found, behind the path of its field: `models.0.id: not visible ASCII`. */
-export function firstIssue(error: z.ZodError): string {
+/**
+ * The first thing that a schema found, behind the path of its field: `models.0.id: not visible ASCII`.
+ *
+ * @param root where the value itself stands: the beginning of every path
+ */
+export function firstIssue(error: z.ZodError, ...root: readonly (string | number)[]): string {
   const [issue] = error.issues
   if (issue === undefined) return 'not valid'
-  const path = issue.path.join('.')
+  const path = [...root, ...issue.path].join('.')
   return `${path === '' ? '' : `${path}: `}${issueText(issue)}`
 }
 

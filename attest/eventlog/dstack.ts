@@ -49,7 +49,7 @@ function parseText(text: string): unknown {
 /** Undefined for an event that extends nothing. */
 function readEvent(input: unknown, index: number): EventLogEntry | undefined {
   const parsed = eventSchema.safeParse(input)
-  if (!parsed.success) throw new EventLogError(`event log: dstack event ${index}.${firstIssue(parsed.error)}`)
+  if (!parsed.success) throw new EventLogError(`event log: dstack event ${firstIssue(parsed.error, index)}`)
   const event = parsed.data
   const given = fromHex(event.digest)
   if (given.length !== 0 && given.length !== DIGEST_LENGTH) {

@@ -91,13 +91,18 @@ export async function checkDeviceChain(
   if (!leaf || !rom || !provisioner || !identity || !root || more !== undefined) {
     throw chainError(`${certificates.length} certificates where five belong`)
   }
-  const pinned = toHex(sha256(root.der))
-  const anchor = roots.find((known) => known.sha256 === pinned)
+  const anchor = findAnchor(root, roots)
   if (anchor === undefined) throw chainError('ends in a root that the policy does not pin')
   const name = nameDevice(certificates)
-  if (name.kind !== anchor.kind) throw wrongNames()
+  if (name.kind !== anchor) throw wrongNames()
   await checkPath([leaf, rom, provisioner, identity, root], now)
   return { ...name, leaf, certificates }
+}
+
+/** What the policy pins this certificate for; undefined when it does not. */
+export function findAnchor(root: Certificate, roots: readonly GpuRoot[]): GpuAnchor | undefined {
+  const pinned = toHex(sha256(root.der))
+  return roots.find((known) => known.sha256 === pinned)?.kind
 }
 
 /**

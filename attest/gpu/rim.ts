@@ -3,11 +3,10 @@
  * to (TCG SWID tags, ISO 19770-2). A GPU needs two, for its VBIOS and for its driver, a switch one for its BIOS.
  */
 
-import { sha256 } from '@noble/hashes/sha2.js'
 import type { Element } from '@xmldom/xmldom'
 import { toHex } from '../bytes.ts'
 import { type Certificate, parseCertificate, X509Error } from '../x509/index.ts'
-import { checkPath, type GpuAnchor, type GpuArch, type GpuRoot } from './chain.ts'
+import { checkPath, findAnchor, type GpuAnchor, type GpuArch, type GpuRoot } from './chain.ts'
 import { GpuError } from './errors.ts'
 import type { Facts } from './opaque.ts'
 import { checkXmlSignature, elementsOf, parseRimXml, type RimXml } from './rim-xml.ts'
@@ -80,16 +79,15 @@ export async function parseRim(bytes: Uint8Array): Promise<Rim> {
 export async function checkRim(rim: Rim, roots: readonly GpuRoot[], now: number): Promise<GpuAnchor> {
   const { chain } = rim
   const root = chain.at(-1)
-  const pinned = root === undefined ? '' : toHex(sha256(root.der))
-  const anchor = roots.find((known) => known.sha256 === pinned)
+  const anchor = root && findAnchor(root, roots)
   const signer = chain[0]
-  if (anchor === undefined || root === undefined || signer === undefined) {
+  if (anchor === undefined || signer === undefined) {
     throw rimError('signed under a root that the policy does not pin')
   }
-  checkNames(chain, anchor.kind === 'simulated' ? 'Simulated ' : '')
+  checkNames(chain, anchor === 'simulated' ? 'Simulated ' : '')
   await checkPath(chain, now)
   await checkXmlSignature(rim.xml, signer.publicKey)
-  return anchor.kind
+  return anchor
 }
 
 /** Compares every active value of a manifest with the report. An index that the report lacks is a mismatch. */

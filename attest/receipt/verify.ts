@@ -82,5 +82,5 @@ function parse(bytes: Uint8Array, field: string): unknown {
 }
 
 function malformed(where: string, error: ZodError): ReceiptError {
-  return new ReceiptError('ERR_RECEIPT_MALFORMED', `${where}.${firstIssue(error)}`)
+  return new ReceiptError('ERR_RECEIPT_MALFORMED', firstIssue(error, where))
 }

@@ -88,7 +88,7 @@ export function contextHash(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 function check(value: unknown): SealContext {
   const result = contextSchema.safeParse(value)
   if (result.success) return result.data
-  throw new SealError('ERR_SEAL_CONTEXT', `context.${firstIssue(result.error)}`)
+  throw new SealError('ERR_SEAL_CONTEXT', firstIssue(result.error, 'context'))
 }
 
 function tooLarge(length: number): SealError {
