@@ -149,6 +149,22 @@ describe('joining', () => {
     await (await harness.gateway.connection()).welcome()
   })
 
+  test('words of a gateway reach no log but as printable ASCII', async () => {
+    await using harness = await Harness.open()
+    harness.link.start()
+    const peer = await harness.gateway.connection()
+    peer.challenge(undefined, 'gateway\u202e\u009b2J')
+    await peer.next('join')
+    const factors = ['quote\u202e.signature', '\u009b2J']
+    peer.send({ type: 'refused', code: 'evidence', factors, reason: 'no\u200b\u009b2J' })
+    await closeOf(peer)
+    const told = harness.logged.filter(({ fields }) => 'gateway' in fields || 'factors' in fields)
+    expect(told.map(({ fields: { epoch: _, ...fields } }) => fields)).toEqual([
+      { gateway: 'gateway??2J' },
+      { code: 'evidence', factors: ['quote?.signature', '?2J'], reason: 'no??2J' },
+    ])
+  })
+
   test('each join answers its own challenge: a recorded one does not verify again', async () => {
     await using harness = await Harness.open()
     const peer = await harness.joined()

@@ -211,7 +211,7 @@ export class Session {
     const { payoutKey } = earnings
     const signed = joinMessage({ challengeNonce, workerNonce: this.#nonce, claimsDigest, payoutKey })
     this.#state = 'joining'
-    this.#options.log.info({ gateway: this.#gatewayId.slice(0, 64), epoch: epochId }, 'joining')
+    this.#options.log.info({ gateway: printable(this.#gatewayId).slice(0, 66), epoch: epochId }, 'joining')
     this.#socket.send({
       type: 'join',
       version: this.#version,
@@ -270,11 +270,11 @@ export class Session {
     }
   }
 
-  #onRefused({ code, factors, reason }: GatewayMessageOf<'refused'>): void {
+  #onRefused({ code, ...words }: GatewayMessageOf<'refused'>): void {
     this.#endCode = `refused_${code}`
-    const words = printable(reason)
-    this.#options.log.warn({ code, factors, reason: words }, 'the gateway refused this worker')
-    this.#options.onRefused?.({ by: 'gateway', code, factors, reason: words })
+    const [factors, reason] = [words.factors.map(printable), printable(words.reason)]
+    this.#options.log.warn({ code, factors, reason }, 'the gateway refused this worker')
+    this.#options.onRefused?.({ by: 'gateway', code, factors, reason })
     this.close('refused')
   }
 

@@ -209,10 +209,10 @@ export class Peer {
     return this.#heard.filter((heard) => heard.type === type).length
   }
 
-  challenge(versions: VersionRange = LINK_VERSIONS): void {
+  challenge(versions: VersionRange = LINK_VERSIONS, gatewayId = GATEWAY_ID): void {
     const { gateway, nonce } = this
     const time = gateway.clock.now()
-    this.send({ type: 'challenge', versions, nonce: toBase64(nonce), gatewayId: GATEWAY_ID, time })
+    this.send({ type: 'challenge', versions, nonce: toBase64(nonce), gatewayId, time })
   }
 
   /** Takes the worker in as a gateway should: checks its evidence and its signature, welcomes it, takes its receipts. */
