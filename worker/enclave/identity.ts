@@ -80,7 +80,7 @@ export class Identity {
       signingKey: toBase64(this.signingKey),
       epoch: epochClaims(epoch),
       accelerators,
-      // llama.cpp keeps the embedding table in the guest's memory, also when the layers lie on a GPU.
+      // llama.cpp keeps the embedding table in the guest's memory, also when all layers lie on a GPU (worker/README.md).
       embedding: 'cpu',
       models: [claimedModel(model)],
       software,
