@@ -36,6 +36,7 @@ export {
   fetchServiceKeys,
   type GpuDocument,
   GpuError,
+  type GpuTools,
   httpOcspClient,
   httpRimService,
   type OcspClient,
