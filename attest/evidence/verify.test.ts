@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { toBase64, utf8 } from '../bytes.ts'
 import { EVENTLOG_FACTORS, GPU_FACTORS } from '../policy/factors.ts'
 import type { Policy } from '../policy/policy.ts'
+import { SimulatedTee } from '../simulate/tee.ts'
 import { createEvidence, type EvidenceBundle } from './bundle.ts'
 import { type Claims, encodeClaims } from './claims.ts'
 import { NONCE, NOW, sampleClaims, sampleEvidence, sampleTee, simulatedWithoutLog } from './testing.ts'
@@ -10,6 +11,9 @@ import { verifyEvidence } from './verify.ts'
 
 const tee = sampleTee()
 const policy = simulatedWithoutLog(tee.rootSha256)
+/** The same platform, with something that calls itself a GPU. */
+const gpus = { evidence: async () => utf8('{}') }
+const withGpu = SimulatedTee.ephemeral({ now: () => NOW, gpus }, tee.platform)
 
 function judge(bundle: unknown, changes: Partial<Policy> = {}, now = NOW, nonce = NONCE): Promise<Verdict> {
   return verifyEvidence(bundle, { policy: { ...policy, ...changes }, now: () => now, nonce })
@@ -132,8 +136,9 @@ describe('bindings', () => {
     [
       'GPU evidence without a claimed GPU',
       async () => ({ ...(await good), gpu: toBase64(utf8('x')) }),
-      ['reportdata.binding', ...gpu()],
+      ['reportdata.binding'],
     ],
+    ['GPU evidence that the quote binds, without a claimed GPU', () => sampleEvidence(withGpu), gpu()],
     ['an event log that is none', async () => ({ ...(await good), eventLog: 'AAAA' }), ['eventlog.format']],
     ['no collateral', async () => ({ ...(await good), collateral: undefined }), ['collateral.format']],
   ])('refuses %s', async (_name, make, factors) => {

@@ -58,9 +58,7 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   const { gpuTools: tools = {} } = options
   const accelerators = { bytes: opened.gpu, nonce, claims, anchor: quote.anchor, now, tools }
   const bound = proven(quote) && factors.passed('reportdata.binding')
-  // Without evidence, or without a claim to it, there is nothing dear about it.
-  const plain = opened.gpu === undefined || claims?.accelerators.length === 0
-  const gpu = bound || plain ? await judgeGpu(factors, accelerators, policy) : undefined
+  const gpu = bound || opened.gpu === undefined ? await judgeGpu(factors, accelerators, policy) : undefined
   const judged = claims !== undefined
   return conclude(factors, policy, quote, { judged, claims, bytes: opened.claims, events, gpu })
 }

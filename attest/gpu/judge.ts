@@ -78,8 +78,7 @@ export interface GpuFindings {
 export async function judgeGpu(factors: Factors, input: GpuInput, policy: Policy): Promise<GpuFindings> {
   const { bytes } = input
   const nothing = { devices: [] }
-  judgePresence(factors, input, policy)
-  if (bytes === undefined) return nothing
+  if (!judgePresence(factors, input, policy) || bytes === undefined) return nothing
   const good = 'the file, its reports and its certificates are well-formed'
   const opened = await factors.check('gpu.format', good, () => open(bytes))
   if (opened === undefined) return nothing
@@ -89,8 +88,11 @@ export async function judgeGpu(factors: Factors, input: GpuInput, policy: Policy
   return nothing
 }
 
-/** Evidence and claims go together: neither is worth anything without the other, and none of both is no GPU. */
-function judgePresence(factors: Factors, { bytes, claims }: GpuInput, policy: Policy): void {
+/**
+ * Evidence and claims go together: neither is worth anything without the other, and none of both is no GPU. Returns
+ * whether there is evidence to judge.
+ */
+function judgePresence(factors: Factors, { bytes, claims }: GpuInput, policy: Policy): boolean {
   const claimed = (claims?.accelerators.length ?? 0) > 0
   if (bytes === undefined && !claimed) {
     if (policy.gpu?.required && claims?.role === 'worker') {
@@ -101,7 +103,10 @@ function judgePresence(factors: Factors, { bytes, claims }: GpuInput, policy: Po
     setRest(factors, 'fail', 'an accelerator is claimed without GPU evidence')
   } else if (claims !== undefined && !claimed) {
     setRest(factors, 'fail', 'GPU evidence without a claimed accelerator')
+  } else {
+    return true
   }
+  return false
 }
 
 interface Opened {

@@ -110,8 +110,8 @@ export const GPU_CASES: CaseTable = {
     bundle: ({ gpu: _, ...rest }) => rest,
   },
   'gpu-evidence-not-claimed': {
-    summary: 'evidence of a GPU where none is claimed',
-    failed: ['reportdata.binding', ...GPU_FACTORS],
+    summary: 'evidence of a GPU where none is claimed, and that the quote was not made for',
+    failed: ['reportdata.binding'],
     bundle: (bundle) => ({ ...bundle, gpu: toBase64(utf8('{}')) }),
   },
   'gpu-evidence-changed': {
