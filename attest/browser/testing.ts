@@ -3,12 +3,12 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 
-const PATHS = [process.env.CHRYSALIS_CHROMIUM ?? '', '/usr/bin/chromium']
-
 /** The browser's path; undefined, said aloud, where there is none. Throws where CHRYSALIS_REQUIRE names it. */
 export function chromiumPath(): string | undefined {
-  const found = PATHS.find((path) => path !== '' && existsSync(path))
-  if (found !== undefined) return found
+  const named = process.env.CHRYSALIS_CHROMIUM ?? ''
+  if (named !== '' && !existsSync(named)) throw new Error(`CHRYSALIS_CHROMIUM: there is no file ${named}`)
+  const path = named === '' ? '/usr/bin/chromium' : named
+  if (existsSync(path)) return path
   if ((process.env.CHRYSALIS_REQUIRE ?? '').includes('chromium')) {
     throw new Error(
       'CHRYSALIS_REQUIRE asks for Chromium, but there is none: install it or set CHRYSALIS_CHROMIUM',

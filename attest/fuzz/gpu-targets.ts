@@ -2,6 +2,7 @@
 
 import { toHex } from '../bytes.ts'
 import { NONCE, NOW, sampleClaims } from '../evidence/testing.ts'
+import { findKey, importKey } from '../gpu/eat-keys.ts'
 import {
   certificateFwid,
   type GpuDocument,
@@ -72,6 +73,15 @@ export const GPU_TARGETS: Readonly<Record<string, Target>> = {
       const eat = { bundle: readJson(bytes), jwks: (await document()).eats[0]?.jwks }
       parseEat(eat.bundle)
       await verifyEats({ eats: [eat], nonce: NONCE, now: NOW }, gpuPolicy)
+    },
+  },
+  jwks: {
+    reads: 'sets of keys of an attestation service, and the chain of the key that is asked for',
+    seeds: async () => [canonicalBytes((await document()).eats[0]?.jwks ?? {})],
+    parse: async (bytes) => {
+      const jwks = readJson(bytes)
+      const { keys } = ((await document()).eats[0]?.jwks ?? {}) as { keys?: { kid: string }[] }
+      return await importKey(findKey(jwks, keys?.[0]?.kid ?? ''))
     },
   },
   ocsp: {

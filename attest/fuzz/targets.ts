@@ -1,6 +1,7 @@
 /** One target for each parser of bytes that others choose. */
 
 import { equalBytes, fromHex, utf8 } from '../bytes.ts'
+import { readAnswer } from '../evidence/answer.ts'
 import { openBundle } from '../evidence/bundle.ts'
 import { claimsDigest, encodeClaims, parseClaims } from '../evidence/claims.ts'
 import {
@@ -12,6 +13,7 @@ import {
   simulatedWithoutLog,
 } from '../evidence/testing.ts'
 import { verifyEvidence } from '../evidence/verify.ts'
+import { inspect } from '../inspect/index.ts'
 import { canonicalBytes } from '../json.ts'
 import { decodePolicy, encodePolicy } from '../policy/policy.ts'
 import { platform, strict } from '../policy/presets.ts'
@@ -97,6 +99,35 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     parse: decodePolicy,
   },
   ...COLLATERAL_TARGETS,
+  answer: {
+    reads: 'answers to GET /v1/attestation, of whoever is asked',
+    seeds: async () => {
+      const evidence = await sampleEvidence(tee)
+      const errors = [{ code: 'no_worker', message: 'there is none' }]
+      const answer = { object: 'chrysalis.attestation', nonce: '', gateway: evidence, errors }
+      return [canonicalBytes({ ...answer, workers: [{ id: 'a', models: ['m'], evidence }] })]
+    },
+    // It never refuses: what is wrong with an answer is told beside what it shows.
+    parse: (bytes) => {
+      const { faults } = readAnswer(readJson(bytes))
+      if (faults.length > 0) throw new RefusedError('faults')
+    },
+  },
+  inspect: {
+    reads: 'any file at all, to explain it',
+    seeds: async () => [
+      await tee.quote(new Uint8Array(64)),
+      canonicalBytes(collateral),
+      canonicalBytes(await sampleEvidence(tee)),
+      utf8(encodePolicy(policy)),
+      tee.platform.certificates.leaf,
+    ],
+    // It explains whatever it is given; a file of no known kind counts as refused.
+    parse: async (bytes) => {
+      const { kind } = await inspect(bytes, { now: NOW })
+      if (kind === 'unknown') throw new RefusedError('unknown')
+    },
+  },
   ...EVENT_LOG_TARGETS,
   ...MEASURE_TARGETS,
   ...GPU_TARGETS,

@@ -40,7 +40,9 @@ export function haveVectors(): boolean {
   if ((process.env.CHRYSALIS_REQUIRE ?? '').includes('vectors')) {
     throw new Error('CHRYSALIS_REQUIRE asks for the vectors, but there are none: set CHRYSALIS_VECTORS')
   }
-  console.warn('SKIPPED: real TDX vectors are not here (set CHRYSALIS_VECTORS to their folder)')
+  console.warn(
+    'SKIPPED: the real vectors (quotes, logs, GPU evidence) are not here (set CHRYSALIS_VECTORS to their folder)',
+  )
   return false
 }
 

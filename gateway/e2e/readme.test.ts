@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -31,6 +31,9 @@ const verdictLines = (text: string) => text.split('\n').filter((line) => VERDICT
 /** Set-up commands are run by .ci/run; hardware that tests cannot have is excepted. */
 const runnable = ({ language, note }: Block) =>
   ['sh', 'js'].includes(language) && !/^(setup|hardware)/.test(note)
+
+/** A block of a shell that is not excepted. JavaScript of other pages shows interfaces; the type checker cannot see it. */
+const isCommand = (block: Block) => block.language === 'sh' && runnable(block)
 
 const shell = existsSync('/bin/sh')
 if (!shell)
@@ -70,7 +73,16 @@ function outputOf(block: Block): Promise<string> {
   return known
 }
 
-describe.skipIf(!shell).each(['README.md', 'examples/README.md'])('%s', (page) => {
+const TESTED = ['README.md', 'examples/README.md']
+
+it('every command of every page is run here, or marked as one that needs what tests cannot have', () => {
+  const pages = globSync('**/README.md', { cwd: ROOT, exclude: ['node_modules/**', 'dist/**', '.*/**'] })
+  const loose = pages.filter((page) => !TESTED.includes(page) && blocksOf(page).some(isCommand))
+  expect(pages).toEqual(expect.arrayContaining(TESTED))
+  expect(loose).toEqual([])
+})
+
+describe.skipIf(!shell).each(TESTED)('%s', (page) => {
   const all = blocksOf(page)
   const blocks = all.filter(runnable)
   const shown = all.flatMap((block, i) => {
