@@ -141,12 +141,11 @@ describe('a worker without an answer', () => {
     const good = await gateway.join()
     const silent = await gateway.join({ relay: () => {} })
     const left = await gateway.join({ relay: (_, self) => self.die() })
-    const old = await gateway.join({ version: 1 })
     const get = await serve()
     const asked = get(`?nonce=${NONCE}`)
     await silent.hear('attest-for')
     await left.closed
-    await gateway.until(() => gateway.pool.sources().length === 3)
+    await gateway.until(() => gateway.pool.sources().length === 2)
     gateway.clock.advance(gateway.pool.limits.relayMs)
     const { status, body } = await asked
     expect(status).toBe(200)
@@ -155,13 +154,11 @@ describe('a worker without an answer', () => {
     expect(body.errors.map(({ worker, code }) => [worker, code])).toEqual([
       [idOf(silent), 'worker_timeout'],
       [idOf(left), 'worker_gone'],
-      [idOf(old), 'worker_unsupported'],
     ])
   })
 
   it.each([
     ['gone', { relay: (_: unknown, self: FakeWorker) => self.die() }, 503, null],
-    ['unsupported', { version: 1 }, 503, null],
     [
       'rate_limited',
       {

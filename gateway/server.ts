@@ -99,6 +99,7 @@ export async function startGateway(
     gpuTools: { rims: trust.rims },
     gatewayId,
     gatewayEvidence: (nonce) => identity.evidence(nonce),
+    gatewaySign: (message) => identity.signer.sign(message),
     quotesFor: (worker) => quotesFor(worker, prices),
     paymentFor: (worker) => treasury.paymentFor(worker),
     log,

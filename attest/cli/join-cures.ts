@@ -9,6 +9,8 @@ type Refused = Pick<WorkerStatus, 'code' | 'by' | 'factors'>
 const OF_WORKER: Readonly<Record<string, string>> = {
   ERR_UNPAID: 'the gateway pays nothing; a --config file with "unpaid": true works for it all the same',
   ERR_GATEWAY_EVIDENCE: 'the gateway proves too little; see --gateway-policy and --gateway-root',
+  ERR_GATEWAY_SIGNATURE:
+    'somebody shows the evidence of a gateway without being it, or changes what it says on the way: see that the address is right and use wss:// or https://',
   ERR_GATEWAY_NAME:
     'the gateway signs with another name than it gives: tell its operator, and do not work for it',
   ERR_GATEWAY_TERMS: 'the gateway pays less than this worker asks; its prices are settings of --config',

@@ -173,6 +173,7 @@ export class InProcess implements AsyncDisposable {
       policy: { ...simulatedWithoutLog(this.tee.rootSha256), roles: ['worker'] },
       gatewayId: GATEWAY_ID,
       gatewayEvidence: (nonce) => this.#identity.evidence(nonce),
+      gatewaySign: (message) => this.#identity.signer.sign(message),
       quotesFor: (worker) => quotesFor(worker, PER_MILLION),
       paymentFor: async () => ({ ledgerChannel: 'worker', terms: null }),
       log: silentLog,

@@ -23,6 +23,8 @@ export interface PoolOptions {
   gatewayId: string
   /** This gateway's own evidence over a worker's 32-byte nonce. */
   gatewayEvidence(nonce: Uint8Array): Promise<EvidenceBundle>
+  /** Signs with the signingKey of that evidence's claims; 64 bytes. */
+  gatewaySign(message: Uint8Array): Uint8Array
   /** Quotes for the models of a worker that are wanted at its prices; none refuses it. */
   quotesFor(worker: JoinRequest): readonly Quote[]
   /**

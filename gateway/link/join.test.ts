@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fromBase64, toBase64, toHex } from '../../attest/bytes.ts'
+import { verifyEd25519 } from '../../attest/crypto.ts'
 import { epochId } from '../../attest/epoch/index.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
-import { type EvidenceBundle, encodeClaims, parseClaims } from '../../attest/evidence/index.ts'
+import { claimsDigest, type EvidenceBundle, encodeClaims, parseClaims } from '../../attest/evidence/index.ts'
 import { SimulatedTee } from '../../attest/simulate/index.ts'
-import { CLOSE, type WorkerMessageOf } from '../../worker/protocol/link.ts'
+import { CLOSE, type WorkerMessageOf, welcomeMessage } from '../../worker/protocol/link.ts'
 import { type FakeWorkerOptions, MODEL, makeBoot } from './testing/fake-worker.ts'
-import { TestGateway } from './testing/gateway.ts'
+import { OWN_CLAIMS, TestGateway } from './testing/gateway.ts'
 
 let gateway: TestGateway
 beforeEach(async () => {
@@ -51,6 +52,29 @@ describe('a worker that joins', () => {
     expect(view?.workerId).toBe(toHex(worker.boot.publicKey))
     expect(gateway.pool.pick(MODEL.id).kind).toBe('lease')
     expect(gateway.pool.pick('another').kind).toBe('none')
+  })
+
+  it('gets a welcome that is signed over the whole handshake', async () => {
+    const joins: WorkerMessageOf<'join'>[] = []
+    const keep = (join: WorkerMessageOf<'join'>) => {
+      joins.push(join)
+      return join
+    }
+    const workers = [await gateway.join({ bendJoin: keep }), await gateway.join({ bendJoin: keep })]
+    const signedFor = await Promise.all(
+      workers.map(async (worker, index) => {
+        const [challenge, welcome] = [await worker.hear('challenge'), await worker.hear('welcome')]
+        return joins.map((join) => {
+          const message = welcomeMessage({ challenge, join, claimsDigest: claimsDigest(OWN_CLAIMS), welcome })
+          const good = verifyEd25519(gateway.publicKey, message, fromBase64(welcome.signature))
+          return good === (join === joins[index])
+        })
+      }),
+    )
+    expect(signedFor).toEqual([
+      [true, true],
+      [true, true],
+    ])
   })
 
   it('may name the key that agrees to an early close', async () => {
@@ -209,12 +233,19 @@ describe('terms and versions', () => {
     await strict.close()
   })
 
-  it('says so when the versions do not meet', async () => {
-    const { code, closed } = await refusedWith({
-      bendJoin: (join) => ({ ...join, version: 7, versions: { min: 7, max: 9 } }),
-    })
+  it.each([
+    ['later ones only', 7, { min: 7, max: 9 }],
+    ['the first one, without a signed welcome, only', 1, { min: 1, max: 1 }],
+    ['more, but joined in another than the highest common one', 1, { min: 1, max: 5 }],
+  ])('says so when the versions do not meet: %s', async (_name, version, versions) => {
+    const { code, closed } = await refusedWith({ bendJoin: (join) => ({ ...join, version, versions }) })
     expect(code).toBe('version_unsupported')
     expect(closed).toBe(CLOSE.version_unsupported)
+  })
+
+  it('takes a worker that speaks more versions in the highest common one', async () => {
+    const worker = await gateway.join({ bendJoin: (join) => ({ ...join, versions: { min: 1, max: 5 } }) })
+    expect((await worker.hear('welcome')).version).toBe(2)
   })
 
   it('a fault of ours closes the link without a word about it', async () => {

@@ -89,12 +89,6 @@ describe("a stranger's nonce", () => {
     await expect(source.evidence(nonceOf(3))).rejects.toMatchObject({ relay: 'gone' })
   })
 
-  it('is not sent to a worker of version 1', async () => {
-    const { worker, source } = await joined({ version: 1 })
-    await expect(source.evidence(nonceOf(1))).rejects.toMatchObject({ relay: 'unsupported' })
-    expect(tickets(worker)).toBe(0)
-  })
-
   it('gets the word of a worker that has no evidence', async () => {
     const { source } = await joined({
       relay: ({ ticket }, self) =>

@@ -6,8 +6,6 @@ import type { Clock } from './clock.ts'
 
 /** Why a worker's evidence for somebody's nonce could not be had. */
 export type RelayCode =
-  /** The worker's link is of a version without it. */
-  | 'unsupported'
   /** Others wait for this worker already. */
   | 'busy'
   | 'timeout'

@@ -3,12 +3,13 @@ import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import {
   CHUNK,
   decodeChunk,
+  type GatewayMessageOf,
   LINK_LIMITS,
   LinkError,
   parseWorkerMessage,
   type WorkerMessageOf,
 } from '../../worker/protocol/link.ts'
-import { LINK_VERSIONS, RELAY_VERSION } from '../../worker/protocol/version.ts'
+import { LINK_VERSIONS } from '../../worker/protocol/version.ts'
 import { EpochBook } from './epochs.ts'
 import { makeHandle } from './handle.ts'
 import type { SessionHost } from './host.ts'
@@ -21,13 +22,12 @@ import type { LinkSocket } from './socket.ts'
 import { StreamTable } from './streams.ts'
 import type { Offer } from './terms.ts'
 import type { Lease, WorkerHandle, WorkerIdentity, WorkerPayment, WorkerView } from './types.ts'
+import { makeWelcome } from './welcome.ts'
 
 type State = 'joining' | 'judging' | 'recovering' | 'ready' | 'gone'
 
 /** What a session knows once its worker was welcomed. */
 interface Joined {
-  /** Of the link. */
-  version: number
   identity: WorkerIdentity
   offers: ReadonlyMap<string, Offer>
   payment: WorkerPayment
@@ -44,6 +44,7 @@ export class WorkerSession {
   readonly #host: SessionHost<WorkerSession>
   readonly #socket: LinkSocket
   readonly #nonce = freshNonce()
+  readonly #challenge: GatewayMessageOf<'challenge'>
   readonly #streams: StreamTable
   readonly #stopHandshake: () => void
   #state: State = 'joining'
@@ -88,13 +89,14 @@ export class WorkerSession {
       stopJoin()
       stopWelcome()
     }
-    this.#socket.send({
+    this.#challenge = {
       type: 'challenge',
       versions: LINK_VERSIONS,
       nonce: toBase64(this.#nonce),
       gatewayId: host.gatewayId,
       time: host.clock.now(),
-    })
+    }
+    this.#socket.send(this.#challenge)
   }
 
   /** Has not sent its join. */
@@ -142,10 +144,6 @@ export class WorkerSession {
   evidence(nonce: Uint8Array): Promise<EvidenceBundle> {
     if (!this.#joined || this.#socket.gone) {
       return Promise.reject(new RelayError('gone', 'the worker is not joined'))
-    }
-    if (this.#joined.version < RELAY_VERSION) {
-      const message = 'the worker speaks an older version of the link, without evidence for nonces of others'
-      return Promise.reject(new RelayError('unsupported', message))
     }
     return this.#relay.ask(nonce)
   }
@@ -298,24 +296,16 @@ export class WorkerSession {
       this.#refuse(objection)
       return
     }
-    const { identity, epoch, offers, payment, evidence } = prepared
+    const { identity, epoch, offers, payment } = prepared
     this.#epochs.add(epoch)
     const slots = Math.min(join.capacity.slots, host.limits.maxSlots, LINK_LIMITS.maxStreams)
-    this.#joined = { version: join.version, identity, offers, payment, slots, at: host.clock.now() }
+    this.#joined = { identity, offers, payment, slots, at: host.clock.now() }
     this.#staple(join.evidence)
     this.#handle = makeHandle(this.id, identity, payment, host, this.#socket)
     this.#state = 'recovering'
     this.#stopHandshake()
     host.log.info({ session: this.id, boot: identity.bootId, epoch: epoch.id, slots }, 'worker joined')
-    this.#socket.send({
-      type: 'welcome',
-      version: join.version,
-      session: this.id,
-      gateway: { evidence: { ...evidence } },
-      quotes: [...offers.values()].map(({ encoded }) => toBase64(encoded)),
-      payment: payment.terms,
-      heartbeatMs: host.limits.heartbeatMs,
-    })
+    this.#socket.send(makeWelcome({ session: this.id, challenge: this.#challenge, join, ...prepared }, host))
   }
 
   #onHeld({ receipts, done }: WorkerMessageOf<'held'>): void {

@@ -2,8 +2,23 @@ import { describe, expect, test } from 'vitest'
 import { fromBase64 } from '../../attest/bytes.ts'
 import { Gate } from '../engine/testing/scripted.ts'
 import { CLOSE, encodeChunk } from '../protocol/index.ts'
-import type { Peer } from '../testing/fake-gateway.ts'
+import { GATEWAY_ID, type JoinOptions, type Peer } from '../testing/fake-gateway.ts'
 import { Harness } from '../testing/harness.ts'
+
+const PAYMENT = {
+  channel: `0:${'ab'.repeat(32)}`,
+  globalId: -217,
+  codeHash: '00'.repeat(32),
+  params: {
+    payer: `0:${'ab'.repeat(32)}`,
+    payee: `0:${'cd'.repeat(32)}`,
+    voucherKey: '01'.repeat(32),
+    payeeKey: '02'.repeat(32),
+    challengeSeconds: 3600,
+    openUntil: 1_800_000_000,
+    salt: '03'.repeat(32),
+  },
+}
 
 /** Reads what is left until the socket closes. */
 async function closeOf(peer: Peer): Promise<{ code: number; reason: string }> {
@@ -34,17 +49,64 @@ describe('joining', () => {
     expect(harness.link.joined).toBe(true)
   })
 
-  test('no common version: closed by name, said in the log', async () => {
+  test.each([
+    [7, 9],
+    [1, 1],
+  ])('no common version with %i-%i: closed by name, said in the log', async (min, max) => {
     await using harness = await Harness.open()
     harness.link.start()
     const peer = await harness.gateway.connection()
-    peer.challenge({ min: 7, max: 9 })
+    peer.challenge({ min, max })
     expect(await closeOf(peer)).toMatchObject({
       code: CLOSE.version_unsupported,
       reason: 'version_unsupported',
     })
     expect(harness.lost).toEqual(['ERR_LINK_VERSION'])
-    expect(harness.logged.some(({ fields }) => fields.theirs === '7-9')).toBe(true)
+    expect(harness.logged.some(({ fields }) => fields.theirs === `${min}-${max}`)).toBe(true)
+  })
+
+  test('two ranges of versions: the highest common one, and none that nobody agreed on', async () => {
+    const options = { link: { versions: { min: 1, max: 3 } } }
+    await using harness = await Harness.open(options)
+    const peer = await harness.joined({ versions: { min: 2, max: 4 } })
+    expect(peer.join).toMatchObject({ version: 3, versions: options.link.versions })
+    await using other = await Harness.open(options)
+    const lower = { versions: { min: 2, max: 4 }, tamper: { welcome: { version: 2 } } }
+    await expect(other.joined(lower)).rejects.toThrow(/4403/)
+    expect(other.lost).toEqual(['ERR_LINK_VERSION'])
+  })
+
+  const zeros = (bytes: number) => Buffer.alloc(bytes).toString('base64')
+  const tampers: [string, JoinOptions['tamper']][] = [
+    ['without a signature', { welcome: { signature: zeros(64) } }],
+    ['for another challenge', { challenge: { nonce: zeros(32) } }],
+    ['by a gateway that offered other versions', { challenge: { versions: { min: 1, max: 9 } } }],
+    ['by a gateway of another name', { challenge: { gatewayId: `${GATEWAY_ID}.` } }],
+    ['for the join of somebody else', { join: { nonce: zeros(32) } }],
+    ['for a join that was signed otherwise', { join: { signature: zeros(64) } }],
+    ['for a worker that offered other versions', { join: { versions: { min: 1, max: 2 } } }],
+    ['for more slots', { join: { capacity: { slots: 4096 } } }],
+    ['for other prices', { join: { prices: [] } }],
+    ['of another connection', { welcome: { session: 'session-2' } }],
+    ['with other quotes', { welcome: { quotes: [zeros(2)] } }],
+    ['with another heartbeat', { welcome: { heartbeatMs: 120_000 } }],
+  ]
+  test.each(tampers)('a welcome %s is not believed', async (_name, tamper) => {
+    await using harness = await Harness.open()
+    harness.link.start()
+    const peer = await harness.gateway.connection()
+    await expect(peer.welcome(tamper && { tamper })).rejects.toThrow(/"code":4403/)
+    expect(harness.lost).toEqual(['ERR_GATEWAY_SIGNATURE'])
+  })
+
+  test('a welcome whose payment was changed on the way is not believed', async () => {
+    await using harness = await Harness.open({ earnings: { unpaid: false } })
+    harness.link.start()
+    const peer = await harness.gateway.connection()
+    await expect(peer.welcome({ payment: PAYMENT, tamper: { welcome: { payment: null } } })).rejects.toThrow(
+      /"code":4403/,
+    )
+    expect(harness.lost).toEqual(['ERR_GATEWAY_SIGNATURE'])
   })
 
   test.each([

@@ -46,14 +46,6 @@ describe('evidence for a nonce that a gateway passes on', () => {
     expect(await peer.next('closed')).toMatchObject({ code: CLOSE.limit_exceeded })
   })
 
-  test('is not there on a link of version 1', async () => {
-    await using harness = await Harness.open()
-    const peer = await harness.joined({ versions: { min: 1, max: 1 } })
-    expect(peer.join?.version).toBe(1)
-    peer.send(ask(1))
-    expect(await peer.next('closed')).toMatchObject({ code: CLOSE.unexpected_message })
-  })
-
   test('that the TEE does not give, or that is too large, costs an answer and not the link', async () => {
     const tee = SimulatedTee.ephemeral({ now: () => 1_800_000_000_000 })
     let fault: 'none' | 'broken' | 'large' = 'none'

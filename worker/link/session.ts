@@ -17,8 +17,8 @@ import {
   negotiate,
   parseGatewayMessage,
   peekVersions,
-  RELAY_VERSION,
   type VersionRange,
+  type WorkerMessageOf,
 } from '../protocol/index.ts'
 import { Attestation } from './attestation.ts'
 import { GatewayRefused } from './errors.ts'
@@ -26,7 +26,7 @@ import { Intake } from './intake.ts'
 import { RelayedEvidence } from './relayed.ts'
 import { LinkSocket } from './socket.ts'
 import type { WorkerStream } from './stream.ts'
-import { checkWelcome } from './welcome.ts'
+import { checkWelcome, type Handshake } from './welcome.ts'
 
 /** Messages that may wait while a welcome is judged. */
 const MAX_WAITING = 64
@@ -75,8 +75,8 @@ export class Session {
   readonly #intake: Intake
   readonly #nonce = new Uint8Array(randomBytes(32))
   #state: State = 'connecting'
-  #version = 0
-  #gatewayId = ''
+  /** From our join until the welcome is judged. */
+  #handshake: Handshake | undefined
   #terms: ServeTerms | undefined
   #account: Account | undefined
   #waiting: string[] = []
@@ -175,7 +175,6 @@ export class Session {
         this.#onAttested(message)
         break
       case 'attest-for':
-        if (this.#version < RELAY_VERSION) throw unexpected('a message of a later version')
         this.#relayed.onNonce(message)
         break
       case 'drain':
@@ -197,13 +196,15 @@ export class Session {
     }
     const message = parseGatewayMessage(text)
     if (message.type !== 'challenge') throw unexpected('the first message is not a challenge')
-    this.#version = version
-    this.#gatewayId = message.gatewayId
     this.#state = 'attesting'
-    void this.#join(message, mine).catch((error) => this.#fail(error))
+    void this.#join(message, version, mine).catch((error) => this.#fail(error))
   }
 
-  async #join(challenge: GatewayMessageOf<'challenge'>, versions: VersionRange): Promise<void> {
+  async #join(
+    challenge: GatewayMessageOf<'challenge'>,
+    version: number,
+    versions: VersionRange,
+  ): Promise<void> {
     const { worker, offers, earnings } = this.#options
     const challengeNonce = fromBase64(challenge.nonce)
     const { bundle, claimsDigest, epochId } = await worker.evidence(challengeNonce)
@@ -211,10 +212,11 @@ export class Session {
     const { payoutKey } = earnings
     const signed = joinMessage({ challengeNonce, workerNonce: this.#nonce, claimsDigest, payoutKey })
     this.#state = 'joining'
-    this.#options.log.info({ gateway: printable(this.#gatewayId).slice(0, 66), epoch: epochId }, 'joining')
-    this.#socket.send({
+    const gateway = printable(challenge.gatewayId).slice(0, 66)
+    this.#options.log.info({ gateway, epoch: epochId }, 'joining')
+    const join: WorkerMessageOf<'join'> = {
       type: 'join',
-      version: this.#version,
+      version,
       versions,
       nonce: toBase64(this.#nonce),
       evidence: { ...bundle },
@@ -222,28 +224,32 @@ export class Session {
       prices: offers.map(({ model, prices }) => ({ model, prices })),
       capacity: { slots: Math.min(worker.slots, LINK_LIMITS.maxStreams) },
       ...(payoutKey !== undefined && { payoutKey }),
-    })
+    }
+    this.#handshake = { challenge, join }
+    this.#socket.send(join)
   }
 
   async #onWelcome(welcome: GatewayMessageOf<'welcome'>): Promise<void> {
     const { worker, policy, clock, offers, earnings, log } = this.#options
+    const handshake = this.#handshake
+    if (!handshake) throw unexpected('a welcome before the join')
+    this.#handshake = undefined
+    const { gatewayId } = handshake.challenge
     const gateway = await checkWelcome(welcome, {
       policy,
       now: clock.now,
-      gatewayId: this.#gatewayId,
-      nonce: this.#nonce,
-      version: this.#version,
+      ...handshake,
       model: worker.model,
       offers,
     })
-    const account = await earnings.account(this.#gatewayId, welcome.payment)
+    const account = await earnings.account(gatewayId, welcome.payment)
     if (this.#socket.gone) {
       account.close()
       return
     }
     this.#account = account
     this.#terms = {
-      gatewayId: this.#gatewayId,
+      gatewayId,
       gatewayKey: gateway.signingKey,
       quotes: gateway.quotes,
       creditworthy: () => account.creditworthy,

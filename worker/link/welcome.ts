@@ -1,8 +1,17 @@
-import { fromBase64 } from '../../attest/bytes.ts'
-import { failedFactors, verifyEvidence } from '../../attest/evidence/index.ts'
+import { fromBase64, fromHex } from '../../attest/bytes.ts'
+import { verifyEd25519 } from '../../attest/crypto.ts'
+import { type Claims, failedFactors, verifyEvidence } from '../../attest/evidence/index.ts'
 import type { Policy } from '../../attest/policy/index.ts'
 import type { Offer } from '../enclave/index.ts'
-import { type GatewayMessageOf, type Prices, parseQuote, type Quote, quoteDigest } from '../protocol/index.ts'
+import {
+  type GatewayMessageOf,
+  type Prices,
+  parseQuote,
+  type Quote,
+  quoteDigest,
+  type WorkerMessageOf,
+  welcomeMessage,
+} from '../protocol/index.ts'
 import { GatewayRefused } from './errors.ts'
 
 /** What was verified of a gateway. */
@@ -14,32 +23,56 @@ export interface VerifiedGateway {
   quotes: ReadonlyMap<string, Quote>
 }
 
-export interface WelcomeChecks {
+/** What was said before a welcome: the challenge as it came, and our join. */
+export interface Handshake {
+  challenge: GatewayMessageOf<'challenge'>
+  join: WorkerMessageOf<'join'>
+}
+
+export interface WelcomeChecks extends Handshake {
   policy: Policy
   /** Wall clock, ms. */
   now: () => number
-  /** What the gateway called itself in its challenge. */
-  gatewayId: string
-  /** The nonce of our join, 32 bytes. */
-  nonce: Uint8Array
-  /** The version that we joined with. */
-  version: number
   model: { id: string; sha256: string }
   offers: readonly Offer[]
 }
 
-/** Judges a welcome: the gateway's evidence, then its quotes. @throws GatewayRefused naming what failed */
+/**
+ * Judges a welcome: the gateway's evidence, the signature that ties its enclave to this connection, then its name and
+ * quotes. @throws GatewayRefused naming what failed
+ */
 export async function checkWelcome(
   welcome: GatewayMessageOf<'welcome'>,
   checks: WelcomeChecks,
 ): Promise<VerifiedGateway> {
-  const { policy, now, nonce, version } = checks
-  if (welcome.version !== version) {
+  const { challenge, join } = checks
+  if (welcome.version !== join.version) {
     throw new GatewayRefused('ERR_LINK_VERSION', `the gateway answered in version ${welcome.version}`)
   }
-  const verdict = await verifyEvidence(welcome.gateway.evidence, { policy, now, nonce })
-  const { claims } = verdict
-  if (verdict.verdict !== 'accept' || !claims) {
+  const claims = await provenClaims(welcome, checks)
+  // Contexts, kept receipts and acknowledgements go by this name.
+  if (claims.payoutAddress !== challenge.gatewayId) {
+    throw new GatewayRefused('ERR_GATEWAY_NAME', 'the gateway calls itself by another name than its evidence')
+  }
+  return {
+    signingKey: fromBase64(claims.signingKey),
+    bootId: claims.bootId,
+    quotes: readQuotes(welcome, checks),
+  }
+}
+
+/** The claims of an accepted gateway that is itself at the other end, and said what is in this welcome. */
+async function provenClaims(
+  welcome: GatewayMessageOf<'welcome'>,
+  { policy, now, challenge, join }: WelcomeChecks,
+): Promise<Claims> {
+  const verdict = await verifyEvidence(welcome.gateway.evidence, {
+    policy,
+    now,
+    nonce: fromBase64(join.nonce),
+  })
+  const { claims, claimsDigest } = verdict
+  if (verdict.verdict !== 'accept' || !claims || !claimsDigest) {
     throw new GatewayRefused(
       'ERR_GATEWAY_EVIDENCE',
       'the evidence of the gateway does not meet the policy',
@@ -51,15 +84,15 @@ export async function checkWelcome(
       'role.expected',
     ])
   }
-  // Contexts, kept receipts and acknowledgements go by this name, and the challenge that told it is not signed.
-  if (claims.payoutAddress !== checks.gatewayId) {
-    throw new GatewayRefused('ERR_GATEWAY_NAME', 'the gateway calls itself by another name than its evidence')
+  // Whoever asks a gateway gets its evidence over the nonce of our join: only its key shows that it is there.
+  const signed = welcomeMessage({ challenge, join, claimsDigest: fromHex(claimsDigest), welcome })
+  if (!verifyEd25519(fromBase64(claims.signingKey), signed, fromBase64(welcome.signature))) {
+    throw new GatewayRefused(
+      'ERR_GATEWAY_SIGNATURE',
+      'the welcome is not signed by the gateway whose evidence it shows, over this connection',
+    )
   }
-  return {
-    signingKey: fromBase64(claims.signingKey),
-    bootId: claims.bootId,
-    quotes: readQuotes(welcome, checks),
-  }
+  return claims
 }
 
 function readQuotes({ quotes }: GatewayMessageOf<'welcome'>, checks: WelcomeChecks): Map<string, Quote> {

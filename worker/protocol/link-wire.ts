@@ -1,6 +1,9 @@
-/** Bytes of the link: binary messages, and what is signed to join and to attest again. */
+/** Bytes of the link: binary messages, and what is signed to join, to welcome and to attest again. */
 
-import { concat, fromHex, utf8 } from '../../attest/bytes.ts'
+import { concat, fromBase64, fromHex, utf8 } from '../../attest/bytes.ts'
+import { sha256 } from '../../attest/crypto.ts'
+import { canonicalBytes } from '../../attest/json.ts'
+import type { GatewayMessageOf, WorkerMessageOf } from './link.ts'
 import { LINK_LIMITS, LinkError } from './link-terms.ts'
 
 /** Kinds of binary messages. */
@@ -41,6 +44,7 @@ export function decodeChunk(bytes: Uint8Array): Chunk {
 }
 
 const JOIN_LABEL = utf8('chrysalis/join/1\0')
+const WELCOME_LABEL = utf8('chrysalis/welcome/1\0')
 const REATTEST_LABEL = utf8('chrysalis/reattest/1\0')
 
 export interface JoinSignatureInput {
@@ -67,6 +71,51 @@ export function joinMessage(input: JoinSignatureInput): Uint8Array {
     if (part.length !== 32) throw new LinkError('internal', 'a part of the join message is not 32 bytes')
   }
   return concat(JOIN_LABEL, ...parts)
+}
+
+/** A welcome as it is before its gateway signs it. */
+export type UnsignedWelcome = Omit<GatewayMessageOf<'welcome'>, 'signature'>
+
+export interface WelcomeSignatureInput {
+  /** The messages before the welcome: each side puts in what it sent and what it received. */
+  challenge: GatewayMessageOf<'challenge'>
+  join: WorkerMessageOf<'join'>
+  /** SHA-256 of the claims in the welcome's evidence, 32 bytes. */
+  claimsDigest: Uint8Array
+  welcome: UnsignedWelcome
+  /** As in `JoinSignatureInput`. */
+  tlsExporter?: Uint8Array
+}
+
+/**
+ * What the gateway's signingKey signs to welcome a worker, 244 bytes: anybody can fetch a gateway's evidence over any
+ * nonce, so only this proves that the claimed enclave is at the other end, took this very join, and said this.
+ * "chrysalis/welcome/1" || 00 || worker nonce || challenge nonce || SHA-256(challenge) || SHA-256(join without its
+ * evidence) || claimsDigest || SHA-256(welcome without `gateway` and `signature`) || exporter
+ *
+ * A message is hashed as its RFC 8785 bytes. Evidence is left out of them: it proves itself, and the digests of the
+ * claims stand for it (the worker's under the signature in its join). Both ranges of versions are in them, so that
+ * nobody on the way can talk the two into an older version.
+ * @throws LinkError internal when a part is not 32 bytes
+ */
+export function welcomeMessage(input: WelcomeSignatureInput): Uint8Array {
+  const { challenge } = input
+  const { evidence: _, ...join } = input.join
+  // A welcome that came over the link has its signature; ours has none yet.
+  const { gateway: _gateway, signature: _signature, ...terms } = input.welcome as GatewayMessageOf<'welcome'>
+  const parts = [
+    fromBase64(join.nonce),
+    fromBase64(challenge.nonce),
+    sha256(canonicalBytes(challenge)),
+    sha256(canonicalBytes(join)),
+    input.claimsDigest,
+    sha256(canonicalBytes(terms)),
+    input.tlsExporter ?? new Uint8Array(32),
+  ]
+  for (const part of parts) {
+    if (part.length !== 32) throw new LinkError('internal', 'a part of the welcome message is not 32 bytes')
+  }
+  return concat(WELCOME_LABEL, ...parts)
 }
 
 /** What the signingKey signs with a later epoch's evidence: "chrysalis/reattest/1" || 00 || nonce || claimsDigest. */

@@ -8,6 +8,7 @@ import {
   type GatewayMessage,
   joinMessage,
   LINK_LIMITS,
+  LINK_VERSIONS,
   LinkError,
   negotiate,
   parseGatewayMessage,
@@ -29,14 +30,14 @@ const prices = { prompt: '1', cached: '0', completion: '2', reasoning: '2' }
 const fromGateway: GatewayMessage[] = [
   {
     type: 'challenge',
-    versions: { min: 1, max: 1 },
+    versions: { min: 2, max: 2 },
     nonce,
     gatewayId: 'gateway.example',
     time: 1_700_000_000_000,
   },
   {
     type: 'welcome',
-    version: 1,
+    version: 2,
     session: 'session-0001',
     gateway: { evidence: { format: 'chrysalis/evidence/1' } },
     quotes: [Buffer.from('{}').toString('base64')],
@@ -56,6 +57,7 @@ const fromGateway: GatewayMessage[] = [
       voucher: { ceiling: '5', signature },
     },
     heartbeatMs: 15_000,
+    signature,
   },
   { type: 'refused', code: 'evidence', factors: ['quote.signature'], reason: 'the quote does not verify' },
   { type: 'cancel', stream: 1 },
@@ -71,8 +73,8 @@ const fromGateway: GatewayMessage[] = [
 const fromWorker: WorkerMessage[] = [
   {
     type: 'join',
-    version: 1,
-    versions: { min: 1, max: 1 },
+    version: 2,
+    versions: { min: 2, max: 2 },
     nonce,
     evidence: { format: 'chrysalis/evidence/1' },
     signature,
@@ -139,6 +141,7 @@ test.each([
     'base64url nonce',
     JSON.stringify({ type: 'attest', nonce: Buffer.alloc(32, 0xff).toString('base64url') }),
   ],
+  ['a lone surrogate', JSON.stringify({ type: 'refused', code: 'terms', factors: [], reason: 'no \ud800' })],
   ['negative ceiling', JSON.stringify({ type: 'voucher', channel: address, ceiling: '-1', signature })],
 ])('refused: %s', (_name, text) => {
   expect(closeName(() => parseGatewayMessage(text))).toBe('malformed_message')
@@ -230,6 +233,8 @@ test('versions: the highest common one, or none', () => {
   expect(negotiate({ min: 1, max: 3 }, { min: 2, max: 9 })).toBe(3)
   expect(negotiate({ min: 1, max: 1 }, { min: 2, max: 3 })).toBeUndefined()
   expect(negotiate({ min: 4, max: 5 }, { min: 2, max: 3 })).toBeUndefined()
+  expect(negotiate(LINK_VERSIONS, { min: 1, max: 9 })).toBe(2)
+  expect(negotiate(LINK_VERSIONS, { min: 1, max: 1 })).toBeUndefined()
 })
 
 test('the versions of a challenge of another time can still be read', () => {

@@ -1,13 +1,13 @@
 /**
- * The link between a gateway and a worker, versions 1 and 2: one WebSocket (path `/link`, subprotocol `chrysalis-link`,
+ * The link between a gateway and a worker, version 2: one WebSocket (path `/link`, subprotocol `chrysalis-link`,
  * compression off) that the worker dials. Control messages are JSON text, stream bytes are binary. Both sides hold
  * every message against these schemas; a violation closes the link with a code of `CLOSE`.
  *
  * Order of a connection:
  *   gateway: challenge · worker: join · gateway: welcome | refused · worker: held (one or more, the last `done`)
  *   then requests (binary 1/2 down, binary 3 up, receipt, end), credit, cancel, ack, voucher, heartbeats, and for
- *   each new epoch: attest-request → attest → evidence → attested | refused.
- *   From version 2 on also: attest-for → evidence-for | no-evidence-for, which brings a stranger's nonce to the worker.
+ *   each new epoch: attest-request → attest → evidence → attested | refused; and
+ *   attest-for → evidence-for | no-evidence-for, which brings a stranger's nonce to the worker.
  *
  * Liveness: the gateway sends a WebSocket ping every `heartbeatMs`, the worker a `heartbeat` message. Anything
  * received counts as a sign of life; after 2.5 intervals without one a side drops the link.
@@ -40,7 +40,11 @@ const nonce = base64Schema(32)
 const signature = base64Schema(64)
 const stream = z.int().min(1).max(0xffffffff)
 const ticket = z.int().min(1).max(0xffffffff)
-const shortText = z.string().max(512)
+// A lone surrogate has no UTF-8, so it could be neither signed nor logged.
+const shortText = z
+  .string()
+  .max(512)
+  .refine((text) => text.isWellFormed(), 'a lone surrogate')
 // Judged strictly by attest/evidence; here only bounded, by the size of the message.
 const evidence = z.record(z.string().max(64), z.unknown())
 const sha256 = hexSchema(32)
@@ -117,6 +121,8 @@ const welcome = z.strictObject({
   /** Null: the gateway pays nothing, which a worker accepts only when told so. */
   payment: paymentSchema.nullable(),
   heartbeatMs: z.int().min(50).max(120_000),
+  /** By the signingKey of the gateway's claims over `welcomeMessage`: anybody can fetch its evidence for a nonce. */
+  signature,
 })
 
 const refused = z.strictObject({
@@ -153,7 +159,7 @@ export const gatewayMessageSchema = z.discriminatedUnion('type', [
   /** The gateway goes away: finish what runs, then close and come back later. */
   z.strictObject({ type: z.literal('drain') }),
   /**
-   * Version 2: somebody who asked the gateway wants evidence over this nonce. One at a time: the next one only after
+   * Somebody who asked the gateway wants evidence over this nonce. One at a time: the next one only after
    * the answer to this one. `ticket` counts 1, 2, 3 … on each connection.
    */
   z.strictObject({ type: z.literal('attest-for'), ticket, nonce }),
@@ -191,11 +197,11 @@ export const workerMessageSchema = z.discriminatedUnion('type', [
   /** The worker shuts down: send it nothing new, what runs is finished. */
   z.strictObject({ type: z.literal('draining') }),
   /**
-   * Version 2: evidence of the newest epoch over the nonce of `attest-for`. Without a signature, so that it lets nobody
-   * join and attests no epoch.
+   * Evidence of the newest epoch over the nonce of `attest-for`. Without a signature, so that it lets nobody join and
+   * attests no epoch.
    */
   z.strictObject({ type: z.literal('evidence-for'), ticket, evidence }),
-  /** Version 2: there is none. `retryMs` says when it may be asked for again. */
+  /** There is none. `retryMs` says when it may be asked for again. */
   z.strictObject({
     type: z.literal('no-evidence-for'),
     ticket,

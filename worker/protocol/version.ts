@@ -9,11 +9,8 @@ export const versionRangeSchema = z
 /** An inclusive range of protocol versions. */
 export type VersionRange = z.infer<typeof versionRangeSchema>
 
-/** What this build speaks. Version 2 added the evidence for a nonce of others (`attest-for`) to version 1. */
-export const LINK_VERSIONS: VersionRange = { min: 1, max: 2 }
-
-/** The first version in which a gateway may pass on somebody's nonce. */
-export const RELAY_VERSION = 2
+/** What this build speaks. Version 1 was never released: it had neither a signed welcome nor `attest-for`. */
+export const LINK_VERSIONS: VersionRange = { min: 2, max: 2 }
 
 /** The highest version that both ranges hold, or undefined when the two are too far apart. */
 export function negotiate(mine: VersionRange, theirs: VersionRange): number | undefined {

@@ -8,6 +8,7 @@ import { verifyEd25519 } from '../../attest/crypto.ts'
 import { EpochKeys } from '../../attest/epoch/index.ts'
 import {
   type Claims,
+  claimsDigest,
   createEvidence,
   encodeClaims,
   epochClaims,
@@ -31,6 +32,7 @@ import {
   encodeChunk,
   encodeQuote,
   type GatewayMessage,
+  type GatewayMessageOf,
   joinMessage,
   LINK_SUBPROTOCOL,
   LINK_VERSIONS,
@@ -40,9 +42,11 @@ import {
   type Quote,
   quoteDigest,
   reattestMessage,
+  type UnsignedWelcome,
   type VersionRange,
   type WorkerMessage,
   type WorkerMessageOf,
+  welcomeMessage,
 } from '../protocol/index.ts'
 
 export const GATEWAY_ID = 'gateway.test'
@@ -146,7 +150,13 @@ export interface JoinOptions {
   payment?: PaymentTerms | null
   quote?: Partial<Quote>
   heartbeatMs?: number
-  versions?: { min: number; max: number }
+  versions?: VersionRange
+  /** What somebody on the way changes: the handshake as the gateway saw it, and the welcome that it signed. */
+  tamper?: {
+    challenge?: Partial<GatewayMessageOf<'challenge'>>
+    join?: Partial<WorkerMessageOf<'join'>>
+    welcome?: Partial<GatewayMessageOf<'welcome'>>
+  }
 }
 
 /** What a test sets differently in a sealed request. */
@@ -163,6 +173,7 @@ export class Peer {
   readonly gateway: FakeGateway
   readonly ws: WebSocket
   readonly nonce = new Uint8Array(randomBytes(32))
+  #challenge: GatewayMessageOf<'challenge'> | undefined
   join: WorkerMessageOf<'join'> | undefined
   claims: Claims | undefined
   claimsDigest = ''
@@ -212,7 +223,8 @@ export class Peer {
   challenge(versions: VersionRange = LINK_VERSIONS, gatewayId = GATEWAY_ID): void {
     const { gateway, nonce } = this
     const time = gateway.clock.now()
-    this.send({ type: 'challenge', versions, nonce: toBase64(nonce), gatewayId, time })
+    this.#challenge = { type: 'challenge', versions, nonce: toBase64(nonce), gatewayId, time }
+    this.send(this.#challenge)
   }
 
   /** Takes the worker in as a gateway should: checks its evidence and its signature, welcomes it, takes its receipts. */
@@ -237,11 +249,13 @@ export class Peer {
     return this
   }
 
-  async sendWelcome({ payment = null, heartbeatMs = 15_000, quote = {} }: JoinOptions): Promise<void> {
-    const { join, claims } = this
+  async sendWelcome(options: JoinOptions): Promise<void> {
+    const { payment = null, heartbeatMs = 15_000, quote = {}, tamper = {} } = options
+    const { join, claims, gateway } = this
+    const challenge = this.#challenge
     const model = claims?.models[0]
     const prices = join?.prices[0]?.prices
-    if (!join || !model || !prices) throw new Error('not joined')
+    if (!challenge || !join || !model || !prices) throw new Error('not joined')
     this.quote = {
       v: 1,
       model: { id: model.id, sha256: model.sha256 },
@@ -250,15 +264,23 @@ export class Peer {
       step: '1',
       ...quote,
     }
-    this.send({
+    const evidence = await gateway.evidence(fromBase64(join.nonce))
+    const welcome: UnsignedWelcome = {
       type: 'welcome',
       version: join.version,
       session: 'session-1',
-      gateway: { evidence: await this.gateway.evidence(fromBase64(join.nonce)) },
+      gateway: { evidence },
       quotes: [toBase64(encodeQuote(this.quote))],
       payment,
       heartbeatMs,
+    }
+    const message = welcomeMessage({
+      challenge: { ...challenge, ...tamper.challenge },
+      join: { ...join, ...tamper.join },
+      claimsDigest: claimsDigest(fromBase64(String(evidence.claims))),
+      welcome,
     })
+    this.send({ ...welcome, signature: toBase64(gateway.sign(message)), ...tamper.welcome })
   }
 
   async judge(

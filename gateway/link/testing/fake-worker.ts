@@ -61,8 +61,6 @@ export interface FakeWorkerOptions {
   serve?: (job: Job) => Promise<void>
   /** Changes the join before it is sent. */
   bendJoin?: (join: WorkerMessageOf<'join'>) => WorkerMessageOf<'join'> | Promise<WorkerMessageOf<'join'>>
-  /** Version of the link; the newest when absent. */
-  version?: number
   /** Answers a nonce that the gateway passes on; the default sends evidence over it. */
   relay?: (message: GatewayMessageOf<'attest-for'>, worker: FakeWorker) => void | Promise<void>
   /** Changes the bundle of a join or a re-attestation. */
@@ -259,12 +257,12 @@ export class FakeWorker {
   async #join(nonce: Uint8Array): Promise<void> {
     const { bundle, digest } = await this.evidence(nonce)
     const own = new Uint8Array(randomBytes(32))
-    const { payoutKey, version = LINK_VERSIONS.max } = this.#options
+    const { payoutKey } = this.#options
     const message = joinMessage({ challengeNonce: nonce, workerNonce: own, claimsDigest: digest, payoutKey })
     const join: WorkerMessageOf<'join'> = {
       type: 'join',
-      version,
-      versions: { min: 1, max: version },
+      version: LINK_VERSIONS.max,
+      versions: LINK_VERSIONS,
       nonce: toBase64(own),
       evidence: bundle,
       signature: this.sign(message),

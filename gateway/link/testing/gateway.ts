@@ -1,7 +1,9 @@
 /** A gateway's side of the link for tests: a real HTTP server on a free port, in simulated time. */
 
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { fromBase64Url, toBase64, utf8 } from '../../../attest/bytes.ts'
 import type { EvidenceBundle } from '../../../attest/evidence/index.ts'
 import { simulatedWithoutLog } from '../../../attest/evidence/testing.ts'
 import { SimulatedTee } from '../../../attest/simulate/index.ts'
@@ -15,6 +17,9 @@ export interface LogEntry {
   [field: string]: unknown
 }
 
+/** What this gateway claims: its scripted workers do not judge it. */
+export const OWN_CLAIMS = utf8('{}')
+
 /** A pool behind a real HTTP server, with a clock that tests turn and a log that they read. */
 export class TestGateway {
   readonly clock: ManualClock
@@ -22,6 +27,7 @@ export class TestGateway {
   readonly pool: WorkerPool
   readonly log: LogEntry[] = []
   readonly logger: LinkLog
+  readonly #key = generateKeyPairSync('ed25519')
   readonly #server = createServer()
   readonly #workers: FakeWorker[] = []
   port = 0
@@ -40,7 +46,9 @@ export class TestGateway {
         models: { [MODEL.id]: [MODEL.sha256] },
       },
       gatewayId: 'gateway-under-test',
-      gatewayEvidence: async () => ({ format: 'chrysalis/evidence/1' }) as EvidenceBundle,
+      gatewayEvidence: async () =>
+        ({ format: 'chrysalis/evidence/1', claims: toBase64(OWN_CLAIMS) }) as EvidenceBundle,
+      gatewaySign: (message) => new Uint8Array(sign(null, message, this.#key.privateKey)),
       quotesFor: () => [
         { v: 1, model: MODEL, client: PRICES, worker: { ...PRICES, completion: '2000000' }, step: '1' },
       ],
@@ -64,6 +72,11 @@ export class TestGateway {
     await new Promise<void>((resolve) => gateway.#server.listen(0, '127.0.0.1', resolve))
     gateway.port = (gateway.#server.address() as AddressInfo).port
     return gateway
+  }
+
+  /** Of the key that welcomes are signed with, 32 bytes. */
+  get publicKey(): Uint8Array {
+    return fromBase64Url(this.#key.publicKey.export({ format: 'jwk' }).x ?? '')
   }
 
   /** Dials without waiting for the outcome. */
