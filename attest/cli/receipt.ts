@@ -1,19 +1,17 @@
 /** `attest receipt verify`: checks what an enclave signed about one request. */
 
-import { equalBytes, fromBase64, fromHex } from '../bytes.ts'
+import { equalBytes, fromHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
-import { refusalReasons, type Verdict } from '../evidence/verdict.ts'
-import { verifyEvidence } from '../evidence/verify.ts'
+import type { Verdict } from '../evidence/verdict.ts'
 import { date, printable } from '../inspect/text.ts'
 import type { ReceiptBody, SignedReceipt } from '../receipt/body.ts'
 import { receiptDigest, verifyReceipt } from '../receipt/verify.ts'
-import { ArgumentError, EXIT, type Given, verb } from './command.ts'
+import { ArgumentError, EXIT, verb } from './command.ts'
 import { readJson } from './evidence-files.ts'
-import { readHex, readTime } from './files.ts'
 import { type Io, styled } from './io.ts'
 import { safeJson } from './json.ts'
-import { POLICY_FLAGS, readPolicy } from './policy-source.ts'
-import { askUrl } from './remote.ts'
+import { POLICY_FLAGS } from './policy-source.ts'
+import { findSigners, type Judgement, type Signer, type Signers } from './receipt-signers.ts'
 
 const FLAGS = {
   receipt: {
@@ -28,11 +26,17 @@ const FLAGS = {
   },
   ...POLICY_FLAGS,
   nonce: { value: 'HEX', about: 'with --bundle: the nonce that you chose (32 bytes)' },
-  at: {
-    value: 'TIME',
-    about: 'with --bundle: judge as of this moment; when the receipt was issued when absent',
+  collateral: {
+    value: 'FILE|DIR|URL',
+    about:
+      'with --bundle: judge by this collateral in place of what the bundle holds, which runs out after weeks',
   },
-  json: { about: 'print one JSON object: verdict, factors, fields' },
+  at: {
+    value: 'TIME|issued',
+    about:
+      'with --bundle: judge it as of this moment, or as of when the receipt says it was issued; now when absent. Its epoch has to be that of the receipt',
+  },
+  json: { about: 'print one JSON object: verdict, judged, factors, fields' },
 } as const
 
 /** One thing that was checked about the receipt. */
@@ -40,12 +44,6 @@ interface Check {
   name: string
   result: 'pass' | 'fail'
   reason: string
-}
-
-/** An enclave that may have signed: its key, and the digest of its claims where evidence was judged. */
-interface Signer {
-  key: Uint8Array
-  claimsDigest?: string | undefined
 }
 
 export const receiptVerify = verb(
@@ -74,86 +72,92 @@ export const receiptVerify = verb(
       | null
       | undefined
     const envelope = answer?.receipt ?? answer
-    const { signers, problem } = await findSigners(io, given, envelope)
-    const { checks, body } = judge(envelope, answer, signers, problem)
+    const found = await findSigners(io, given, envelope)
+    const { checks, body, signer } = judge(envelope, answer, found)
     const accepted = checks.every(({ result }) => result === 'pass')
     const verdict = accepted ? 'accept' : 'refuse'
+    const tee = signer?.proven?.tee
+    const judged = found.judged && {
+      ...found.judged,
+      at: new Date(found.judged.at).toISOString(),
+      tee: tee ?? 'none',
+    }
     // Nothing of a receipt whose signature does not hold is worth repeating.
-    if (given.json) io.out(`${safeJson({ verdict, factors: checks, fields: body ?? {} })}\n`)
-    else io.out(page(given.receipt, checks, body, accepted, io))
+    if (given.json)
+      io.out(`${safeJson({ verdict, judged: judged ?? null, factors: checks, fields: body ?? {} })}\n`)
+    else {
+      const heading = headingOf(given.receipt, found.judged)
+      io.out(page({ heading, checks, body, tee, accepted }, io))
+    }
     return accepted ? EXIT.accepted : EXIT.refused
   },
 )
 
-async function findSigners(
-  io: Io,
-  given: Given<typeof FLAGS>,
-  envelope: unknown,
-): Promise<{ signers: Signer[]; problem?: string }> {
-  if (given.key !== undefined) return { signers: [{ key: readKey(given.key) }] }
-  const policy = await readPolicy(io, given.policy, given.root)
-  if (given.from !== undefined) {
-    const { judged } = await askUrl(given.from, { policy, now: io.now })
-    return fromVerdicts(judged.flatMap(({ verdict }) => verdict ?? []))
-  }
-  const at = given.at === undefined ? (issuedAt(envelope) ?? io.now()) : readTime('--at', given.at)
-  const nonce = given.nonce === undefined ? undefined : readHex('--nonce', given.nonce, 32)
-  const bundle = await readJson(io, '--bundle', given.bundle ?? '')
-  return fromVerdicts([await verifyEvidence(bundle, { policy, now: () => at, ...(nonce && { nonce }) })])
-}
-
-function fromVerdicts(verdicts: readonly Verdict[]): { signers: Signer[]; problem?: string } {
-  const signers = verdicts.flatMap(({ claims, claimsDigest }) =>
-    claims === undefined ? [] : [{ key: fromBase64(claims.signingKey), claimsDigest }],
-  )
-  if (signers.length > 0) return { signers }
-  const [reason = 'there is none'] = verdicts.flatMap(refusalReasons)
-  return { signers, problem: `no evidence was accepted: ${reason}` }
-}
-
-function readKey(text: string): Uint8Array {
-  if (/^[0-9a-fA-F]{64}$/.test(text)) return fromHex(text.toLowerCase())
-  try {
-    const key = fromBase64(text)
-    if (key.length === 32) return key
-  } catch {
-    // Said below.
-  }
-  throw new ArgumentError('--key: expected 32 bytes, as 64 hex digits or in base64')
-}
-
-/** When an unproven receipt says that it was issued: good enough to choose the moment, and any moment is judged. */
-function issuedAt(envelope: unknown): number | undefined {
-  try {
-    const { payload } = envelope as SignedReceipt
-    const { issuedAt: at } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { issuedAt: unknown }
-    return typeof at === 'number' && Number.isSafeInteger(at) ? at : undefined
-  } catch {
-    return undefined
-  }
-}
+type Add = (name: string, ok: boolean, whenOk: string, otherwise: string) => void
 
 function judge(
   envelope: unknown,
   answer: Record<string, unknown> | null | undefined,
-  signers: readonly Signer[],
-  problem: string | undefined,
-): { checks: Check[]; body: ReceiptBody | undefined } {
+  { signers, problem, judged }: Signers,
+): { checks: Check[]; body: ReceiptBody | undefined; signer?: Signer } {
   const checks: Check[] = []
-  const add = (name: string, ok: boolean, whenOk: string, otherwise: string): void => {
+  const add: Add = (name, ok, whenOk, otherwise) => {
     checks.push({ name, result: ok ? 'pass' : 'fail', reason: ok ? whenOk : otherwise })
   }
   add('receipt.signer', signers.length > 0, 'the enclave is known', problem ?? '')
   const { body, signer, reason } = readSigned(envelope, signers)
   add('receipt.signature', body !== undefined, 'signed by the enclave', reason)
   if (body === undefined || signer === undefined) return { checks, body: undefined }
-  if (signer.claimsDigest !== undefined) {
-    const same = signer.claimsDigest === body.claimsDigest
-    const other = 'signed by the same key, but in another epoch than the evidence is of'
-    // The key lives as long as the enclave's process; an epoch is over after minutes, and a new one has new claims.
-    add('receipt.evidence', true, same ? 'the evidence that the receipt names' : other, '')
-  }
-  if (answer?.receipt === undefined) return { checks, body }
+  if (judged !== undefined) judgeByEvidence(add, body, signer, judged)
+  if (answer?.receipt !== undefined) judgeAnswer(add, envelope, answer, body, signer)
+  return { checks, body, signer }
+}
+
+/** How far the clocks of verifier and enclave may differ, ms. */
+const CLOCK_SKEW = 60_000
+
+/** What a receipt says about its enclave has to be what the evidence proves of it. */
+function judgeByEvidence(add: Add, body: ReceiptBody, { proven }: Signer, { at }: Judgement): void {
+  if (proven === undefined) return
+  const { claims, claimsDigest, tee, later } = proven
+  const same = claimsDigest === body.claimsDigest
+  // The key lives as long as the enclave's process; an epoch is over after minutes, and a new one has new claims.
+  add(
+    'receipt.evidence',
+    same || later,
+    same ? 'the evidence that the receipt names' : 'signed by the same key, in another epoch than this one',
+    'the receipt names other evidence: bring the bundle that the request was sealed to',
+  )
+  add('receipt.role', claims.role === 'worker', 'a worker signed it', 'a gateway signs no receipts')
+  add(
+    'receipt.tee',
+    tee === body.tee,
+    'of the kind of TEE that signed it',
+    `it says ${body.tee}, and ${tee} signed it`,
+  )
+  const { id, sha256 } = body.model
+  add(
+    'receipt.model',
+    claims.models.some((model) => model.id === id && model.sha256 === sha256),
+    'the enclave serves this model',
+    'the enclave does not serve this model',
+  )
+  const past = body.issuedAt <= at + CLOCK_SKEW
+  add(
+    'receipt.time',
+    past,
+    'issued before it was judged',
+    `issued after ${date(at)}, as of which it is judged`,
+  )
+}
+
+function judgeAnswer(
+  add: Add,
+  envelope: unknown,
+  answer: Record<string, unknown>,
+  body: ReceiptBody,
+  signer: Signer,
+): void {
   add('receipt.request', answer.id === body.requestId, 'of this request', 'the gateway names another request')
   const digest = receiptDigest(envelope as SignedReceipt)
   add(
@@ -174,7 +178,6 @@ function judge(
     `charged ${charged} nanotons`,
     'the gateway charged more than the enclave signed',
   )
-  return { checks, body }
 }
 
 function readSigned(
@@ -192,13 +195,32 @@ function readSigned(
   return { reason }
 }
 
-function page(
-  file: string,
-  checks: readonly Check[],
-  body: ReceiptBody | undefined,
-  accepted: boolean,
-  io: Io,
-): string {
+/** What the page is about: says as of when the evidence was judged, and whether the receipt chose that. */
+function headingOf(file: string, judged: Judgement | undefined): string[] {
+  if (judged === undefined) return [printable(file)]
+  const { policy, at, moment } = judged
+  const issued = moment === 'issued' ? ', as the receipt says' : ''
+  const name = printable(policy)
+  return [
+    `${printable(file)}, its enclave judged by the policy "${name}" as of ${date(at)}${issued}`,
+    ...(moment === 'issued'
+      ? [
+          'Who holds the key of an enclave chooses what its receipts say: a revocation since then is not seen.',
+        ]
+      : []),
+  ]
+}
+
+interface Page {
+  heading: readonly string[]
+  checks: readonly Check[]
+  body: ReceiptBody | undefined
+  /** What the evidence proves, if evidence was judged. */
+  tee: Verdict['tee'] | undefined
+  accepted: boolean
+}
+
+function page({ heading, checks, body, tee, accepted }: Page, io: Io): string {
   const width = Math.max(...checks.map(({ name }) => name.length))
   const rows = checks.map(({ name, result, reason }) => {
     const word = result === 'pass' ? styled(io, 'green', 'pass') : styled(io, 'red', 'FAIL')
@@ -208,19 +230,20 @@ function page(
   const end = accepted
     ? `${styled(io, 'green', 'ACCEPTED')}: the enclave signed this`
     : `${styled(io, 'red', 'REFUSED')} by ${failed.join(', ')}`
-  return [printable(file), '', ...rows, '', ...(body === undefined ? [] : [...said(body), '']), end, ''].join(
-    '\n',
-  )
+  const fields = body === undefined ? [] : [...said(body, tee), '']
+  return [...heading, '', ...rows, '', ...fields, end, ''].join('\n')
 }
 
-function said(body: ReceiptBody): string[] {
+function said(body: ReceiptBody, tee: Verdict['tee'] | undefined): string[] {
+  // The receipt's own word for it counts only where nothing better is known.
+  const hardware = tee === undefined ? 'TDX, as the receipt says' : 'TDX'
   const rows: [string, string][] = [
     ['request', body.requestId],
     ['status', body.status],
     ['model', `${body.model.id} ${body.model.sha256}`],
     ['charge', `${body.clientCharge} nanotons`],
     ['issued', date(body.issuedAt)],
-    ['TEE', body.tee === 'tdx' ? 'TDX' : 'SIMULATED, which proves nothing about a machine'],
+    ['TEE', (tee ?? body.tee) === 'tdx' ? hardware : 'SIMULATED, which proves nothing about a machine'],
     ['evidence', body.claimsDigest],
   ]
   return rows.map(([name, value]) => `  ${name.padEnd(8)}  ${printable(value)}`)

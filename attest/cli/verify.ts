@@ -154,7 +154,8 @@ async function judgeFiles(io: Io, given: VerifyFlags, options: VerifyOptions): P
   )
 }
 
-async function judgeBundle(
+/** Judges the bundle in a file, with other collateral than its own if that is named. */
+export async function judgeBundle(
   io: Io,
   path: string,
   collateral: string | undefined,

@@ -82,10 +82,14 @@ export interface Judged extends Shown {
 export function faultsOf(judged: readonly Judged[], demand: Demand): string[] {
   return [
     ...missing(judged, demand),
-    ...judged.flatMap((one) => wrongName(one)),
-    ...twice(judged),
+    ...judged.flatMap((one) => faultsAbout(one, judged)),
     ...notServing(judged, demand.model),
   ]
+}
+
+/** Those of `faultsOf` that speak against this one of the enclaves, whatever it was asked for. */
+export function faultsAbout(one: Judged, judged: readonly Judged[]): string[] {
+  return [...wrongName(one), ...twice(one, judged)]
 }
 
 /** Judges each piece of an answer under its own role: a worker's evidence must not stand for its gateway. */
@@ -124,14 +128,17 @@ function wrongName({ who, role, id, verdict }: Judged): string[] {
   return [`${who}: its evidence is that of another, ${key}`]
 }
 
-function twice(judged: readonly Judged[]): string[] {
-  const seen = new Map<string, string>()
-  return judged.flatMap(({ who, verdict }) => {
-    const names = [verdict?.claimsDigest, keyOf(verdict)].flatMap((name) => name ?? [])
-    const [before] = names.flatMap((name) => seen.get(name) ?? [])
-    for (const name of names) seen.set(name, who)
-    return before === undefined ? [] : [`${who}: its evidence is there already, as ${before}`]
-  })
+/** Another before it in the answer has the same claims or the same key. */
+function twice(one: Judged, judged: readonly Judged[]): string[] {
+  const names = namesOf(one)
+  const before = judged.slice(0, judged.indexOf(one))
+  const same = before.findLast((other) => namesOf(other).some((name) => names.includes(name)))
+  return same === undefined ? [] : [`${one.who}: its evidence is there already, as ${same.who}`]
+}
+
+function namesOf({ verdict }: Judged): string[] {
+  if (verdict?.claims === undefined) return []
+  return [verdict.claimsDigest, keyOf(verdict)].flatMap((name) => name ?? [])
 }
 
 function notServing(judged: readonly Judged[], model: string | undefined): string[] {

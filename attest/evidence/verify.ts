@@ -21,6 +21,11 @@ export interface VerifyOptions {
   beacons?: readonly Uint8Array[]
   /** What the verifier brings along to judge accelerators. */
   gpuTools?: GpuTools
+  /**
+   * The moment (ms) at which the epoch has to be current; `now` when absent. For what an enclave did in an epoch that
+   * is over since: all else about the evidence is judged as of `now` still.
+   */
+  epochAt?: (epoch: Claims['epoch']) => number
 }
 
 /** Evidence that is not a bundle: files of other systems. At least one of quote and gpu. */
@@ -50,7 +55,7 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   judgeFreshness(factors, opened, options)
   judgeBinding(factors, opened, quote)
   judgeSnapshot(factors, opened, policy)
-  if (claims !== undefined) judgeClaims(factors, claims, policy, now)
+  if (claims !== undefined) judgeClaims(factors, claims, policy, options.epochAt?.(claims.epoch) ?? now)
   const log = { bytes: opened.eventLog, body: quote.quote?.body, claims }
   const events = judgeEventLog(factors, log, policy)
   judgeConfiguration(factors, events.configuration, policy)
