@@ -134,9 +134,13 @@ export class CollateralCache {
 
   /** Throws CollateralError when a part is older than what is kept, which may still be revoked or out of date in it. */
   #requireNoOlder(collateral: Collateral, { entry }: Kept): void {
-    const older = olderParts(collateral, entry.collateral)
-    if (older.length === 0) return
-    const problem = `${this.#source} gave older collateral than before: ${older.join(', ')}`
+    const { parts, lapsed } = olderParts(collateral, entry.collateral, this.#now())
+    const problem = `${this.#source} gave older collateral than before: ${[...parts, ...lapsed].join(', ')}`
+    if (parts.length === 0 && lapsed.length === 0) return
+    if (parts.length === 0) {
+      this.#settings.warn(`${problem}; it is taken, because what it is compared with has run out`)
+      return
+    }
     throw new CollateralError('ERR_COLLATERAL_ANSWER', problem)
   }
 
@@ -171,9 +175,10 @@ export class CollateralCache {
 
   /** Whether no part of what is stored is older, and it was fetched later or has a newer part. */
   #replaces(stored: ObtainedCollateral, { collateral, fetchedAt }: ObtainedCollateral): boolean {
-    const [older] = olderParts(stored.collateral, collateral)
+    const now = this.#now()
+    const [older] = olderParts(stored.collateral, collateral, now).parts
     if (older === undefined)
-      return stored.fetchedAt > fetchedAt || olderParts(collateral, stored.collateral).length > 0
+      return stored.fetchedAt > fetchedAt || olderParts(collateral, stored.collateral, now).parts.length > 0
     if (stored.fetchedAt >= fetchedAt) this.#settings.warn(`kept collateral is not used: ${older}`)
     return false
   }

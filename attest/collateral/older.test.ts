@@ -121,4 +121,39 @@ describe('older collateral', () => {
     clock += 60_000
     expect(await cache.obtain(subject)).toMatchObject({ collateral: newer, staleBecause: 'down' })
   })
+
+  it('by its number is taken when what is kept has run out: a later TCB recovery may have been asked for once', async () => {
+    const cache = newCache()
+    issued = { evaluationNumber: 21 }
+    const early = await cache.obtain(subject)
+    issued = { evaluationNumber: 20 }
+    clock = START + DAY
+    expect(await cache.obtain(subject)).toMatchObject({ staleBecause: expect.stringContaining('after 21') })
+    clock = START + 30 * DAY - 2 * HOUR
+    await expect(cache.obtain(subject)).rejects.toThrow(/evaluation number 20, after 21/)
+    expect(warnings).toEqual([])
+    clock = START + 30 * DAY
+    const taken = await cache.obtain(subject)
+    expect(taken.fetchedAt).toBe(clock)
+    expect(taken).not.toHaveProperty('staleBecause')
+    expect(warnings).toEqual([
+      expect.stringMatching(/gave older collateral than before: TCB info .*; it is taken, because/),
+    ])
+    // So it is by a process that finds the early one in the folder, and the number now binds again.
+    const [key = ''] = held.keys()
+    held.set(key, early)
+    expect(await newCache().obtain(subject)).toMatchObject({ fetchedAt: clock })
+    clock += DAY
+    issued = { evaluationNumber: 19 }
+    expect(await cache.obtain(subject)).toMatchObject({ staleBecause: expect.stringContaining('after 20') })
+  })
+
+  it('by its dates is not taken even then', async () => {
+    const cache = newCache()
+    issued = { pckCrl: { nextUpdate: START + DAY } }
+    await cache.obtain(subject)
+    clock = START + 2 * DAY
+    issued = { issuedAt: START - DAY }
+    await expect(cache.obtain(subject)).rejects.toThrow(/is older than that of/)
+  })
 })

@@ -3,6 +3,7 @@ import { simulatedWithoutLog } from '../evidence/testing.ts'
 import { SimulatedTee } from '../simulate/index.ts'
 import { type Collateral, verifyQuote } from '../tdx/index.ts'
 import { haveVectors, type VectorCase, vectorBytes, vectorJson } from '../tdx/testing.ts'
+import type { CollateralStore } from './cache.ts'
 import { collateralFromPcs, INTEL_PCS, type PcsOptions, subjectOf } from './index.ts'
 import { type Handler, PATHS, type PcsServer, servePcs, usual } from './testing.ts'
 
@@ -61,6 +62,17 @@ describe('a PCCS', () => {
     await source({ update: 'early' }).collateral(quote)
     expect(pcs.requests).toContain(`${PATHS.tcb}?fmspc=${fmspc}&update=early`)
     expect(pcs.requests).toContain(`${PATHS.identity}?update=early`)
+  })
+
+  it('has what it gave for early updates kept apart', async () => {
+    const keys: string[] = []
+    const store: CollateralStore = {
+      read: async () => undefined,
+      write: async (key) => void keys.push(key),
+    }
+    for (const update of ['early', 'standard'] as const)
+      await source({ update, cache: { store } }).collateral(quote)
+    expect(new Set(keys).size).toBe(2)
   })
 
   it('may send lists as DER, hex or PEM, chains with other line ends, and the older header', async () => {
