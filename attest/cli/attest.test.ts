@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -53,6 +53,33 @@ describe('the process', () => {
     }
     const ran = spawnSync('bash', ['-c', command], { cwd: ROOT, env, encoding: 'utf8' })
     expect([ran.status, ran.stdout, ran.stderr]).toEqual([0, 'bundle.json: an evidence bundle\n', ''])
+  })
+})
+
+/** A device that takes no byte, as a full disk does. */
+const FULL = '/dev/full'
+
+describe.skipIf(!existsSync(FULL))('the process, where nothing can be written,', () => {
+  function run(full: 1 | 2, ...argv: string[]) {
+    const launch = ['gateway/cli/launch.mjs', '--run', 'attest/cli/attest.ts', ...argv]
+    const device = openSync(FULL, 'w')
+    const stdio = ['ignore', full === 1 ? device : 'pipe', full === 2 ? device : 'pipe'] as const
+    const ran = spawnSync(process.execPath, launch, { cwd: ROOT, stdio: [...stdio], encoding: 'utf8' })
+    closeSync(device)
+    return ran
+  }
+
+  it('never exits as if its output were there', () => {
+    const { status, stderr } = run(1, 'policy', 'strict')
+    expect([status, stderr]).toEqual([
+      2,
+      'attest: its output cannot be written (ENOSPC), so nothing in it counts\n',
+    ])
+  })
+
+  it('says by its exit status what no sentence can', () => {
+    expect(run(2, 'nonsense').status).toBe(2)
+    expect(run(2, 'policy', 'strict').status).toBe(0)
   })
 })
 
