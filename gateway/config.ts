@@ -30,7 +30,7 @@ export const gatewaySchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "what a worker's evidence has to meet: platform, strict, strict-no-gpu, simulated, or a policy file; default: the simulated TEE in teeDir",
+      "what a worker's evidence has to meet: a policy file that pins measurements, or simulated; default: the simulated TEE in teeDir",
     ),
   simulatedGpus: z
     .boolean()

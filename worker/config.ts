@@ -30,7 +30,7 @@ export const workerSettings = z.object({
     .min(1)
     .optional()
     .describe(
-      "what a gateway's evidence has to meet: platform, strict-no-gpu, simulated, or a policy file; default: this installation's simulated TEE",
+      "what a gateway's evidence has to meet: a policy file that pins measurements, or simulated; default: this installation's simulated TEE",
     ),
   tee: z
     .enum(TEE_SETTINGS)

@@ -152,7 +152,7 @@ function checkTerms(given: JoinFlags): Check[] {
       name: 'policy',
       result: 'fail',
       text,
-      cure: 'Name a preset or a file: --gateway-policy platform',
+      cure: 'Make a file (attest policy strict-no-gpu), pin measurements in it, and name it: --gateway-policy FILE',
     })
   }
   if (given['chain-url'] === undefined) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { encodePolicy, type Policy } from '../policy/policy.ts'
-import { INTEL_ROOT, simulated, strict } from '../policy/presets.ts'
+import { INTEL_ROOT, platform, simulated, strict } from '../policy/presets.ts'
 import { ConfigError } from './config.ts'
 import { readPolicySetting } from './policy-setting.ts'
 
@@ -23,11 +23,12 @@ async function file(content: string | Policy): Promise<string> {
   return path
 }
 
+const measurements = [{ mrTd: 'ab'.repeat(48), rtmr: [null, null, null, null] as [null, null, null, null] }]
+
 it('takes the simulated TEE of this installation by default, presets by name, and files', async () => {
   const own = { ...simulated(ROOT), roles: ['worker'] }
   expect(await read(undefined)).toEqual(own)
   expect(await read('simulated')).toEqual(own)
-  const measurements = [{ mrTd: 'ab'.repeat(48), rtmr: [null, null, null, null] as [null, null, null, null] }]
   expect(await read(await file(strict({ measurements })))).toMatchObject({ roots: [{ sha256: INTEL_ROOT }] })
   const path = await file({ ...simulated('cd'.repeat(32)), name: 'mine', roles: ['gateway', 'worker'] })
   expect(await read(path, 'gateway')).toMatchObject({ name: 'mine', roles: ['gateway'] })
@@ -42,6 +43,22 @@ it.each([
   ['a policy with an unknown factor', () => file(`{"format":"chrysalis/policy/1","skip":["x"]}`), /policy: /],
   ['a policy about gateways only', () => file({ ...simulated(ROOT), roles: ['gateway'] }), /role gateway/],
   ['hardware without pins', async () => 'platform', /anybody's TD would pass/],
+  ['hardware without a set', () => file(strict({ measurements: [] })), /pin measurements/],
+  [
+    'pins that need not be met',
+    () => file({ ...platform(), measurements }),
+    /out of its skip: claims\.format, .*measurement\.complete, eventlog\.format/,
+  ],
+  [
+    'a configuration that nobody has to show',
+    () => file({ ...strict({ measurements }), skip: ['configuration.allowed'] }),
+    /out of its skip: configuration\.allowed$/,
+  ],
+  [
+    'hardware that is called simulated',
+    () => file({ ...simulated(INTEL_ROOT), name: 'mine' }),
+    /anybody's TD would pass/,
+  ],
   ['strict as it is', async () => 'strict', /pin measurements/],
   ['a policy without caller-nonce', () => file({ ...simulated(ROOT), freshness: ['none'] }), /caller-nonce/],
 ])('refuses %s in one sentence that names the setting', async (_, make, words) => {

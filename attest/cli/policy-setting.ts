@@ -2,8 +2,9 @@
 
 import { readFile } from 'node:fs/promises'
 import { ChrysalisError } from '../errors.ts'
+import { EVENTLOG_FACTORS, type FactorName } from '../policy/factors.ts'
 import { decodePolicy, type Policy } from '../policy/policy.ts'
-import { PRESETS, preset, simulated } from '../policy/presets.ts'
+import { INTEL_ROOT, PRESETS, preset, simulated } from '../policy/presets.ts'
 import { ConfigError } from './config.ts'
 
 interface PolicyPurpose {
@@ -20,7 +21,8 @@ interface PolicyPurpose {
  * file. It is narrowed to the role that is judged.
  *
  * @throws ConfigError for a file that cannot be read or is no policy, for one that is not about this role, and for one
- *   that does not take a nonce of the verifier, which is what a link brings
+ *   that does not take a nonce of the verifier, which is what a link brings, and for one that takes hardware without
+ *   insisting on what runs there
  */
 export async function readPolicySetting(value: string | undefined, purpose: PolicyPurpose): Promise<Policy> {
   const { setting, role, simulatedRoot } = purpose
@@ -35,12 +37,34 @@ export async function readPolicySetting(value: string | undefined, purpose: Poli
   if (!policy.freshness.includes('caller-nonce')) {
     throw fault(`the policy ${policy.name} has no caller-nonce in freshness, and that is what a link brings`)
   }
-  const hardware = policy.roots.some(({ kind }) => kind === 'intel')
-  if (hardware && policy.measurements === undefined) {
-    const cure = 'pin measurements in a file made with: attest policy strict'
-    throw fault(`the policy ${policy.name} says nothing of what runs, so anybody's TD would pass; ${cure}`)
-  }
+  // Labelled otherwise, Intel's root still is one that anybody's machine ends in.
+  const hardware = policy.roots.some(({ kind, sha256 }) => kind === 'intel' || sha256 === INTEL_ROOT)
+  if (hardware) checkPins(policy, fault)
   return { ...policy, roles: [role] }
+}
+
+/** What says which program it is that a peer runs, and for whom: on a link none of it may be missing. */
+const TELLING: readonly FactorName[] = [
+  'claims.format',
+  'reportdata.binding',
+  'evidence.freshness',
+  'role.expected',
+  'epoch.valid',
+  'configuration.allowed',
+  'td.owner',
+  'measurement.allowed',
+  'measurement.complete',
+  ...EVENTLOG_FACTORS,
+]
+
+function checkPins({ name, measurements = [], skip }: Policy, fault: (problem: string) => ConfigError): void {
+  const open = `the policy ${name} says nothing of what runs, so anybody's TD would pass`
+  const made = 'pin measurements in a file made with: attest policy strict'
+  if (measurements.length === 0) throw fault(`${open}; ${made}`)
+  const missing = TELLING.filter((factor) => skip.includes(factor))
+  if (missing.length === 0) return
+  const list = missing.join(', ')
+  throw fault(`the policy ${name} does not insist on what runs; take these out of its skip: ${list}`)
 }
 
 async function find(
