@@ -9,6 +9,7 @@ import { attest } from './testing.ts'
 const dir = mkdtempSync(join(tmpdir(), 'chrysalis-policy-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 const ROOT = 'ab'.repeat(32)
+const HASH = 'ef'.repeat(48)
 const run = (...argv: string[]) => attest(['policy', ...argv], { cwd: dir })
 
 describe('attest policy', () => {
@@ -27,6 +28,7 @@ describe('attest policy', () => {
         models: { 'my/model': [ROOT] },
         measurements: [{ name: 'release 1', mrTd: 'cd'.repeat(48), rtmr: [null, null, null, null] }],
         software: ['1.2.3'],
+        configurations: ['09'.repeat(32), '0a'.repeat(32)],
         registry: { globalId: -239, address: '0:ff' },
         modules: ['ef'.repeat(48)],
         revokedPlatforms: ['00'.repeat(16)],
@@ -40,7 +42,8 @@ describe('attest policy', () => {
     expect(status).toBe(0)
     const words = [
       'my/model',
-      'release 1',
+      'release 1 (leaves open RTMR0, RTMR1, RTMR2, RTMR3)',
+      'one of 2',
       '1.2.3',
       '0:ff',
       '07'.repeat(16),
@@ -62,6 +65,22 @@ describe('attest policy', () => {
     writeFileSync(join(dir, 'tokens.json'), encodePolicy({ ...rest, gpu: { ...gpu, ...(eat && { eat }) } }))
     expect((await run('tokens.json')).out).toContain(words)
   })
+
+  it.each<[Policy['measurements'], RegExp]>([
+    [undefined, /measurements +not pinned\n[\s\S]*configurations +not pinned\n/],
+    [[], /measurements +none is allowed\n[\s\S]*configurations +not pinned\n/],
+    [
+      [{ mrTd: 'cd'.repeat(48), rtmr: [HASH, HASH, null, HASH] }],
+      /\(leaves open RTMR2\)\n[\s\S]*pinned by RTMR3\n/,
+    ],
+    [[{ mrTd: 'cd'.repeat(48), rtmr: [HASH, HASH, HASH, HASH] }], /one of 1 set: MRTD cdcdcdcdcdcdcdcd…\n/],
+  ])(
+    'says which registers %j leaves open, and whether the configuration is pinned',
+    async (measurements, words) => {
+      writeFileSync(join(dir, 'open.json'), encodePolicy(strict({ ...(measurements && { measurements }) })))
+      expect((await run('open.json')).out).toMatch(words)
+    },
+  )
 
   it('does not pass off another root as the known one', async () => {
     writeFileSync(

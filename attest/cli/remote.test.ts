@@ -241,8 +241,11 @@ describe('attest verify URL', () => {
     expect(await about('gateway')).toMatchObject({ accepted: true })
     answer = gateway({ errors: [{ worker: null, code: 'gateway_evidence', message: 'failed' }] })
     expect(await about('gateway')).toMatchObject({ accepted: false })
-    // Also a gateway that is not judged has to be one.
-    expect(await about('worker')).toMatchObject({ accepted: true })
+    // A gateway that is not judged may be anything, and what it shows too.
+    const notJudged = { accepted: false, faults: [expect.stringContaining('not about gateways')] }
+    expect(await about('worker')).toMatchObject(notJudged)
+    answer = gateway({ gateway: {} })
+    expect(await about('worker')).toMatchObject(notJudged)
     answer = answering(async (nonce) => ({ workers: [await worker(nonce, 7)] }))
     expect(await about('worker')).toMatchObject({ accepted: false })
   })

@@ -109,13 +109,18 @@ export async function judgeShown(shown: readonly Shown[], options: VerifyOptions
 
 function missing(judged: readonly Judged[], { role, model }: Demand): string[] {
   const of = (wanted: Role): readonly Judged[] => judged.filter((one) => one.role === wanted)
-  const gateways = of('gateway').length
+  const gateways = of('gateway')
   const workers = of('worker')
   if (judged.length === 0) return []
-  if (role === 'worker' && (gateways > 0 || workers.length !== 1))
+  if (role === 'worker' && (gateways.length > 0 || workers.length !== 1))
     return ['this is no worker of its own: ask a gateway without --role worker']
-  if (role === 'gateway' && gateways === 0)
+  if (role === 'gateway' && gateways.length === 0)
     return ['the gateway shows no evidence of its own: whoever answers here may be anybody']
+  // What nobody judged may be anything: it is worth no more than none.
+  if (role === 'gateway' && gateways.every(({ verdict }) => verdict === undefined))
+    return [
+      'the policy is not about gateways: whoever answers here may be anybody; add the role to the policy',
+    ]
   if (model !== undefined && workers.every(({ verdict }) => verdict === undefined))
     return [`no worker was judged, so nobody is proven to serve ${model}`]
   return []

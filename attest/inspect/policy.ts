@@ -1,6 +1,6 @@
 /** What a policy demands, in words. */
 
-import type { Policy } from '../policy/policy.ts'
+import type { MeasurementSet, Policy } from '../policy/policy.ts'
 import { INTEL_ROOT, NVIDIA_DEVICE_ROOT, NVIDIA_RIM_ROOT } from '../policy/presets.ts'
 import { count } from './text.ts'
 
@@ -27,6 +27,7 @@ export function policyInWords(policy: Policy): [string, string][] {
     ['measurements', measurementsInWords(policy)],
     ['event log', `has to account for RTMR ${(policy.eventLog?.registers ?? [0, 1, 2, 3]).join(', ')}`],
     ['models', modelsInWords(policy)],
+    ['configurations', configurationsInWords(policy)],
     ['software', policy.software ? policy.software.join(' or ') : 'not pinned'],
     [
       'registry',
@@ -66,8 +67,23 @@ function floorInWords(floor: Policy['evaluationFloor']): string {
 
 function measurementsInWords({ measurements }: Policy): string {
   if (measurements === undefined) return 'not pinned'
-  const names = measurements.map(({ name, mrTd }) => name ?? `MRTD ${mrTd.slice(0, 16)}…`)
+  if (measurements.length === 0) return 'none is allowed'
+  const names = measurements.map(
+    ({ name, mrTd, rtmr }) => `${name ?? `MRTD ${mrTd.slice(0, 16)}…`}${openInWords(rtmr)}`,
+  )
   return `one of ${count(names.length, 'set')}: ${names.join(', ')}`
+}
+
+/** Registers that a set does not compare: whatever was put there runs. */
+function openInWords(rtmr: MeasurementSet['rtmr']): string {
+  const open = rtmr.flatMap((register, i) => (register === null ? [`RTMR${i}`] : []))
+  return open.length === 0 ? '' : ` (leaves open ${open.join(', ')})`
+}
+
+function configurationsInWords({ configurations, measurements = [] }: Policy): string {
+  if (configurations !== undefined) return `one of ${configurations.length}`
+  const pinned = measurements.length > 0 && measurements.every(({ rtmr }) => rtmr[3] !== null)
+  return pinned ? 'pinned by RTMR3' : 'not pinned'
 }
 
 function modelsInWords({ models }: Policy): string {
