@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { SimulatedTee } from '../simulate/index.ts'
 import type { Collateral } from '../tdx/index.ts'
 import { haveVectors, type VectorCase, vectorBytes, vectorJson, vectorPath } from '../tdx/testing.ts'
 import { parseChain } from '../x509/index.ts'
+import { collateralFolder } from './node-cache.ts'
 import { collateralFromDirectory } from './node-directory.ts'
 import { collateralFromFiles } from './raw-files.ts'
 
@@ -163,6 +165,15 @@ describe.skipIf(!there)('real collateral', () => {
     const signers = parseChain(collateral.tcb_info_issuer_chain).map(({ commonName }) => commonName)
     expect(signers).toEqual(['Intel SGX TCB Signing', 'Intel SGX Root CA'])
   })
+})
+
+it.skipIf(process.platform === 'win32')('does not wait for a pipe that nobody writes to', async () => {
+  execFileSync('mkfifo', [join(dir, 'tcb_info.json')])
+  const source = collateralFromDirectory(dir, { now: () => NOW })
+  await expect(source.collateral(quote)).rejects.toMatchObject({ code: 'ERR_COLLATERAL_FILES' })
+  const key = '514d55000000.platform.0011223344556677'
+  execFileSync('mkfifo', [join(dir, `${key}.json`)])
+  await expect(collateralFolder(dir).read(key)).rejects.toThrow('is not a plain file')
 })
 
 function pcsBody(name: string, text: string, signature: string): string {
