@@ -1,7 +1,27 @@
 /** Files that appear whole or not at all, readable by their owner alone. Node only. */
 
 import { randomUUID } from 'node:crypto'
-import { link, open, rename, unlink } from 'node:fs/promises'
+import { link, mkdir, open, rename, stat, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/**
+ * Makes a folder and those above it that are missing. Node's own recursive form never ends where a folder that exists
+ * takes no new one and says so by ENOENT, as those of /proc do.
+ */
+export async function makeFolder(path: string, mode = 0o777): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path), mode)
+    // Another process may have been quicker.
+    await mkdir(path, { mode }).catch((late: NodeJS.ErrnoException) => {
+      if (late.code !== 'EEXIST') throw late
+    })
+  }
+}
 
 /** Puts a file (0600) in the place of what is there, whole, and synced to disk. */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {

@@ -156,10 +156,11 @@ describe.skipIf(executable === undefined)('in Chromium', () => {
     await page.locator('#at').fill(new Date(NOW).toISOString())
     await page.locator('button').click()
     await page.locator('#result p.accept').waitFor()
+    await page.getByText('SIMULATED: whoever has its folder can forge this').waitFor()
     expect(await page.locator('#result tr').count()).toBeGreaterThan(45)
     await page.locator('#nonce').fill('00'.repeat(32))
     await page.locator('button').click()
-    await page.locator('#result p.refuse').waitFor()
+    await page.getByText('evidence.freshness: made for another nonce').waitFor()
     expect(await page.locator('#result tr.fail td:first-child').allInnerTexts()).toEqual([
       'evidence.freshness',
     ])

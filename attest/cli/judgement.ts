@@ -1,6 +1,7 @@
 /** A verdict as a page for a person and as JSON for a program. */
 
 import { fromBase64, toHex } from '../bytes.ts'
+import { cautions } from '../evidence/cautions.ts'
 import { failedFactors, type Verdict } from '../evidence/verdict.ts'
 import { count, date, printable } from '../inspect/text.ts'
 import { type Io, type Style, styled } from './io.ts'
@@ -104,6 +105,7 @@ function facts(verdict: Verdict): string[] {
     ['MRTD', mrTd],
     ...(rtmr ?? []).map((value, i): [string, string] => [`RTMR${i}`, zeroOr(value)]),
     ['REPORTDATA', reportData && zeroOr(reportData)],
+    ['configured', verdict.fields.configurationSha256],
     ['claims', verdict.claimsDigest],
     ['role', verdict.claims?.role],
     ['models', verdict.claims?.models.map(({ id, sha256 }) => `${id} ${sha256}`).join(', ') || undefined],
@@ -124,7 +126,7 @@ function conclusion(verdict: Verdict, against: ReadonlySet<string>, io: Pick<Io,
   if (verdict.verdict === 'accept') {
     const skipped = verdict.factors.filter(({ result }) => result === 'skip').length
     const gaps = skipped === 0 ? '' : `, ${skipped} skipped as the policy allows`
-    const open = unsaid(verdict).map((text) => `\n${text}`)
+    const open = cautions(verdict).map((text) => `\n${text}`)
     return `${styled(io, 'green', 'ACCEPTED')}: ${total}, none against it${gaps}${open.join('')}`
   }
   const word = styled(io, 'red', 'REFUSED')
@@ -135,35 +137,17 @@ function conclusion(verdict: Verdict, against: ReadonlySet<string>, io: Pick<Io,
       .map(({ name }) => name)
   const failed = names(true).length === 0 ? '' : `\n  failed: ${names(true).join(', ')}`
   const missing = names(false).length === 0 ? '' : `\n  not judged, and demanded: ${names(false).join(', ')}`
-  return `${word} by ${against.size} of ${total}${failed}${missing}`
+  return `${word} by ${against.size} of ${total}${failed}${missing}${nextStep(verdict, against)}`
 }
 
-/** What an acceptance does not say, where it would be easy to believe that it did. */
-function unsaid({ tee, factors }: Verdict): string[] {
-  const passed = (name: string): boolean => factors.find((factor) => factor.name === name)?.result === 'pass'
-  return [
-    ...(tee === 'simulated-tdx'
-      ? ['SIMULATED: whoever has its folder can forge this; it proves nothing about a machine.']
-      : []),
-    ...(passed('measurement.allowed')
-      ? []
-      : ['No measurement is pinned: this says nothing of what runs on the machine.']),
-    ...unsaidOfGpus(factors),
-  ]
-}
-
-/** What evidence of GPUs does not show, where there is any. Only a bundle's quote binds it to the machine. */
-function unsaidOfGpus(factors: Verdict['factors']): string[] {
-  const passed = new Set(factors.filter(({ result }) => result === 'pass').map(({ name }) => name))
-  if (!passed.has('gpu.format')) return []
-  const devtools = factors.find(({ name }) => name === 'gpu.devtools')?.result
-  const open =
-    devtools === 'skip' ? ['Whether development tools are switched on in the GPUs is unknown.'] : []
-  if (passed.has('reportdata.binding')) return open
-  return [
-    passed.has('gpu.nonce')
-      ? 'The GPU evidence is bound to the nonce alone: its reports may be of another machine.'
-      : 'The GPU evidence is bound to nothing: its reports may be old, and of another machine.',
-    ...open,
-  ]
+/** Strict as it is refuses everything: whoever meets it first is told what to do about that. */
+function nextStep({ factors, tee }: Verdict, against: ReadonlySet<string>): string {
+  const unpinned = factors.some(({ name, result }) => name === 'measurement.allowed' && result === 'skip')
+  const alone = [...against].every((name) =>
+    factors.some((factor) => factor.name === name && factor.result === 'skip'),
+  )
+  if (!unpinned || !alone || !against.has('measurement.allowed') || tee !== 'tdx') return ''
+  return `
+  Nothing failed, but the policy pins nothing. Write one: attest policy strict > policy.json, add pins (attest measure),
+  and judge with --policy policy.json. --policy platform asks only whether quote and machine are genuine.`
 }

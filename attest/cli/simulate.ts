@@ -1,7 +1,8 @@
 /** `attest simulate`: writes complete vectors of simulated evidence, good and bad, for tests of verifiers. */
 
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../node-files.ts'
 import { CASES, type CaseOptions, makeCase } from '../simulate/cases.ts'
 import { ArgumentError, EXIT, verb } from './command.ts'
 import { readHex, readTime } from './files.ts'
@@ -63,7 +64,7 @@ async function write(name: string, out: string, options: CaseOptions, io: Io): P
   const { files, expected, failedFactors, missingFactors } = await makeCase(name, { ...options, folder: out })
   const folder = pathOf(io, out)
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     for (const [file, content] of files) await writeFile(join(folder, file), content)
   } catch (cause) {
     throw new ArgumentError(`--out: cannot write to ${out}: name a folder of yours`, { cause })

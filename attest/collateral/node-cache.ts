@@ -1,9 +1,8 @@
 /** Keeps collateral in a folder, so that it outlives the process. Node only. */
 
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { replaceFile } from '../node-files.ts'
+import { makeFolder, replaceFile } from '../node-files.ts'
 import { collateralSchema } from '../tdx/collateral.ts'
 import type { CollateralStore } from './cache.ts'
 import { readBounded } from './node-files.ts'
@@ -27,7 +26,7 @@ export function collateralFolder(dir: string): CollateralStore {
   return {
     read: (key) => readEntry(join(dir, `${key}.json`)),
     write: async (key, entry) => {
-      await mkdir(dir, { recursive: true, mode: 0o700 })
+      await makeFolder(dir, 0o700)
       await replaceFile(join(dir, `${key}.json`), encodeEntry(entry))
     },
   }

@@ -1,6 +1,7 @@
 export * from './answer.ts'
 export * from './bundle.ts'
 export * from './cache.ts'
+export { cautions } from './cautions.ts'
 export {
   type Claims,
   claimsDigest,

@@ -1,11 +1,11 @@
 /** Files of a simulated installation: secrets are written whole, once, and readable by their owner alone. */
 
-import { chmod, mkdir, readFile } from 'node:fs/promises'
-import { createFile } from '../node-files.ts'
+import { chmod, readFile } from 'node:fs/promises'
+import { createFile, makeFolder } from '../node-files.ts'
 
 /** Makes the folder if it is not there, for its owner alone (0700). */
 export async function privateFolder(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeFolder(dir, 0o700)
   await chmod(dir, 0o700)
 }
 

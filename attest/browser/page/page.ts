@@ -1,6 +1,7 @@
 /** The page: reads files that a person chose, judges them here and shows every factor. */
 
 import {
+  cautions,
   decodePolicy,
   type EvidenceParts,
   faultsOf,
@@ -12,6 +13,7 @@ import {
   PRESETS,
   preset,
   readAnswer,
+  refusalReasons,
   toHex,
   type Verdict,
   type VerifyOptions,
@@ -142,6 +144,9 @@ function report(name: string, given: Verdict): Node[] {
     ['signs with', claims && toHex(fromBase64(claims.signingKey))],
     ...(claims?.models ?? []).map(({ id, sha256 }) => ['serves', `${id} ${sha256}`]),
     ['configuration', fields.configurationSha256],
+    ['MRTD', fields.mrTd],
+    ...(fields.rtmr ?? []).map((value, i) => [`RTMR${i}`, value]),
+    ['REPORTDATA', fields.reportData],
   ]
   for (const [what, text] of proven) {
     if (text === undefined) continue
@@ -154,7 +159,8 @@ function report(name: string, given: Verdict): Node[] {
     row.className = outcome === 'skip' && !forgiven ? 'fail' : outcome
     for (const text of [factor, outcome, reason]) row.insertCell().textContent = text
   }
-  return [head, table]
+  const notes = verdict === 'accept' ? cautions(given) : refusalReasons(given)
+  return [head, ...notes.map((text) => line('p', text, verdict === 'accept' ? 'caution' : 'refuse')), table]
 }
 
 /** Evidence is an attacker's text: it becomes text of the page, never markup. */
