@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { ChrysalisError } from '../errors.ts'
 import { fuzz, type Target } from './fuzz.ts'
@@ -16,6 +17,17 @@ describe('fuzz targets', () => {
       expect(taken).toBeLessThan(inputs)
     },
   )
+
+  it('each has its million on record, without a crash', () => {
+    const record = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
+    const rows = new Map(
+      [...record.matchAll(/^\| ([a-z-]+) \| (\d+) \|.*\| (\d+) \|$/gm)].map(([, name, inputs, crashes]) => [
+        name,
+        [Number(inputs) >= 1_000_000, Number(crashes)],
+      ]),
+    )
+    for (const name of Object.keys(TARGETS)) expect(rows.get(name), name).toEqual([true, 0])
+  })
 
   it('reports what is thrown without a type, and a seed that is refused', async () => {
     const broken = (error: Error): Target => ({
