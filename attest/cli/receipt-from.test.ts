@@ -11,6 +11,7 @@ import { type Claims, claimsDigest, encodeClaims } from '../evidence/claims.ts'
 import { NOW, sampleClaims, sampleTee, simulatedWithoutLog } from '../evidence/testing.ts'
 import { encodePolicy } from '../policy/policy.ts'
 import { signReceipt } from '../receipt/index.ts'
+import { sampleDetails, sampleStatement } from '../receipt/testing.ts'
 import { attest } from './testing.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'chrysalis-receipt-from-'))
@@ -46,35 +47,13 @@ const worker = async (nonce: Uint8Array, changes: Partial<Claims> = {}, id = toH
 })
 
 async function verify(claimsDigestHex = toHex(claimsDigest(encodeClaims(claims)))) {
-  const receipt = signReceipt(
-    {
-      requestId: 'request-1',
-      h: hash('01'),
-      authHash: hash('02'),
-      claimsDigest: claimsDigestHex,
-      transcript: hash('03'),
-      model: { id: 'tiny', sha256: hash('ab') },
-      quoteDigest: hash('04'),
-      clientCharge: '1',
-      workerCharge: '1',
-      status: 'complete',
-      tee: 'simulated-tdx',
-      payerKind: 'gateway',
-      issuedAt: NOW + 1000,
-    },
-    {
-      promptTokens: 1,
-      cachedTokens: 0,
-      completionTokens: 2,
-      reasoningTokens: 0,
-      finishReason: 'stop',
-      startedAt: 1,
-      firstTokenAt: null,
-      endedAt: 2,
-    },
-    new Uint8Array(32),
-    privateKey,
-  )
+  const statement = {
+    ...sampleStatement,
+    claimsDigest: claimsDigestHex,
+    model: { id: 'tiny', sha256: 'ab'.repeat(32) },
+    issuedAt: NOW + 1000,
+  }
+  const receipt = signReceipt(statement, sampleDetails, new Uint8Array(32), privateKey)
   writeFileSync(join(dir, 'receipt.json'), JSON.stringify(receipt))
   const argv = ['--receipt', 'receipt.json', '--from', origin, '--policy', 'policy.json']
   return await attest(['receipt', 'verify', ...argv], { cwd: dir, now: () => NOW + 2000 })

@@ -7,6 +7,7 @@ import { fromHex, toBase64, toHex } from '../bytes.ts'
 import { claimsDigest, encodeClaims } from '../evidence/claims.ts'
 import { measuredTee, NONCE, NOW, sampleClaims, sampleEvidence } from '../evidence/testing.ts'
 import { type ReceiptStatement, receiptDigest, signReceipt } from '../receipt/index.ts'
+import { sampleDetails, sampleStatement } from '../receipt/testing.ts'
 import { parseCertificate } from '../x509/index.ts'
 import { attest } from './testing.ts'
 
@@ -17,36 +18,16 @@ const claims = sampleClaims({ signingKey: toBase64(key) })
 const tee = measuredTee(claims)
 const hash = (byte: string): string => byte.repeat(32)
 const statement: ReceiptStatement = {
+  ...sampleStatement,
   requestId: 'request-1',
-  h: hash('01'),
-  authHash: hash('02'),
   claimsDigest: toHex(claimsDigest(encodeClaims(claims))),
-  transcript: hash('03'),
   model: { id: 'tiny', sha256: hash('ab') },
-  quoteDigest: hash('04'),
   clientCharge: '3600',
   workerCharge: '1100',
-  status: 'complete',
-  tee: 'simulated-tdx',
-  payerKind: 'gateway',
   issuedAt: NOW + 1000,
 }
 const sign = (changes: Partial<ReceiptStatement> = {}) =>
-  signReceipt(
-    { ...statement, ...changes },
-    {
-      promptTokens: 1,
-      cachedTokens: 0,
-      completionTokens: 2,
-      reasoningTokens: 0,
-      finishReason: 'stop',
-      startedAt: 1,
-      firstTokenAt: null,
-      endedAt: 2,
-    },
-    new Uint8Array(32),
-    privateKey,
-  )
+  signReceipt({ ...statement, ...changes }, sampleDetails, new Uint8Array(32), privateKey)
 const receipt = sign()
 const answer = {
   id: 'request-1',

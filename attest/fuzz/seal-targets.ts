@@ -4,6 +4,7 @@ import { sign } from 'node:crypto'
 import { concat, toBase64Url, utf8 } from '../bytes.ts'
 import { canonicalBytes } from '../json.ts'
 import { receiptMessage, verifyReceipt } from '../receipt/index.ts'
+import { sampleStatement } from '../receipt/testing.ts'
 import { parseContext } from '../seal/context.ts'
 import { fixedKey, fixture, plaintextCipher, responsePair } from '../seal/testing.ts'
 import type { Target } from './fuzz.ts'
@@ -13,23 +14,7 @@ const made = fixture()
 const signer = fixedKey(9)
 
 /** A receipt's payload, to be signed whatever it says: so that mutation reaches what is behind the signature. */
-const payload = {
-  v: 1,
-  requestId: 'r',
-  h: '01'.repeat(32),
-  authHash: '02'.repeat(32),
-  claimsDigest: '03'.repeat(32),
-  transcript: '04'.repeat(32),
-  model: { id: 'm', sha256: '05'.repeat(32) },
-  quoteDigest: '06'.repeat(32),
-  clientCharge: '10',
-  workerCharge: '9',
-  status: 'complete',
-  tee: 'simulated-tdx',
-  payerKind: 'gateway',
-  issuedAt: 5,
-  details: '07'.repeat(32),
-}
+const payload = { v: 1, ...sampleStatement, details: '07'.repeat(32) }
 
 /** The frames of a whole response whose cipher is switched off. */
 function response(): Uint8Array {

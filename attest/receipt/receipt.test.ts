@@ -6,41 +6,18 @@ import {
   checkDetails,
   encodeDetails,
   ReceiptError,
-  type ReceiptStatement,
   receiptDigest,
   receiptMessage,
   type SignedReceipt,
   signReceipt,
   verifyReceipt,
 } from './index.ts'
+import { sampleDetails, sampleStatement } from './testing.ts'
 
 const { privateKey, publicKey } = fixedKey(3)
 const blind = new Uint8Array(32).fill(4)
-const details = {
-  promptTokens: 1,
-  cachedTokens: 0,
-  completionTokens: 2,
-  reasoningTokens: 0,
-  finishReason: 'stop',
-  startedAt: 1,
-  firstTokenAt: null,
-  endedAt: 2,
-}
-const statement: ReceiptStatement = {
-  requestId: 'r',
-  h: '01'.repeat(32),
-  authHash: '02'.repeat(32),
-  claimsDigest: '03'.repeat(32),
-  transcript: '04'.repeat(32),
-  model: { id: 'm', sha256: '05'.repeat(32) },
-  quoteDigest: '06'.repeat(32),
-  clientCharge: '10',
-  workerCharge: '9',
-  status: 'complete',
-  tee: 'simulated-tdx',
-  payerKind: 'gateway',
-  issuedAt: 5,
-}
+const details = sampleDetails
+const statement = sampleStatement
 const receipt = signReceipt(statement, details, blind, privateKey)
 
 /** A payload of any content, properly signed. */
