@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { TEE_SETTINGS } from '../attest/cli/tee-settings.ts'
+import { teeSettings } from '../attest/cli/tee-settings.ts'
 import { amountSchema } from '../worker/protocol/index.ts'
 
 /** Settings of the gateway process: `chrysalis up` passes them as flags. */
@@ -16,15 +16,7 @@ export const gatewaySchema = z.strictObject({
   teeDir: z.string().min(1).default('./.chrysalis/tee').describe('folder of the simulated TEE'),
   chainUrl: z.string().min(1).describe('URL of the local chain'),
   chainTokenFile: z.string().min(1).describe('file with the bearer token of the local chain'),
-  tee: z
-    .enum(TEE_SETTINGS)
-    .default('auto')
-    .describe('the enclave: tdx (a TDX guest), simulated, or auto: tdx where there is one'),
-  collateral: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("for tdx: URL of a PCS or PCCS, or a folder, to take collateral from; default: Intel's PCS"),
+  ...teeSettings,
   policy: z
     .string()
     .min(1)

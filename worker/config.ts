@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { type ConfigSources, loadConfig } from '../attest/cli/config.ts'
-import { TEE_SETTINGS } from '../attest/cli/tee-settings.ts'
+import { teeSettings } from '../attest/cli/tee-settings.ts'
 import { embeddedModel } from './engine/embedded.ts'
 import { amountSchema, modelIdSchema, rawAddressSchema } from './protocol/index.ts'
 
@@ -32,15 +32,7 @@ export const workerSettings = z.object({
     .describe(
       "what a gateway's evidence has to meet: a policy file that pins measurements, or simulated; default: this installation's simulated TEE",
     ),
-  tee: z
-    .enum(TEE_SETTINGS)
-    .default('auto')
-    .describe('the enclave: tdx (a TDX guest), simulated, or auto: tdx where there is one'),
-  collateral: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("for tdx: URL of a PCS or PCCS, or a folder, to take collateral from; default: Intel's PCS"),
+  ...teeSettings,
   simulateGpus: wholeNumber(0, 16)
     .default(0)
     .describe('for developers: simulated GPUs to attest beside a simulated TEE; they compute nothing'),
