@@ -37,26 +37,28 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
+/** Where the process keeps what is its own, and what it is. */
+const folders = () => [
+  '--data',
+  join(dir, 'gateway'),
+  '--tee-dir',
+  join(dir, 'tee'),
+  '--port',
+  '0',
+  '--tee',
+  'simulated',
+]
+
+/** How it reaches the chain. */
+function connection(tokenFile = join(dir, 'token')): string[] {
+  const { port } = chain.address() as AddressInfo
+  return ['--chain-url', `http://127.0.0.1:${port}`, '--chain-token-file', tokenFile]
+}
+
 /** Starts the process as the supervisor does. */
 function start(args: string[] = [], more: string[] = []) {
-  const { port } = chain.address() as AddressInfo
-  const common = [
-    '--data',
-    join(dir, 'gateway'),
-    '--tee-dir',
-    join(dir, 'tee'),
-    '--port',
-    '0',
-    '--tee',
-    'simulated',
-  ]
-  const connection = [
-    '--chain-url',
-    `http://127.0.0.1:${port}`,
-    '--chain-token-file',
-    args[0] ?? join(dir, 'token'),
-  ]
-  const started = spawn(process.execPath, ['--import', STRAY, MAIN, ...common, ...connection, ...more], {
+  const common = [...folders(), ...connection(args[0])]
+  const started = spawn(process.execPath, ['--import', STRAY, MAIN, ...common, ...more], {
     env: { ...process.env, CHRYSALIS_SUPERVISED: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
@@ -76,21 +78,9 @@ describe('the gateway process', () => {
     'turns core dumps off by itself when started without a supervisor',
     async () => {
       const called = once(chain, 'request')
-      const { port } = chain.address() as AddressInfo
-      const connection = ['--chain-url', `http://127.0.0.1:${port}`, '--chain-token-file', join(dir, 'token')]
-      const folders = [
-        '--data',
-        join(dir, 'gateway'),
-        '--tee-dir',
-        join(dir, 'tee'),
-        '--port',
-        '0',
-        '--tee',
-        'simulated',
-      ]
       const shell = 'ulimit -c unlimited 2>/dev/null || ulimit -S -c "$(ulimit -H -c)"; exec "$@"'
       const { CHRYSALIS_SUPERVISED: _, ...env } = process.env
-      const command = [process.execPath, MAIN, ...connection, ...folders]
+      const command = [process.execPath, MAIN, ...connection(), ...folders()]
       child = spawn('/bin/sh', ['-c', shell, 'sh', ...command], { env, stdio: 'ignore' })
       await called
       expect(readFileSync(`/proc/${child.pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 /m)
