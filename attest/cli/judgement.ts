@@ -121,6 +121,11 @@ function zeroOr(hex: string): string {
   return /^0+$/.test(hex) ? 'all zero' : hex
 }
 
+/** Strict as it is refuses everything: whoever meets it first is told what to do about that. */
+const NEXT_STEP = `
+  Nothing failed, but the policy pins nothing. Write one: attest policy strict > policy.json, add pins (attest measure),
+  and judge with --policy policy.json. --policy platform asks only whether quote and machine are genuine.`
+
 function conclusion(verdict: Verdict, against: ReadonlySet<string>, io: Pick<Io, 'colour'>): string {
   const total = count(verdict.factors.length, 'factor')
   if (verdict.verdict === 'accept') {
@@ -137,17 +142,6 @@ function conclusion(verdict: Verdict, against: ReadonlySet<string>, io: Pick<Io,
       .map(({ name }) => name)
   const failed = names(true).length === 0 ? '' : `\n  failed: ${names(true).join(', ')}`
   const missing = names(false).length === 0 ? '' : `\n  not judged, and demanded: ${names(false).join(', ')}`
-  return `${word} by ${against.size} of ${total}${failed}${missing}${nextStep(verdict, against)}`
-}
-
-/** Strict as it is refuses everything: whoever meets it first is told what to do about that. */
-function nextStep({ factors, tee }: Verdict, against: ReadonlySet<string>): string {
-  const unpinned = factors.some(({ name, result }) => name === 'measurement.allowed' && result === 'skip')
-  const alone = [...against].every((name) =>
-    factors.some((factor) => factor.name === name && factor.result === 'skip'),
-  )
-  if (!unpinned || !alone || !against.has('measurement.allowed') || tee !== 'tdx') return ''
-  return `
-  Nothing failed, but the policy pins nothing. Write one: attest policy strict > policy.json, add pins (attest measure),
-  and judge with --policy policy.json. --policy platform asks only whether quote and machine are genuine.`
+  const unpinned = failed === '' && against.has('measurement.allowed') && verdict.tee === 'tdx'
+  return `${word} by ${against.size} of ${total}${failed}${missing}${unpinned ? NEXT_STEP : ''}`
 }
