@@ -20,7 +20,8 @@ export function fingerprint({ der }: Certificate): string {
   return toHex(sha256(der))
 }
 
-const ROOTS: Readonly<Record<string, string>> = {
+/** The roots that this program knows, by SHA-256. */
+export const ROOTS: Readonly<Record<string, string>> = {
   [INTEL_ROOT]: 'the Intel SGX Root CA',
   [NVIDIA_DEVICE_ROOT]: 'the NVIDIA Device Identity CA',
   [NVIDIA_RIM_ROOT]: 'the NVIDIA CoRIM signing Root CA',

@@ -1,14 +1,8 @@
 /** What a policy demands, in words. */
 
 import type { MeasurementSet, Policy } from '../policy/policy.ts'
-import { INTEL_ROOT, NVIDIA_DEVICE_ROOT, NVIDIA_RIM_ROOT } from '../policy/presets.ts'
+import { ROOTS } from './chain.ts'
 import { count } from './text.ts'
-
-const ROOTS: Readonly<Record<string, string>> = {
-  [INTEL_ROOT]: 'the Intel SGX Root CA',
-  [NVIDIA_DEVICE_ROOT]: 'the NVIDIA Device Identity CA',
-  [NVIDIA_RIM_ROOT]: 'the NVIDIA CoRIM signing Root CA',
-}
 
 /** Pairs of a subject and what the policy says about it. */
 export function policyInWords(policy: Policy): [string, string][] {
