@@ -1,5 +1,6 @@
 /** One bounded GET: no redirects, a limit of time and of bytes, and errors that say what a person can do. */
 
+import { BodyTooLong, readBody } from '../body.ts'
 import { ChrysalisError } from '../errors.ts'
 import { printable } from '../inspect/text.ts'
 
@@ -22,7 +23,7 @@ export async function fetchJson(
       throw new FetchError(
         `${url.origin}: points elsewhere (HTTP ${response.status}); ask the other place yourself`,
       )
-    const text = await boundedText(response, limit, url)
+    const text = Buffer.from(await readBody(response, limit)).toString('utf8')
     if (!response.ok)
       throw new FetchError(
         `${url.origin}: refuses with HTTP ${response.status}: ${printable(messageIn(text), 200)}`,
@@ -30,23 +31,14 @@ export async function fetchJson(
     return JSON.parse(text) as unknown
   } catch (error) {
     if (error instanceof FetchError) throw error
+    if (error instanceof BodyTooLong)
+      throw new FetchError(`${url.origin}: the answer is larger than ${limit} bytes`)
     if (error instanceof SyntaxError) throw new FetchError(`${url.origin}: the answer is not JSON`)
     if (signal.aborted) throw new FetchError(`${url.origin}: no answer within ${timeout / 1000} s`)
     throw new FetchError(`${url.origin}: cannot be reached (${causeOf(error)}); is it running?`, {
       cause: error,
     })
   }
-}
-
-async function boundedText(response: Response, limit: number, url: URL): Promise<string> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of response.body ?? []) {
-    length += part.length
-    if (length > limit) throw new FetchError(`${url.origin}: the answer is larger than ${limit} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
 }
 
 /** The sentence of an error answer in the form of the API, or its beginning. */
