@@ -7,7 +7,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex, utf8 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import type { Collateral } from '../tdx/collateral.ts'
-import type { Validity } from './check.ts'
+import { inDate, type Validity } from './check.ts'
 import { CollateralError } from './errors.ts'
 import { olderParts } from './older.ts'
 import type { ObtainedCollateral, Subject } from './source.ts'
@@ -233,10 +233,6 @@ export class CollateralCache {
       this.#settings.warn(`collateral cannot be kept: ${messageOf(error)}`)
     }
   }
-}
-
-function inDate({ from, until }: Validity, now: number): boolean {
-  return now >= from && now <= until
 }
 
 function keyOf(source: string, { fmspc, ca }: Subject): string {

@@ -48,9 +48,15 @@ export async function checkPlatform(quote: Uint8Array, roots: readonly PinnedRoo
   await checkIssued(leaf, ca)
 }
 
+/** Whether `now` (ms) is within these dates. */
+export function inDate({ from, until }: Validity, now: number): boolean {
+  return now >= from && now <= until
+}
+
 /** Throws CollateralError unless `now` (ms) is within these dates. */
-export function requireInDate({ from, until }: Validity, now: number, source: string): void {
-  if (now >= from && now <= until) return
+export function requireInDate(validity: Validity, now: number, source: string): void {
+  if (inDate(validity, now)) return
+  const { from, until } = validity
   const dates = `${new Date(from).toISOString()} to ${new Date(until).toISOString()}`
   throw bad(`${source} gave collateral for ${dates}: is the clock of this machine right?`)
 }

@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ChrysalisError } from '../errors.ts'
 import { type Collateral, parseCollateral } from '../tdx/collateral.ts'
-import { isFor, type Validity, validity } from './check.ts'
+import { inDate, isFor, type Validity, validity } from './check.ts'
 import { CollateralError } from './errors.ts'
 import { looksLikeNineKeys, readNineKeys } from './nine-keys.ts'
 import { readBounded } from './node-files.ts'
@@ -46,7 +46,7 @@ export function collateralFromDirectory(path: string, { now }: { now: () => numb
 
 function choose(candidates: readonly Candidate[], now: number): Candidate | undefined {
   const newest = candidates.toSorted((a, b) => b.validity.from - a.validity.from)
-  const valid = newest.find(({ validity: { from, until } }) => now >= from && now <= until)
+  const valid = newest.find((set) => inDate(set.validity, now))
   return valid ?? newest.find(({ validity: { from } }) => from <= now) ?? newest.at(-1)
 }
 
