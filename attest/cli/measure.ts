@@ -1,9 +1,9 @@
 /** `attest measure`: what a TD that boots these files will have in its quote, for a release to publish. */
 
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { fromUtf8 } from '../bytes.ts'
+import { fromUtf8, toHex } from '../bytes.ts'
+import { sha256 } from '../crypto.ts'
 import { ChrysalisError } from '../errors.ts'
 import {
   type BootInputs,
@@ -17,6 +17,7 @@ import {
   parseMeasurements,
 } from '../measure/index.ts'
 import { type ConfigSpec, loadConfig } from './config.ts'
+import type { Io } from './io.ts'
 
 const EXAMPLES = `Examples:
   attest measure --firmware /usr/share/ovmf/OVMF.fd
@@ -61,21 +62,8 @@ const spec: ConfigSpec<typeof schema.shape> = {
   examples: EXAMPLES,
 }
 
-/** What the verb reads and writes besides its files; injectable. */
-interface MeasureOutput {
-  env: Record<string, string | undefined>
-  out: (text: string) => void
-  err: (text: string) => void
-}
-
-const STANDARD: MeasureOutput = {
-  env: process.env,
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
-}
-
 /** Runs the verb. Returns 0, or 2 when arguments or files are unusable. */
-export async function measure(argv: readonly string[], io: MeasureOutput = STANDARD): Promise<number> {
+export async function measure(argv: readonly string[], io: Pick<Io, 'env' | 'out' | 'err'>): Promise<number> {
   try {
     const settings = loadConfig(spec, { argv, env: io.env })
     const bytes = encodeMeasurements(await compute(settings))
@@ -103,7 +91,7 @@ async function compute(settings: Settings): Promise<Omit<MeasurementFile, 'forma
     })),
     sources: orders.map((order) => ({
       set: setName(order),
-      firmware: { sha256: sha256(firmware), pages: order },
+      firmware: { sha256: toHex(sha256(firmware)), pages: order },
       ...(boot === undefined ? {} : { kernel: kernelSource(boot) }),
     })),
   }
@@ -111,10 +99,10 @@ async function compute(settings: Settings): Promise<Omit<MeasurementFile, 'forma
 
 function kernelSource({ kernel, cmdline, initrd, setupHeader }: BootInputs) {
   return {
-    sha256: sha256(kernel),
+    sha256: toHex(sha256(kernel)),
     setupHeader,
     cmdline,
-    ...(initrd === undefined ? {} : { initrdSha256: sha256(initrd) }),
+    ...(initrd === undefined ? {} : { initrdSha256: toHex(sha256(initrd)) }),
   }
 }
 
@@ -142,10 +130,6 @@ async function read(path: string, flag: string): Promise<Uint8Array> {
   } catch (error) {
     throw new MeasureError(`${flag} ${path}: ${(error as Error).message}`)
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 function describe({ sets, sources }: MeasurementFile): string {
