@@ -3,7 +3,7 @@
 import { constants } from 'node:fs'
 import { chmod, type FileHandle, mkdir, open, rename, rmdir, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { createFile, replaceFile } from '../node-files.ts'
+import { createFile, makeFolder, replaceFile } from '../node-files.ts'
 
 /** Files and folders by absolute path. Failures are thrown as Node throws them, with `code` an errno name. */
 export interface Files {
@@ -78,7 +78,7 @@ export class NodeFiles implements Files {
   }
 
   async ensureFolder(path: string): Promise<void> {
-    await mkdir(this.#at(path), { recursive: true, mode: 0o700 })
+    await makeFolder(this.#at(path), 0o700)
     await chmod(this.#at(path), 0o700)
   }
 
