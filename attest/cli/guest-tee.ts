@@ -3,13 +3,10 @@
 import { encodeEventLog } from '../eventlog/index.ts'
 import type { Tee } from '../evidence/bundle.ts'
 import { readCcel } from '../guest/ccel.ts'
-import { denied, isDenied } from '../guest/errors.ts'
 import { type Files, NodeFiles } from '../guest/files.ts'
-import { GuestLock } from '../guest/lock.ts'
-import { findGuestProblem, findReportProblem, problemError } from '../guest/probe.ts'
 import { quoteFromConfigfs } from '../guest/quote.ts'
 import { sleep } from '../guest/system.ts'
-import { LOCK_FILE, RUNTIME_FOLDER } from '../guest/tdx-guest.ts'
+import { lockGuest, RUNTIME_FOLDER } from '../guest/tdx-guest.ts'
 
 /**
  * Opens the guest, and keeps other processes of it from asking for quotes meanwhile.
@@ -19,12 +16,7 @@ export async function openGuest(
   collateral: Tee['collateral'],
   files: Files = new NodeFiles(),
 ): Promise<AsyncDisposable & { tee: Tee }> {
-  const problem = (await findGuestProblem(files)) ?? (await findReportProblem(files))
-  if (problem !== undefined) throw problemError(problem)
-  await files.ensureFolder(RUNTIME_FOLDER).catch((error: unknown) => {
-    throw isDenied(error) ? denied(RUNTIME_FOLDER, error) : error
-  })
-  const lock = await GuestLock.take(files, `${RUNTIME_FOLDER}/${LOCK_FILE}`, process.pid)
+  const lock = await lockGuest(files, RUNTIME_FOLDER, process.pid)
   const tee: Tee = {
     kind: 'tdx',
     quote: (reportData) => quoteFromConfigfs({ files, sleep }, reportData),

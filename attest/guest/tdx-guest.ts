@@ -78,10 +78,8 @@ export class TdxGuest implements Tee {
    */
   static async open(options: TdxGuestOptions): Promise<TdxGuest> {
     const files = options.files ?? new NodeFiles(options.root)
-    const problem = (await findGuestProblem(files)) ?? (await findReportProblem(files))
-    if (problem !== undefined) throw problemError(problem)
     const folder = options.runtimeFolder ?? RUNTIME_FOLDER
-    const lock = await takeLock(files, folder, options.pid ?? process.pid)
+    const lock = await lockGuest(files, folder, options.pid ?? process.pid)
     try {
       const eventLog = encodeEventLog({ ccel: await readCcel(files), events: options.events })
       const rtmr3 = await measureOnce(files, `${folder}/${RECORD_FILE}`, options.events)
@@ -135,7 +133,14 @@ export class TdxGuest implements Tee {
   }
 }
 
-async function takeLock(files: Files, folder: string, pid: number): Promise<GuestLock> {
+/**
+ * Takes the lock of the TD that this process runs in, once that has all that quotes need.
+ *
+ * @throws GuestError ERR_NOT_TDX_GUEST, ERR_GUEST_PERMISSION or ERR_GUEST_LOCKED
+ */
+export async function lockGuest(files: Files, folder: string, pid: number): Promise<GuestLock> {
+  const problem = (await findGuestProblem(files)) ?? (await findReportProblem(files))
+  if (problem !== undefined) throw problemError(problem)
   try {
     await files.ensureFolder(folder)
     return await GuestLock.take(files, `${folder}/${LOCK_FILE}`, pid)
