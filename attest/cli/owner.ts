@@ -1,6 +1,7 @@
 /** The TON address that a worker is paid at. */
 
 import { Address } from '@ton/core'
+import { isZero } from '../bytes.ts'
 import { printable } from '../inspect/text.ts'
 import { ArgumentError } from './command.ts'
 
@@ -39,7 +40,7 @@ export function readOwner(flag: string, text: string): Owner {
 function checked(flag: string, shown: string, address: Address, testOnly: boolean): Owner {
   if (address.workChain !== 0 && address.workChain !== -1)
     throw new ArgumentError(`${flag} ${shown}: is in workchain ${address.workChain}; wallets are in 0 or -1`)
-  if (address.hash.every((byte) => byte === 0))
+  if (isZero(address.hash))
     throw new ArgumentError(`${flag} ${shown}: is the zero address, whose coins nobody can spend`)
   const warnings = testOnly ? ['the address is marked for test networks alone'] : []
   return { raw: address.toRawString(), warnings }

@@ -6,8 +6,7 @@ import { FACTORS } from '../policy/factors.ts'
 import { encodePolicy, type Policy } from '../policy/policy.ts'
 import { PRESETS, type PresetName } from '../policy/presets.ts'
 import { ArgumentError, EXIT, verb } from './command.ts'
-import type { Io } from './io.ts'
-import { styled } from './io.ts'
+import { type Io, styled } from './io.ts'
 import { POLICY_FLAGS, readPolicy } from './policy-source.ts'
 
 const ABOUT: Record<PresetName, string> = {

@@ -1,8 +1,7 @@
 /** The checks before a worker joins: what is wrong with this machine, and how to cure it. */
 
 import { ChrysalisError } from '../errors.ts'
-import type { Check, PreflightMachine } from './checks.ts'
-import { fail } from './checks.ts'
+import { type Check, fail, type PreflightMachine } from './checks.ts'
 import { checkConfidentialMode, checkDevtools, checkDriver, checkNvattest, checkReady } from './checks-gpu.ts'
 import { checkDisk, checkMemory, checkNode, checkTime } from './checks-system.ts'
 import { checkCcel, checkGuest, checkKernel, checkLock, checkRegisters, checkReports } from './checks-tdx.ts'

@@ -1,7 +1,7 @@
 /** Certificates and revocation lists in words. */
 
 import { sha256 } from '@noble/hashes/sha2.js'
-import { toHex } from '../bytes.ts'
+import { equalBytes, toHex } from '../bytes.ts'
 import { INTEL_ROOT, NVIDIA_DEVICE_ROOT, NVIDIA_RIM_ROOT } from '../policy/presets.ts'
 import {
   type Certificate,
@@ -60,7 +60,7 @@ export async function addChain(
     await attempt(report, place, () => checkDates(certificate, now))
     // The last one is a root only if it signed itself; an intermediate that ends a chain has its issuer elsewhere.
     if (issuer !== certificate) await attempt(report, place, () => checkIssued(certificate, issuer))
-    else if (toHex(certificate.issuer) === toHex(certificate.subject))
+    else if (equalBytes(certificate.issuer, certificate.subject))
       await attempt(report, place, () => checkIssued(certificate, certificate))
   }
 }
@@ -118,7 +118,7 @@ export function sayIssuers(report: Report, chain: readonly Certificate[]): void 
     const issuer = chain[i + 1]
     if (issuer !== undefined)
       report.signatures.push(`certificate "${certificate.commonName}": by "${issuer.commonName}"`)
-    else if (toHex(certificate.issuer) === toHex(certificate.subject))
+    else if (equalBytes(certificate.issuer, certificate.subject))
       report.signatures.push(
         `certificate "${certificate.commonName}": by itself; ${rootInWords(certificate)}`,
       )

@@ -2,7 +2,7 @@
 
 import { fromBase64Url, fromUtf8 } from '../bytes.ts'
 import { addSection, attempt, newReport, type Report, row } from './report.ts'
-import { count, date } from './text.ts'
+import { count, date, isText } from './text.ts'
 
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
@@ -97,8 +97,4 @@ function object(part: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new TypeError('not an object')
   return value as Record<string, unknown>
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string'
 }

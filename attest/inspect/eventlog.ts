@@ -1,6 +1,6 @@
 /** Event logs in words, and the answers of dstack's agent, which hold a quote and its log. */
 
-import { fromHex, toHex } from '../bytes.ts'
+import { equalBytes, fromHex } from '../bytes.ts'
 import {
   describeEventLog,
   EVENT_LOG_FORMAT,
@@ -92,7 +92,7 @@ export async function compareWithLog(report: Report, quote: Uint8Array, log: Uin
   const differing = await attempt(scratch, '', () => {
     const { rtmr } = parseQuote(quote).body
     return replay(parseEventLog(log)).flatMap((value, i) =>
-      toHex(value) === toHex(rtmr[i] ?? new Uint8Array()) ? [] : [`RTMR${i}`],
+      equalBytes(value, rtmr[i] ?? new Uint8Array()) ? [] : [`RTMR${i}`],
     )
   })
   if (differing !== undefined && differing.length > 0)

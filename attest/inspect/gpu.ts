@@ -8,7 +8,7 @@ import { type Certificate, verifyEcdsa } from '../x509/index.ts'
 import { addChain, sayIssuers } from './chain.ts'
 import { inspectEat, isEatBundle } from './eat.ts'
 import { addSection, attempt, newReport, type Report, row } from './report.ts'
-import { count } from './text.ts'
+import { count, isText } from './text.ts'
 
 const MODES: Readonly<Record<string, string>> = {
   SPT: 'one GPU for one guest',
@@ -141,8 +141,4 @@ export function inspectRim(text: string): Report {
 
 function attribute(element: string, name: string): string | undefined {
   return new RegExp(`[\\s:]${name}="([^"]*)"`).exec(element)?.[1]
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string'
 }

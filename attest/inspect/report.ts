@@ -22,7 +22,6 @@ export type Kind =
   | 'receipt'
   | 'policy'
   | 'measurements'
-  | 'verdict'
   | 'unknown'
 
 export interface Row {

@@ -34,6 +34,11 @@ export function hexOrZero(bytes: Uint8Array): string {
   return isZero(bytes) ? `all zero (${count(bytes.length, 'byte')})` : toHex(bytes)
 }
 
+/** Whether a value that was read is text. */
+export function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
 /** The text that these bytes are in UTF-8, undefined when they are none. */
 export function textOf(bytes: Uint8Array): string | undefined {
   try {
