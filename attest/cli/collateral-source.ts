@@ -1,6 +1,7 @@
 /** Where collateral comes from: a file, a folder, or a PCS or PCCS. */
 
 import { stat } from 'node:fs/promises'
+import { isWebAddress } from '../collateral/address.ts'
 import { CollateralError } from '../collateral/errors.ts'
 import { looksLikeNineKeys, readNineKeys } from '../collateral/nine-keys.ts'
 import type { CollateralSource } from '../collateral/source.ts'
@@ -25,7 +26,7 @@ interface Need {
  * @throws ArgumentError for a path that cannot be read, and for a folder or service that has none for this platform
  */
 export async function readCollateral(io: Io, source: string, need: Need): Promise<unknown> {
-  if (/^https?:\/\//i.test(source)) {
+  if (isWebAddress(source)) {
     const { collateralFromPcs } = await import('../collateral/pcs.ts')
     const { now, policy } = need
     return await ask(io, source, need.quote, () =>

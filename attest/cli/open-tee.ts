@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { isWebAddress } from '../collateral/address.ts'
 import { collateralFromPcs, INTEL_PCS } from '../collateral/index.ts'
 import { collateralFolder } from '../collateral/node-cache.ts'
 import { collateralFromDirectory } from '../collateral/node-directory.ts'
@@ -120,7 +121,7 @@ async function findAccelerators({ exec = nodeExec }: GuestMachine): Promise<Clai
 }
 
 function collateralOf(place: string | undefined, folder: string, now: () => number): CollateralSource {
-  if (place !== undefined && !/^https?:\/\//i.test(place)) return collateralFromDirectory(place, { now })
+  if (place !== undefined && !isWebAddress(place)) return collateralFromDirectory(place, { now })
   return collateralFromPcs({
     baseUrl: place ?? INTEL_PCS,
     now,

@@ -5,6 +5,11 @@ import { CollateralError } from './errors.ts'
 /** Intel's Provisioning Certification Service. */
 export const INTEL_PCS = 'https://api.trustedservices.intel.com'
 
+/** Whether a setting names a service, and not a file or a folder. */
+export function isWebAddress(place: string): boolean {
+  return /^https?:\/\//i.test(place)
+}
+
 export interface Endpoint {
   /** Without a slash at the end. */
   base: string
