@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { TdxGuest } from './index.ts'
-import { LOCK_FILE, RUNTIME_FOLDER, type TdxGuestOptions } from './tdx-guest.ts'
-import { EVENTS, FakeGuest, FakeTime, failure } from './testing.ts'
+import { LOCK_FILE, RUNTIME_FOLDER } from './tdx-guest.ts'
+import { FakeGuest, failure, open } from './testing.ts'
 
 const LOCK = `${RUNTIME_FOLDER}/${LOCK_FILE}`
-
-const open = (files: FakeGuest, change: Partial<TdxGuestOptions> = {}) =>
-  TdxGuest.open({ files, pid: 100, events: EVENTS, sleep: new FakeTime().sleep, ...change })
 
 describe('the lock of a guest', () => {
   it('is open in one process', async () => {

@@ -3,16 +3,12 @@ import { toHex, utf8 } from '../bytes.ts'
 import { type MeasuredEvent, parseEventLog, replay } from '../eventlog/index.ts'
 import { createEvidence } from '../evidence/bundle.ts'
 import { parseQuote } from '../tdx/quote.ts'
-import { TdxGuest } from './index.ts'
-import { RECORD_FILE, RUNTIME_FOLDER, type TdxGuestOptions } from './tdx-guest.ts'
-import { EVENTS, FakeGuest, FakeTime, failure, fakeExec, rtmr3After } from './testing.ts'
+import { RECORD_FILE, RUNTIME_FOLDER } from './tdx-guest.ts'
+import { EVENTS, FakeGuest, failure, fakeExec, open, rtmr3After } from './testing.ts'
 
 const DATA = Uint8Array.from({ length: 64 }, (_, i) => i)
 const RECORD = `${RUNTIME_FOLDER}/${RECORD_FILE}`
 const REPORTS = '/sys/kernel/config/tsm/report'
-
-const open = (files: FakeGuest, change: Partial<TdxGuestOptions> = {}) =>
-  TdxGuest.open({ files, pid: 100, events: EVENTS, sleep: new FakeTime().sleep, ...change })
 
 describe('a TDX guest', () => {
   it('measures its events once, and its log replays to its quotes', async () => {

@@ -7,6 +7,7 @@ import { SimulatedTee } from '../simulate/tee.ts'
 import { GuestError } from './errors.ts'
 import { errno, type Files } from './files.ts'
 import type { Exec } from './system.ts'
+import { TdxGuest, type TdxGuestOptions } from './tdx-guest.ts'
 
 type Registers = [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
 
@@ -267,3 +268,7 @@ export async function failure(work: Promise<unknown>): Promise<GuestError> {
   }
   throw new Error('it did not fail')
 }
+
+/** Opens a guest as process 100, with the usual events and time that passes at once. */
+export const open = (files: FakeGuest, change: Partial<TdxGuestOptions> = {}): Promise<TdxGuest> =>
+  TdxGuest.open({ files, pid: 100, events: EVENTS, sleep: new FakeTime().sleep, ...change })
