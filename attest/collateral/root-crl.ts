@@ -23,9 +23,7 @@ export function rootCrlUrl(chain: string): URL {
 }
 
 function firstUri(value: Uint8Array): string {
-  const outer = new DerReader(value, 'CRL distribution points')
-  const points = outer.open(TAG.sequence, 'CRL distribution points')
-  outer.end()
+  const points = DerReader.only(value, 'CRL distribution points')
   const name = points
     .open(TAG.sequence, 'distribution point')
     .open(CONTEXT.point, 'distribution point')

@@ -98,9 +98,7 @@ const STATUS_WORDS = ['', 'malformedRequest', 'internalError', 'tryLater', '', '
 /** Parses an OCSPResponse. Throws X509Error, also for an answer that is only an error of the responder. */
 export function parseResponse(bytes: Uint8Array): OcspResponse {
   if (bytes.length > MAX_RESPONSE) throw new X509Error(`OCSP response: more than ${MAX_RESPONSE} bytes`)
-  const outer = new DerReader(bytes, 'OCSP response')
-  const fields = outer.open(TAG.sequence, 'OCSP response')
-  outer.end()
+  const fields = DerReader.only(bytes, 'OCSP response')
   const status = smallInteger(fields.next(TAG.enumerated).value, 'OCSP response status')
   if (status !== 0) {
     throw new X509Error(`OCSP response: the responder refuses: ${STATUS_WORDS[status] || `status ${status}`}`)
@@ -121,9 +119,7 @@ const CURVES: ReadonlyMap<string, Curve> = new Map([
 ])
 
 function readBasic(bytes: Uint8Array): OcspResponse {
-  const outer = new DerReader(bytes, 'OCSP basic response')
-  const fields = outer.open(TAG.sequence, 'OCSP basic response')
-  outer.end()
+  const fields = DerReader.only(bytes, 'OCSP basic response')
   const data = fields.next(TAG.sequence)
   const algorithm = fields.open(TAG.sequence, 'OCSP signature algorithm')
   const curve = CURVES.get(oidText(algorithm.next(TAG.oid).value))
@@ -144,9 +140,7 @@ function readBasic(bytes: Uint8Array): OcspResponse {
 const MAX_CERTIFICATES = 4
 
 function readCertificates(wrapped: Tlv, curve: Curve): Certificate[] {
-  const outer = new DerReader(wrapped.value, 'OCSP certificates')
-  const list = outer.open(TAG.sequence, 'OCSP certificates')
-  outer.end()
+  const list = DerReader.only(wrapped.value, 'OCSP certificates')
   const certificates: Certificate[] = []
   while (!list.done) {
     if (certificates.length === MAX_CERTIFICATES) throw new X509Error('OCSP response: too many certificates')

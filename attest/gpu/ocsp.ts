@@ -272,9 +272,7 @@ function allowsOcspSigning(certificate: Certificate): boolean {
   if (usage !== undefined && !(usage & KEY_USAGE.digitalSignature)) return false
   const extension = certificate.extensions.get(OCSP_OID.extendedKeyUsage)
   if (extension === undefined) return false
-  const outer = new DerReader(extension.value, 'extended key usage')
-  const purposes = outer.open(TAG.sequence, 'extended key usage')
-  outer.end()
+  const purposes = DerReader.only(extension.value, 'extended key usage')
   let found = false
   while (!purposes.done) found = oidText(purposes.next(TAG.oid).value) === OCSP_OID.signing || found
   return found

@@ -161,9 +161,7 @@ export function readSigned(
   what: string,
   curve: Curve = 'P-256',
 ): { tbs: Tlv; algorithm: Tlv; signature: Uint8Array } {
-  const outer = new DerReader(bytes, what)
-  const sequence = outer.open(TAG.sequence, what)
-  outer.end()
+  const sequence = DerReader.only(bytes, what)
   const tbs = sequence.next(TAG.sequence)
   const algorithm = sequence.next(TAG.sequence)
   const fields = new DerReader(algorithm.value, `${what} algorithm`)
@@ -263,9 +261,7 @@ function readBasicConstraints(extensions: ReadonlyMap<string, Extension>): {
 } {
   const extension = extensions.get(OID.basicConstraints)
   if (extension === undefined) return { ca: false, pathLength: undefined }
-  const outer = new DerReader(extension.value, 'basic constraints')
-  const fields = outer.open(TAG.sequence, 'basic constraints')
-  outer.end()
+  const fields = DerReader.only(extension.value, 'basic constraints')
   const flag = fields.optional(TAG.boolean)
   const ca = flag !== undefined && booleanValue(flag.value, 'basic constraints')
   const length = fields.optional(TAG.integer)

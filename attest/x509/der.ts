@@ -48,6 +48,14 @@ export class DerReader {
     this.#what = what
   }
 
+  /** Opens the one SEQUENCE that all of these bytes are. */
+  static only(bytes: Uint8Array, what: string): DerReader {
+    const outer = new DerReader(bytes, what)
+    const inner = outer.open(TAG.sequence, what)
+    outer.end()
+    return inner
+  }
+
   /** Whether all bytes are read. */
   get done(): boolean {
     return this.#offset === this.#bytes.length

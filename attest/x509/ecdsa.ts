@@ -70,9 +70,7 @@ function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 /** Converts a DER ECDSA-Sig-Value to r || s (64 bytes for P-256, 96 for P-384). */
 export function rawSignature(encoded: Uint8Array, curve: Curve = 'P-256'): Uint8Array<ArrayBuffer> {
   const size = COORDINATE[curve]
-  const outer = new DerReader(encoded, 'ECDSA signature')
-  const sequence = outer.open(TAG.sequence, 'ECDSA signature')
-  outer.end()
+  const sequence = DerReader.only(encoded, 'ECDSA signature')
   const raw = new Uint8Array(2 * size)
   for (const end of [size, 2 * size]) {
     const integer = unsignedInteger(sequence.next(TAG.integer).value, 'ECDSA signature')
