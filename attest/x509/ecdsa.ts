@@ -2,6 +2,7 @@
 
 import { toHex } from '../bytes.ts'
 import { DerReader, TAG, unsignedInteger, X509Error } from './der.ts'
+import { Bounded } from './memory.ts'
 
 /** A curve together with the one hash that is used with it here. */
 export type Curve = 'P-256' | 'P-384'
@@ -16,8 +17,7 @@ const ALGORITHMS = {
 type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>
 
 /** Importing a key costs a third of a verification, and attestation chains repeat the same few keys. */
-const keys = new Map<string, Promise<Key>>()
-const MAX_KEYS = 256
+const keys = new Bounded<Promise<Key>>(256)
 
 /**
  * Verifies a raw signature (r || s, 64 or 96 bytes) by an uncompressed public key (04 || x || y, 65 or 97 bytes).
@@ -51,15 +51,12 @@ export function verifyP256(
 /** The public key as WebCrypto holds it, for verifying only. Rejects when it is no point of the curve. */
 export function ecdsaKey(curve: Curve, publicKey: Uint8Array): Promise<Key> {
   const name = toHex(publicKey)
-  const known = keys.get(name)
-  if (known !== undefined) return known
-  const oldest = keys.keys().next()
-  if (keys.size >= MAX_KEYS && oldest.value !== undefined) keys.delete(oldest.value)
-  const key = crypto.subtle.importKey('raw', copy(publicKey), ALGORITHMS[curve], false, ['verify'])
-  keys.set(name, key)
-  // An attacker's points off the curve must not push the good keys out.
-  key.catch(() => keys.delete(name))
-  return key
+  return keys.get(name, () => {
+    const key = crypto.subtle.importKey('raw', copy(publicKey), ALGORITHMS[curve], false, ['verify'])
+    // An attacker's points off the curve must not push the good keys out.
+    key.catch(() => keys.forget(name))
+    return key
+  })
 }
 
 /** WebCrypto wants bytes over a plain ArrayBuffer; views may lie over shared memory. */

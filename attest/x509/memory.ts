@@ -22,6 +22,11 @@ export class Bounded<T> {
     if (this.#entries.size > this.#max && oldest.value !== undefined) this.#entries.delete(oldest.value)
     return value
   }
+
+  /** Drops what is remembered under this key. */
+  forget(key: string): void {
+    this.#entries.delete(key)
+  }
 }
 
 const proven = new WeakMap<object, WeakMap<object, Promise<void>>>()
