@@ -53,19 +53,20 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   const quote = await verifyQuote(opened.quote, opened.collateral, { policy, now })
   judgeAnchorKind(factors, opened, quote)
   judgeFreshness(factors, opened, options)
-  judgeBinding(factors, opened, quote)
+  const digest = claimsDigest(opened.claims)
+  judgeBinding(factors, opened, digest, quote)
   judgeSnapshot(factors, opened, policy)
   if (claims !== undefined) judgeClaims(factors, claims, policy, options.epochAt?.(claims.epoch) ?? now)
   const log = { bytes: opened.eventLog, body: quote.quote?.body, claims }
   const events = judgeEventLog(factors, log, policy)
   judgeConfiguration(factors, events.configuration, policy)
-  const nonce = gpuNonce(opened.nonce, claimsDigest(opened.claims))
+  const nonce = gpuNonce(opened.nonce, digest)
   const { gpuTools: tools = {} } = options
   const accelerators = { bytes: opened.gpu, nonce, claims, anchor: quote.anchor, now, tools }
   const bound = proven(quote) && factors.passed('reportdata.binding')
   const gpu = bound || opened.gpu === undefined ? await judgeGpu(factors, accelerators, policy) : undefined
   const judged = claims !== undefined
-  return conclude(factors, policy, quote, { judged, claims, bytes: opened.claims, events, gpu })
+  return conclude(factors, policy, quote, { judged, claims, bytes: opened.claims, digest, events, gpu })
 }
 
 /**
@@ -175,10 +176,14 @@ function judgeSnapshot(factors: Factors, { registrySnapshot }: OpenedBundle, pol
   else factors.set(name, 'skip', 'there is no registry snapshot')
 }
 
-function judgeBinding(factors: Factors, opened: OpenedBundle, { quote }: QuoteVerdict): void {
+function judgeBinding(
+  factors: Factors,
+  { nonce, gpu }: OpenedBundle,
+  digest: Uint8Array,
+  { quote }: QuoteVerdict,
+): void {
   if (quote === undefined) return
-  const { nonce, claims, gpu } = opened
-  const expected = reportData({ nonce, claimsDigest: claimsDigest(claims), gpu })
+  const expected = reportData({ nonce, claimsDigest: digest, gpu })
   factors.expect(
     'reportdata.binding',
     equalBytes(expected, quote.body.reportData),
@@ -197,6 +202,8 @@ interface Judged {
   judged: boolean
   claims?: Claims | undefined
   bytes?: Uint8Array
+  /** Of those bytes. */
+  digest?: Uint8Array
   events?: BelievedEvents
   gpu?: GpuFindings | undefined
 }
@@ -205,7 +212,7 @@ function conclude(
   own: Factors,
   policy: Policy,
   quote: QuoteVerdict | undefined,
-  { judged, claims, bytes, events, gpu }: Judged,
+  { judged, claims, bytes, digest, events, gpu }: Judged,
 ): Verdict {
   for (const { name, result, reason } of quote?.factors ?? []) own.set(name, result, reason)
   const factors = own.list(FACTORS)
@@ -219,7 +226,7 @@ function conclude(
     maySkip: policy.skip,
     ...(ok && claims && bytes ? { claims, claimsBytes: bytes } : {}),
     ...(ok && events && events.events.length > 0 ? { measured: events } : {}),
-    ...(bytes && { claimsDigest: toHex(claimsDigest(bytes)) }),
+    ...(digest && { claimsDigest: toHex(digest) }),
     fields: { ...fieldsOf(quote, gpu), ...configurationOf(events) },
   }
 }
