@@ -1,6 +1,6 @@
 /** Judges an event log against the quote's registers and the claims. */
 
-import { equalBytes, toHex } from '../bytes.ts'
+import { equalBytes } from '../bytes.ts'
 import type { Claims } from '../evidence/claims.ts'
 import { canonicalBytes, parseStrictJson } from '../json.ts'
 import { EVENTLOG_FACTORS, type Factors } from '../policy/factors.ts'
@@ -159,7 +159,7 @@ function readConfiguration(entry: EventLogEntry | undefined): unknown {
   }
   try {
     const value = parseStrictJson(entry.data)
-    if (toHex(canonicalBytes(value)) === toHex(entry.data)) return value
+    if (equalBytes(canonicalBytes(value), entry.data)) return value
   } catch {
     // Falls through to the one answer for what is not canonical JSON.
   }

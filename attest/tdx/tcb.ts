@@ -1,7 +1,7 @@
 /** Intel's TCB info (TDX, version 3) and QE identity (version 2): parsing and the choice of TCB levels. */
 
 import { z } from 'zod'
-import { fromHex, isZero } from '../bytes.ts'
+import { equalBytes, fromHex, isZero } from '../bytes.ts'
 import { firstIssue } from '../schema.ts'
 import type { PckPlatform } from './pck.ts'
 import { type QeReport, QuoteError, type TdBody } from './quote.ts'
@@ -164,7 +164,7 @@ export function moduleLevel(info: TcbInfo, teeTcbSvn: Uint8Array): IsvLevel | un
 /** MRSIGNERSEAM must be the signer that the TCB info names. Throws QuoteError (Intel's step 3.9). */
 export function checkModuleSigner(info: TcbInfo, body: TdBody): void {
   const { mrsigner } = moduleIdentity(info, body.teeTcbSvn) ?? info.tdxModule
-  if (!same(body.mrSignerSeam, mrsigner)) {
+  if (!equalBytes(body.mrSignerSeam, mrsigner)) {
     throw new QuoteError('TDX module: MRSIGNERSEAM is not the expected')
   }
 }
@@ -172,7 +172,7 @@ export function checkModuleSigner(info: TcbInfo, body: TdBody): void {
 /** SEAMATTRIBUTES must be those of the TCB info, and zero: no mask excuses them. Throws QuoteError (step 3.9). */
 export function checkModuleAttributes(info: TcbInfo, body: TdBody): void {
   const { attributes } = moduleIdentity(info, body.teeTcbSvn) ?? info.tdxModule
-  if (!isZero(body.seamAttributes) || !same(body.seamAttributes, attributes)) {
+  if (!isZero(body.seamAttributes) || !equalBytes(body.seamAttributes, attributes)) {
     throw new QuoteError('TDX module: SEAMATTRIBUTES are not the expected')
   }
 }
@@ -187,7 +187,8 @@ export function checkQe(identity: Identity, report: QeReport): void {
   if (!masked(report.attributes, attributes, attributesMask)) {
     throw new QuoteError('quoting enclave: ATTRIBUTES are not the expected')
   }
-  if (!same(report.mrSigner, mrsigner)) throw new QuoteError('quoting enclave: MRSIGNER is not the expected')
+  if (!equalBytes(report.mrSigner, mrsigner))
+    throw new QuoteError('quoting enclave: MRSIGNER is not the expected')
   if (report.isvProdId !== isvprodid) throw new QuoteError('quoting enclave: ISVPRODID is not the expected')
 }
 
@@ -285,10 +286,6 @@ function relaunchStatus(
   if ((now[0] ?? 0) < leastModule || (now[2] ?? 0) < leastMicrocode) return undefined
   const configuration = CONFIGURATION.includes(sgx) || CONFIGURATION.includes(tdx)
   return configuration ? 'TDRelaunchAdvisedConfigurationNeeded' : 'TDRelaunchAdvised'
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 /** What the mask leaves of the value is the expected, which therefore has no bit outside the mask. */

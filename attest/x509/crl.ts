@@ -4,6 +4,7 @@ import { equalBytes, toHex } from '../bytes.ts'
 import {
   type Certificate,
   KEY_USAGE,
+  OID,
   readExtensions,
   readSerial,
   readSigned,
@@ -15,7 +16,6 @@ import { proveOnce } from './memory.ts'
 
 /** The largest list that is looked at, in bytes (about 4,800 entries; Intel's of 2026 has 57). */
 export const MAX_CRL = 256 * 1024
-const CRL_NUMBER = '2.5.29.20'
 /** RFC 5280, 5.2.3. */
 const MAX_NUMBER = 20
 
@@ -46,7 +46,7 @@ export function parseCrl(bytes: Uint8Array): Crl {
   const entries = fields.optional(TAG.sequence)
   const revoked = entries === undefined ? new Set<string>() : readEntries(entries.value)
   const wrapped = fields.open(0xa0, 'CRL extensions')
-  const number = readNumber(readExtensions(wrapped.next(TAG.sequence), 'CRL').get(CRL_NUMBER)?.value)
+  const number = readNumber(readExtensions(wrapped.next(TAG.sequence), 'CRL').get(OID.crlNumber)?.value)
   wrapped.end()
   fields.end()
   const counted = number === undefined ? {} : { number }
