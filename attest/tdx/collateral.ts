@@ -66,14 +66,13 @@ export function parseCollateral(collateral: Collateral): ParsedCollateral {
 }
 
 /** Checks a document's signature over its exact text. Throws X509Error. */
-export async function checkDocument(
+export function checkDocument(
   document: TcbInfo | Identity,
   text: string,
   signature: string,
-  signer: Certificate | undefined,
+  signer: Certificate,
 ): Promise<void> {
-  if (signer === undefined) throw new X509Error(`${document.id}: there is no signer`)
-  await proveOnce(document, signer, async () => {
+  return proveOnce(document, signer, async () => {
     if (await verifyP256(signer.publicKey, fromHex(signature), utf8(text))) return
     throw new X509Error(`${document.id}: the signature does not verify`)
   })
