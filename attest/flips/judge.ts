@@ -4,7 +4,7 @@ import { generator } from '../fuzz/mutate.ts'
 import { accepted } from '../policy/factors.ts'
 import { platform } from '../policy/presets.ts'
 import { verifyQuote } from '../tdx/verify.ts'
-import type { Pair, Target } from './targets.ts'
+import type { Target } from './targets.ts'
 
 /** One low bit, the top bit, all bits. */
 export const MASKS = [0x01, 0x80, 0xff] as const
@@ -12,10 +12,15 @@ export const MASKS = [0x01, 0x80, 0xff] as const
 const policy = platform()
 
 /** Whether the preset `platform` accepts. What throws is a defect and is passed on. */
-export async function accepts(
-  { quote, collateral }: { quote: Uint8Array; collateral: unknown },
-  now: number,
-): Promise<boolean> {
+export async function accepts({
+  quote,
+  collateral,
+  now,
+}: {
+  quote: Uint8Array
+  collateral: unknown
+  now: number
+}): Promise<boolean> {
   const { factors } = await verifyQuote(quote, collateral, { policy, now })
   return accepted(factors, policy.skip)
 }
@@ -32,7 +37,7 @@ export async function undetected(target: Target, flips: readonly Flip[]): Promis
     for (let flip = flips[next++]; flip !== undefined; flip = flips[next++]) {
       const [at, mask] = flip
       const changed = bytes.with(at, (bytes[at] ?? 0) ^ mask)
-      if (await accepts(put(changed), pair.now)) missed.push(flip)
+      if (await accepts({ ...put(changed), now: pair.now })) missed.push(flip)
     }
   }
   await Promise.all(Array.from({ length: 4 }, work))
@@ -53,9 +58,4 @@ export function someFlips({ bytes, structure }: Target, oneIn: number, seed: num
     if (chosen) flips.push([at, MASKS[at % MASKS.length] ?? 1])
   }
   return flips
-}
-
-/** Whether a pair is accepted untouched: a flip of what is refused anyway would prove nothing. */
-export function acceptsPair({ quote, collateral, now }: Pair): Promise<boolean> {
-  return accepts({ quote, collateral }, now)
 }

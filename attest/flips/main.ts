@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { toBase64 } from '../bytes.ts'
 import { haveVectors } from '../tdx/testing.ts'
-import { acceptsPair, everyFlip, MASKS, undetected } from './judge.ts'
+import { accepts, everyFlip, MASKS, undetected } from './judge.ts'
 import { realPairs, targetsOf } from './targets.ts'
 
 interface Row {
@@ -22,7 +22,8 @@ async function main(): Promise<number> {
   const rows: Row[] = []
   const done = new Set<string>()
   for (const pair of realPairs()) {
-    if (!(await acceptsPair(pair))) throw new Error(`${pair.name} is refused untouched`)
+    // A flip of what is refused anyway would prove nothing.
+    if (!(await accepts(pair))) throw new Error(`${pair.name} is refused untouched`)
     for (const target of targetsOf(pair)) {
       // Two quotes share one collateral.
       const key = `${target.name} ${toBase64(target.bytes)}`
