@@ -4,13 +4,12 @@
  * the report: both must name one firmware.
  */
 
-import { type Certificate, DerReader, oidText, smallInteger, TAG, X509Error } from '../x509/index.ts'
+import { type Certificate, DerReader, OID, oidText, smallInteger, TAG, X509Error } from '../x509/index.ts'
 import type { GpuArch } from './chain.ts'
 import { GpuError } from './errors.ts'
 
 const COMPOSITE_DEVICE_ID = '2.23.133.5.4.1'
 const DICE_TCB_INFO = '2.23.133.5.4.1.1'
-const SHA384 = '2.16.840.1.101.3.4.2.2'
 
 /** The extension that the leaf of each architecture carries. */
 const EXTENSION: Record<GpuArch, string> = {
@@ -69,6 +68,6 @@ function readFwid(fields: DerReader): Uint8Array {
   const algorithm = oidText(fields.next(TAG.oid).value)
   const digest = fields.next(TAG.octetString).value
   fields.end()
-  if (algorithm !== SHA384 || digest.length !== 48) throw new X509Error('FWID: not a SHA-384 digest')
+  if (algorithm !== OID.sha384 || digest.length !== 48) throw new X509Error('FWID: not a SHA-384 digest')
   return digest
 }

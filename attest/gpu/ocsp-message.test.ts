@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { concat, fromBase64, fromHex, toBase64, toHex } from '../bytes.ts'
 import { gpuExtension } from '../simulate/gpu-certificates.ts'
 import { makeOcspResponse, makeResponder } from '../simulate/gpu-ocsp.ts'
-import { DerReader, der, derOid, parseCertificate, TAG, X509Error } from '../x509/index.ts'
+import { DerReader, der, derOid, OID, parseCertificate, TAG, X509Error } from '../x509/index.ts'
 import vectors from './ocsp.vectors.json' with { type: 'json' }
 import { certificateId, encodeRequest, OCSP_OID, parseResponse } from './ocsp-message.ts'
 import { aboutLeaf, ca, fresh, judge, keys, leaf, leafPair, NOW, name } from './testing-ocsp.ts'
@@ -82,7 +82,7 @@ describe('the parser of answers', () => {
       { id: certificateId(leaf, ca), status: 'good', reason: undefined, ...fresh },
     ])
     expect(parsed.nonce).toEqual(new Uint8Array(32))
-    expect(parsed.certificates[0]?.extensions.has(OCSP_OID.extendedKeyUsage)).toBe(true)
+    expect(parsed.certificates[0]?.extensions.has(OID.extendedKeyUsage)).toBe(true)
   })
 
   it('throws X509Error for every prefix, for trailing bytes and for noise', () => {
@@ -131,7 +131,7 @@ describe('the parser of answers', () => {
   })
 
   it('takes NULL as the parameters of a hash, and other extensions beside the nonce', () => {
-    const oid = toHex(derOid(OCSP_OID.sha384))
+    const oid = toHex(derOid(OID.sha384))
     const sequence = (tag: number, value: Uint8Array, more: Uint8Array) =>
       tag === TAG.sequence && toHex(value) === oid ? der(tag, value, more) : undefined
     const once = (more: Uint8Array) => [...changed(aboutLeaf(), (tag, value) => sequence(tag, value, more))]

@@ -4,13 +4,14 @@
  */
 
 import { sha384 } from '@noble/hashes/sha2.js'
-import { equalBytes } from '../bytes.ts'
+import { fromHex } from '../bytes.ts'
 import {
   type Certificate,
   type Curve,
   DerReader,
   der,
   derOid,
+  OID,
   oidText,
   parseCertificate,
   rawSignature,
@@ -27,8 +28,6 @@ export const OCSP_OID = {
   basic: '1.3.6.1.5.5.7.48.1.1',
   nonce: '1.3.6.1.5.5.7.48.1.2',
   signing: '1.3.6.1.5.5.7.3.9',
-  extendedKeyUsage: '2.5.29.37',
-  sha384: '2.16.840.1.101.3.4.2.2',
 } as const
 
 /** The largest response that is looked at, in bytes. */
@@ -40,15 +39,11 @@ export const OCSP_NONCE = 32
 export function certificateId(certificate: Certificate, issuer: Certificate): Uint8Array<ArrayBuffer> {
   return der(
     TAG.sequence,
-    der(TAG.sequence, derOid(OCSP_OID.sha384)),
+    der(TAG.sequence, derOid(OID.sha384)),
     der(TAG.octetString, sha384(issuer.subject)),
     der(TAG.octetString, sha384(issuer.publicKey)),
-    der(TAG.integer, serialBytes(certificate)),
+    der(TAG.integer, fromHex(certificate.serial)),
   )
-}
-
-function serialBytes({ serial }: Certificate): Uint8Array {
-  return Uint8Array.from(serial.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
 }
 
 /** OCSPRequest for one certificate, DER. `nonce` is 32 fresh bytes. */
@@ -114,8 +109,8 @@ export function parseResponse(bytes: Uint8Array): OcspResponse {
 }
 
 const CURVES: ReadonlyMap<string, Curve> = new Map([
-  ['1.2.840.10045.4.3.2', 'P-256'],
-  ['1.2.840.10045.4.3.3', 'P-384'],
+  [OID.ecdsaWithSha256, 'P-256'],
+  [OID.ecdsaWithSha384, 'P-384'],
 ])
 
 function readBasic(bytes: Uint8Array): OcspResponse {
@@ -144,7 +139,7 @@ function readCertificates(wrapped: Tlv, curve: Curve): Certificate[] {
   const certificates: Certificate[] = []
   while (!list.done) {
     if (certificates.length === MAX_CERTIFICATES) throw new X509Error('OCSP response: too many certificates')
-    certificates.push(parseCertificate(list.next(TAG.sequence).raw, curve, [OCSP_OID.extendedKeyUsage]))
+    certificates.push(parseCertificate(list.next(TAG.sequence).raw, curve, [OID.extendedKeyUsage]))
   }
   return certificates
 }
@@ -250,9 +245,4 @@ function onlyTime(wrapped: Tlv, what: string): number {
 function generalizedTime(element: Tlv, what: string): number {
   if (element.tag !== TAG.generalizedTime) throw new X509Error(`${what}: not GeneralizedTime`)
   return timeValue(element, what)
-}
-
-/** Whether two certificate ids name one certificate. */
-export function sameId(a: Uint8Array, b: Uint8Array): boolean {
-  return equalBytes(a, b)
 }

@@ -13,6 +13,7 @@ import {
   checkIssued,
   DerReader,
   KEY_USAGE,
+  OID,
   oidText,
   proveOnce,
   TAG,
@@ -28,7 +29,6 @@ import {
   type OcspResponse,
   parseResponse,
   type SingleResponse,
-  sameId,
 } from './ocsp-message.ts'
 
 /** NVIDIA's responder for device and RIM certificates. */
@@ -167,7 +167,9 @@ async function findOpen(
   const ends: number[] = []
   for (const pair of pairs) {
     const id = certificateId(pair.certificate, pair.issuer)
-    const about = parsed.filter(({ responses: singles }) => singles.some((single) => sameId(single.id, id)))
+    const about = parsed.filter(({ responses: singles }) =>
+      singles.some((single) => equalBytes(single.id, id)),
+    )
     for (const response of about) ends.push(await checkAnswer(response, id, pair, now, false))
     if (about.length === 0) open.push(pair)
   }
@@ -207,7 +209,7 @@ async function checkAnswer(
   const what = `OCSP of "${certificate.commonName}"`
   const signedUntil = await checkSignature(response, issuer, now)
   if (response.producedAt > now + CLOCK_SKEW) throw new X509Error(`${what}: the answer is from the future`)
-  const singles = response.responses.filter((single) => sameId(single.id, id))
+  const singles = response.responses.filter((single) => equalBytes(single.id, id))
   if (singles.length === 0) throw new X509Error(`${what}: the answer is about other certificates`)
   return Math.min(signedUntil, ...singles.map((single) => checkSingle(what, single, now, fresh)))
 }
@@ -270,7 +272,7 @@ async function isResponder(certificate: Certificate, responder: OcspResponse['re
 function allowsOcspSigning(certificate: Certificate): boolean {
   const usage = certificate.keyUsage
   if (usage !== undefined && !(usage & KEY_USAGE.digitalSignature)) return false
-  const extension = certificate.extensions.get(OCSP_OID.extendedKeyUsage)
+  const extension = certificate.extensions.get(OID.extendedKeyUsage)
   if (extension === undefined) return false
   const purposes = DerReader.only(extension.value, 'extended key usage')
   let found = false

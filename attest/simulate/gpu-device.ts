@@ -3,7 +3,7 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import { concat, fromHex, toHex, utf8 } from '../bytes.ts'
 import type { GpuArch } from '../gpu/chain.ts'
-import { der, derNumber, derOid, encodePem, TAG } from '../x509/index.ts'
+import { der, derNumber, derOid, encodePem, OID, TAG } from '../x509/index.ts'
 import {
   FOREVER,
   type GpuName,
@@ -140,11 +140,9 @@ function serialOf(key: KeyObject): Uint8Array {
   return Uint8Array.from(hash, (byte, i) => (i === 0 ? (byte & 0x3f) | 0x40 : byte))
 }
 
-const SHA384 = '2.16.840.1.101.3.4.2.2'
-
 function fwidExtension(arch: GpuArch, rom: KeyObject, fwid: Uint8Array): Uint8Array {
   const named = (value: Uint8Array): Uint8Array =>
-    der(TAG.sequence, derOid(SHA384), der(TAG.octetString, value))
+    der(TAG.sequence, derOid(OID.sha384), der(TAG.octetString, value))
   if (arch !== 'BLACKWELL') {
     const composite = der(TAG.sequence, derNumber(1), publicKeyInfo(rom), named(fwid))
     return gpuExtension('2.23.133.5.4.1', composite)

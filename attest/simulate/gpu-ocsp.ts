@@ -3,7 +3,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { IssuedPair } from '../gpu/ocsp.ts'
 import { certificateId, OCSP_OID } from '../gpu/ocsp-message.ts'
-import { der, derOid, derTime, TAG } from '../x509/index.ts'
+import { der, derOid, derTime, OID, TAG } from '../x509/index.ts'
 import {
   ecdsaWithSha384,
   encodeName,
@@ -43,7 +43,7 @@ export function makeResponder(
     notAfter: now + 30 * 86_400_000,
     ca: false,
     extensions: [
-      gpuExtension(OCSP_OID.extendedKeyUsage, purposes, true),
+      gpuExtension(OID.extendedKeyUsage, purposes, true),
       gpuExtension('1.3.6.1.5.5.7.48.1.5', der(TAG.null)),
     ],
     ...changes,

@@ -36,6 +36,7 @@ export const OID = {
   crlDistributionPoints: '2.5.29.31',
   authorityKeyId: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
+  sha384: '2.16.840.1.101.3.4.2.2',
 } as const
 
 /** Key usage bits (RFC 5280, 4.2.1.3), as they stand in the first byte of the bit string. */
