@@ -127,9 +127,7 @@ export async function checkPath(chain: readonly Certificate[], now: number): Pro
       throw chainError(`path length of "${certificate.commonName}" exceeded`)
     }
     const issuer = chain[depth + 1] ?? certificate
-    await checkIssued(certificate, issuer).catch((error: unknown) => {
-      throw error instanceof X509Error ? chainError(error.message) : error
-    })
+    await checkIssued(certificate, issuer).catch(throwChainError)
   }
 }
 
@@ -172,8 +170,12 @@ function asChainError<T>(run: () => T): T {
   try {
     return run()
   } catch (error) {
-    throw error instanceof X509Error ? chainError(error.message) : error
+    return throwChainError(error)
   }
+}
+
+function throwChainError(error: unknown): never {
+  throw error instanceof X509Error ? chainError(error.message) : error
 }
 
 function chainError(problem: string): GpuError {

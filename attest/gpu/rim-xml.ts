@@ -51,15 +51,15 @@ export interface RimXml {
 export async function parseRimXml(bytes: Uint8Array): Promise<RimXml> {
   const document = await parseXml(plainText(bytes))
   const root = document.documentElement
-  if (root === null) throw xmlError('no root element')
+  if (root === null) throw rimError('no root element')
   checkNodes(root)
   const children = elementsOf(root)
   const signature = children.pop()
   const others = [...document.getElementsByTagNameNS('*', 'Signature')]
   if (signature === undefined || others.length !== 1 || others[0] !== signature) {
-    throw xmlError('not exactly one signature, as the last child of the root')
+    throw rimError('not exactly one signature, as the last child of the root')
   }
-  if (!SHAPE.test(shapeOf(signature))) throw xmlError("a signature of another form than NVIDIA's")
+  if (!SHAPE.test(shapeOf(signature))) throw rimError("a signature of another form than NVIDIA's")
   const certificates = [...signature.getElementsByTagNameNS(DSIG, 'X509Certificate')].map(readBase64)
   return { root, children, certificates, signature }
 }
@@ -81,7 +81,7 @@ export async function checkXmlSignature(xml: RimXml, publicKey: Uint8Array): Pro
   } catch {
     // A digest that does not match is thrown, a bad signature returned; both mean the same.
   }
-  if (!good) throw xmlError('the signature does not verify: content changed, or another key')
+  if (!good) throw rimError('the signature does not verify: content changed, or another key')
 }
 
 /** Loaded when the first document is checked: most evidence carries none, and loading takes 0.2 s. */
@@ -113,34 +113,34 @@ async function load() {
 
 /** Text with nothing in it that parsers read in different ways. */
 function plainText(bytes: Uint8Array): string {
-  if (bytes.length > MAX_RIM) throw xmlError(`more than ${MAX_RIM} bytes`)
+  if (bytes.length > MAX_RIM) throw rimError(`more than ${MAX_RIM} bytes`)
   let text: string
   try {
     text = fromUtf8(bytes)
   } catch {
-    throw xmlError('not UTF-8')
+    throw rimError('not UTF-8')
   }
   const body = text.replace(/^<\?xml version="1\.0"(?: encoding="(?:utf-8|UTF-8)")?\?>\n?/, '')
-  if (!body.startsWith('<')) throw xmlError('does not begin with its root element')
-  if (body.includes('<!')) throw xmlError('document types, comments and sections are refused')
-  if (body.includes('<?')) throw xmlError('processing instructions are refused')
-  if (/&(?!(?:amp|lt|gt|quot|apos);)/.test(body)) throw xmlError('entities are refused')
+  if (!body.startsWith('<')) throw rimError('does not begin with its root element')
+  if (body.includes('<!')) throw rimError('document types, comments and sections are refused')
+  if (body.includes('<?')) throw rimError('processing instructions are refused')
+  if (/&(?!(?:amp|lt|gt|quot|apos);)/.test(body)) throw rimError('entities are refused')
   if (/[^\t\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]/.test(body))
-    throw xmlError('control characters are refused')
+    throw rimError('control characters are refused')
   const excess = excessOf(body)
-  if (excess !== undefined) throw xmlError(`${excess}; no manifest of NVIDIA needs that`)
+  if (excess !== undefined) throw rimError(`${excess}; no manifest of NVIDIA needs that`)
   return body
 }
 
 async function parseXml(text: string): Promise<Document> {
   const { DOMParser } = await import('@xmldom/xmldom')
   const onError = (_level: string, message: string): never => {
-    throw xmlError(`not well-formed: ${message.slice(0, 80)}`)
+    throw rimError(`not well-formed: ${message.slice(0, 80)}`)
   }
   try {
     return new DOMParser({ onError }).parseFromString(text, 'text/xml')
   } catch (error) {
-    throw error instanceof GpuError ? error : xmlError('not well-formed')
+    throw error instanceof GpuError ? error : rimError('not well-formed')
   }
 }
 
@@ -150,14 +150,14 @@ function checkNodes(root: Element): void {
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (node.nodeType === TEXT) {
       const inside = (node.parentNode as Element | null)?.namespaceURI === DSIG
-      if (!inside && (node.nodeValue ?? '').trim() !== '') throw xmlError('text between the elements')
+      if (!inside && (node.nodeValue ?? '').trim() !== '') throw rimError('text between the elements')
       continue
     }
-    if (node.nodeType !== ELEMENT) throw xmlError('a node that is neither element nor text')
+    if (node.nodeType !== ELEMENT) throw rimError('a node that is neither element nor text')
     for (const { name } of [...(node as Element).attributes]) {
       // Names that only look like namespaces too: canonical forms have been known to leave them out.
       if (/xml/i.test(name) && !/^xmlns(?::(?!.*xml)|$)/i.test(name))
-        throw xmlError('attributes named xml:… are refused')
+        throw rimError('attributes named xml:… are refused')
     }
     pending.push(...node.childNodes)
   }
@@ -165,14 +165,14 @@ function checkNodes(root: Element): void {
 
 /** A signature's elements and attributes, written out; texts only where they belong. */
 function shapeOf(element: Element): string {
-  if (element.namespaceURI !== DSIG) throw xmlError('a foreign element in the signature')
+  if (element.namespaceURI !== DSIG) throw rimError('a foreign element in the signature')
   const attributes = [...element.attributes].filter(({ namespaceURI }) => namespaceURI !== XMLNS)
   const named = attributes.map(({ name, value }) => `${name}=${value}`).join(',')
   const children = elementsOf(element)
   const bare = [...element.childNodes].every(
     (node) => node.nodeType === ELEMENT || node.nodeValue?.trim() === '',
   )
-  if (children.length > 0 && !bare) throw xmlError('text between the elements of the signature')
+  if (children.length > 0 && !bare) throw rimError('text between the elements of the signature')
   const inner = children.map(shapeOf).join(',')
   return `${element.localName}${named && `[${named}]`}${inner && `(${inner})`}`
 }
@@ -186,10 +186,11 @@ function readBase64(element: Element): Uint8Array {
   try {
     return fromBase64((element.textContent ?? '').replaceAll(/[ \n]/g, ''))
   } catch {
-    throw xmlError('a certificate that is not base64')
+    throw rimError('a certificate that is not base64')
   }
 }
 
-function xmlError(problem: string): GpuError {
+/** The error of everything that is wrong with a manifest. */
+export function rimError(problem: string): GpuError {
   return new GpuError('ERR_GPU_RIM', `reference measurements: ${problem}`)
 }

@@ -7,9 +7,8 @@ import type { Element } from '@xmldom/xmldom'
 import { toHex } from '../bytes.ts'
 import { type Certificate, parseCertificate, X509Error } from '../x509/index.ts'
 import { checkPath, findAnchor, type GpuAnchor, type GpuArch, type GpuRoot } from './chain.ts'
-import { GpuError } from './errors.ts'
 import type { Facts } from './opaque.ts'
-import { checkXmlSignature, elementsOf, parseRimXml, type RimXml } from './rim-xml.ts'
+import { checkXmlSignature, elementsOf, parseRimXml, type RimXml, rimError } from './rim-xml.ts'
 import type { Report } from './spdm.ts'
 
 const SWID = 'http://standards.iso.org/iso/19770/-2/2015/schema.xsd'
@@ -174,8 +173,4 @@ function number(element: Element, name: string, max: number): number {
 
 function isSwid(element: Element | undefined, name: string): element is Element {
   return element?.namespaceURI === SWID && element.localName === name
-}
-
-function rimError(problem: string): GpuError {
-  return new GpuError('ERR_GPU_RIM', `reference measurements: ${problem}`)
 }
