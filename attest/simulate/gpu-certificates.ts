@@ -41,6 +41,24 @@ export function newGpuKey(): KeyObject {
   return generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey
 }
 
+/** A CA: its key and its certificate (DER). */
+export interface GpuCa {
+  key: KeyObject
+  certificate: Uint8Array
+}
+
+/** Makes a CA under itself. */
+export function makeGpuCa(name: GpuName, now: number): GpuCa {
+  const key = newGpuKey()
+  const self = { subject: name, issuer: name, subjectKey: key, issuerKey: key }
+  return { key, certificate: makeGpuCertificate({ ...self, ...lasting(now), ca: true }) }
+}
+
+/** Dates from a day before `now` (ms), which serves clocks that run behind, and for ever. */
+export function lasting(now: number): { notBefore: number; notAfter: number } {
+  return { notBefore: Math.max(0, now - 86_400_000), notAfter: FOREVER }
+}
+
 /** Makes one certificate (DER). */
 export function makeGpuCertificate(spec: GpuCertificateSpec): Uint8Array<ArrayBuffer> {
   const constraints = der(TAG.sequence, der(TAG.boolean, Uint8Array.of(0xff)))

@@ -5,9 +5,11 @@ import { concat, fromHex, toHex, utf8 } from '../bytes.ts'
 import type { GpuArch } from '../gpu/chain.ts'
 import { der, derNumber, derOid, encodePem, OID, TAG } from '../x509/index.ts'
 import {
-  FOREVER,
+  type GpuCa,
   type GpuName,
   gpuExtension,
+  lasting,
+  makeGpuCa,
   makeGpuCertificate,
   newGpuKey,
   publicKeyInfo,
@@ -26,18 +28,11 @@ export function chipOf(arch: GpuArch): string {
   return CHIPS[arch].chip
 }
 
-/** The manufacturer's root: key and certificate (DER). */
-interface GpuRootKey {
-  key: KeyObject
-  certificate: Uint8Array
-}
-
 const ROOT: GpuName = { commonName: 'Simulated NVIDIA Device Identity CA' }
 
 /** Makes the root of simulated devices. */
-export function makeGpuRoot(now: number): GpuRootKey {
-  const key = newGpuKey()
-  return { key, certificate: certify(ROOT, key, ROOT, key, now) }
+export function makeGpuRoot(now: number): GpuCa {
+  return makeGpuCa(ROOT, now)
 }
 
 /** The manufacturer's CAs between root and devices of one architecture. */
@@ -49,7 +44,7 @@ export interface Factory {
 }
 
 /** Makes identity and provisioner CA of one architecture. */
-export function makeFactory(root: GpuRootKey, arch: GpuArch, now: number): Factory {
+export function makeFactory(root: GpuCa, arch: GpuArch, now: number): Factory {
   const { identity } = CHIPS[arch]
   const keys = { identity: newGpuKey(), provisioner: newGpuKey() }
   const name: GpuName = { commonName: `Simulated NVIDIA ${identity} Identity` }
@@ -73,16 +68,7 @@ function certify(
   issuerKey: KeyObject,
   now: number,
 ) {
-  const notBefore = Math.max(0, now - 86_400_000)
-  return makeGpuCertificate({
-    subject,
-    issuer,
-    subjectKey,
-    issuerKey,
-    notBefore,
-    notAfter: FOREVER,
-    ca: true,
-  })
+  return makeGpuCertificate({ subject, issuer, subjectKey, issuerKey, ...lasting(now), ca: true })
 }
 
 export interface Device {
@@ -117,8 +103,7 @@ export function makeDevice({ arch, ...factory }: Factory, deviceId: string, now:
     issuer: rom,
     subjectKey: keys.leaf,
     issuerKey: keys.rom,
-    notBefore: Math.max(0, now - 86_400_000),
-    notAfter: FOREVER,
+    ...lasting(now),
     ca: false,
     serial,
     extensions: [fwidExtension(arch, keys.rom, fwid)],

@@ -2,7 +2,7 @@
 
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { toBase64, toBase64Url, toHex, utf8 } from '../bytes.ts'
-import { FOREVER, makeGpuCertificate, newGpuKey, signRaw } from './gpu-certificates.ts'
+import { type GpuCa, makeGpuCa, makeGpuCertificate, newGpuKey, signRaw } from './gpu-certificates.ts'
 
 /** `iss` of simulated tokens: no verifier takes it for NVIDIA's. */
 export const SIMULATED_EAT_ISSUER = 'https://simulated.invalid'
@@ -21,29 +21,13 @@ export interface ServiceSigner {
   jwks: { keys: Json[] }
 }
 
-/** The intermediate CA of the service: its key and certificate (DER). */
-export interface ServiceCa {
-  key: KeyObject
-  certificate: Uint8Array
-}
-
-/** Makes the intermediate CA. */
-export function makeServiceCa(now: number, key: KeyObject = newGpuKey()): ServiceCa {
-  const name = { commonName: SERVICE_NAMES.intermediate }
-  const dates = { notBefore: Math.max(0, now - 86_400_000), notAfter: FOREVER }
-  const certificate = makeGpuCertificate({
-    subject: name,
-    issuer: name,
-    subjectKey: key,
-    issuerKey: key,
-    ca: true,
-    ...dates,
-  })
-  return { key, certificate }
+/** Makes the intermediate CA of the service. */
+export function makeServiceCa(now: number): GpuCa {
+  return makeGpuCa({ commonName: SERVICE_NAMES.intermediate }, now)
 }
 
 /** Makes a signing key whose certificate is valid for 48 hours from an hour before `now`. */
-export function makeServiceSigner(ca: ServiceCa, now: number): ServiceSigner {
+export function makeServiceSigner(ca: GpuCa, now: number): ServiceSigner {
   const key = newGpuKey()
   const leaf = makeGpuCertificate({
     subject: { commonName: SERVICE_NAMES.leaf },

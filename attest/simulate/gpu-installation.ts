@@ -1,12 +1,13 @@
 /** The roots of one installation's simulated GPUs: made once, kept in one 0600 file beside the simulated TEE's. */
 
-import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromBase64, toBase64 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import type { GpuPolicy } from '../policy/policy.ts'
 import { privateFolder, publishOnce, readIfThere } from './files.ts'
+import type { GpuCa } from './gpu-certificates.ts'
 import { makeGpuRoot } from './gpu-device.ts'
 import { makeServiceCa, SIMULATED_EAT_ISSUER } from './gpu-eat.ts'
 import { makeRimRoot } from './gpu-rim.ts'
@@ -24,7 +25,7 @@ const PUBLIC_FILES: Record<Role, string> = {
 }
 
 /** Roots of devices and of reference measurements, and the CA of the attestation service: key and certificate each. */
-export type GpuInstallation = Record<Role, { key: KeyObject; certificate: Uint8Array }>
+export type GpuInstallation = Record<Role, GpuCa>
 
 /** SHA-256 (hex) of an installation's roots: what a policy pins. */
 export interface SimulatedGpuRoots {

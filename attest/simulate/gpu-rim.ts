@@ -6,7 +6,7 @@
 
 import { createHash, type KeyObject } from 'node:crypto'
 import { toBase64, toHex, utf8 } from '../bytes.ts'
-import { FOREVER, makeGpuCertificate, newGpuKey, signRaw } from './gpu-certificates.ts'
+import { type GpuCa, lasting, makeGpuCa, makeGpuCertificate, newGpuKey, signRaw } from './gpu-certificates.ts'
 
 /** A signer of manifests: its chain, signer first, root last (DER), and the key of each. */
 export interface RimSigner {
@@ -14,32 +14,15 @@ export interface RimSigner {
   keys: readonly KeyObject[]
 }
 
-/** A root that certifies signers of manifests. */
-interface RimRoot {
-  key: KeyObject
-  certificate: Uint8Array
-}
-
 const ROOT_NAME = 'Simulated NVIDIA CoRIM signing Root CA'
 
 /** Makes the root of RIM signers. */
-export function makeRimRoot(now: number): RimRoot {
-  const key = newGpuKey()
-  const name = { commonName: ROOT_NAME }
-  const certificate = makeGpuCertificate({
-    subject: name,
-    issuer: name,
-    subjectKey: key,
-    issuerKey: key,
-    notBefore: Math.max(0, now - 86_400_000),
-    notAfter: FOREVER,
-    ca: true,
-  })
-  return { key, certificate }
+export function makeRimRoot(now: number): GpuCa {
+  return makeGpuCa({ commonName: ROOT_NAME }, now)
 }
 
 /** Makes a signer for one chip, such as `GH100`, under two intermediate CAs. */
-export function makeRimSigner(root: RimRoot, chip: string, now: number): RimSigner {
+export function makeRimSigner(root: GpuCa, chip: string, now: number): RimSigner {
   const names = [
     ROOT_NAME,
     `Simulated NVIDIA Reference Value ${chip} CA`,
@@ -55,8 +38,7 @@ export function makeRimSigner(root: RimRoot, chip: string, now: number): RimSign
       issuer: { commonName: names[i] ?? '' },
       subjectKey,
       issuerKey: keys[0] ?? root.key,
-      notBefore: Math.max(0, now - 86_400_000),
-      notAfter: FOREVER,
+      ...lasting(now),
       ca: i < 2,
     })
     chain.unshift(certificate)
