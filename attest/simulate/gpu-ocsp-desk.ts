@@ -7,6 +7,7 @@ import { parseCertificate } from '../x509/index.ts'
 import { newGpuKey } from './gpu-certificates.ts'
 import type { GpuForgery } from './gpu-forgeries.ts'
 import { makeOcspResponse, type OcspSpec } from './gpu-ocsp.ts'
+import { Renewed } from './renewal.ts'
 
 const HOUR = 3_600_000
 const LIFETIME = 7 * 24 * HOUR
@@ -24,7 +25,7 @@ interface OcspQuestion {
 export class OcspDesk {
   readonly #keys: ReadonlyMap<string, KeyObject>
   readonly #now: () => number
-  readonly #known = new Map<string, { answer: Uint8Array; renewAt: number }>()
+  readonly #known = new Map<string, Renewed<Uint8Array>>()
 
   /** @param keys private keys of CAs, by their certificate in hex */
   constructor(keys: ReadonlyMap<string, KeyObject>, now: () => number) {
@@ -48,13 +49,10 @@ export class OcspDesk {
   }
 
   #answer(pair: IssuedPair, key: KeyObject): Uint8Array {
-    const now = this.#now()
     const name = toHex(pair.certificate.der)
-    const known = this.#known.get(name)
-    if (known !== undefined && now < known.renewAt && now >= known.renewAt - RENEWAL) return known.answer
-    const answer = makeOcspResponse({ pairs: [pair], ...this.#dates() }, { key })
-    this.#known.set(name, { answer, renewAt: now + RENEWAL })
-    return answer
+    const known = this.#known.get(name) ?? new Renewed<Uint8Array>(RENEWAL)
+    this.#known.set(name, known)
+    return known.get(this.#now(), () => makeOcspResponse({ pairs: [pair], ...this.#dates() }, { key }))
   }
 
   #forged(pair: IssuedPair, key: KeyObject, forgery: GpuForgery | undefined): Uint8Array {

@@ -31,6 +31,7 @@ import {
 import { OcspDesk } from './gpu-ocsp-desk.ts'
 import { makeRim, makeRimSigner, type RimSigner } from './gpu-rim.ts'
 import { makeTokens } from './gpu-tokens.ts'
+import { Renewed } from './renewal.ts'
 
 export { GPU_FORGERIES, type GpuForgery } from './gpu-forgeries.ts'
 export { type SimulatedGpuRoots, simulatedGpuPolicy, simulatedGpuRoots } from './gpu-installation.ts'
@@ -83,7 +84,8 @@ export class SimulatedGpus {
   readonly #keys = new Map<string, KeyObject>()
   readonly #rimSigners = new Map<string, RimSigner>()
   readonly #rims = new Map<string, Uint8Array>()
-  #service: { signer: ServiceSigner; renewAt: number } | undefined
+  /** The service's key of the day. */
+  readonly #service = new Renewed<ServiceSigner>(DAY)
 
   private constructor(installation: GpuInstallation, options: SimulatedGpusOptions) {
     const { count = 1, arch = 'HOPPER', switches = 0 } = options
@@ -228,18 +230,9 @@ export class SimulatedGpus {
     }
   }
 
-  /** The service's key of the day; a new one also when the clock went back. */
-  #signer(now: number): ServiceSigner {
-    const kept = this.#service
-    if (kept !== undefined && now < kept.renewAt && now >= kept.renewAt - DAY) return kept.signer
-    const signer = makeServiceSigner(this.#installation.service, now)
-    this.#service = { signer, renewAt: now + DAY }
-    return signer
-  }
-
   #tokens(nonce: Uint8Array, forgery: GpuForgery | undefined): CarriedEat[] {
     const now = this.#options.now()
-    const signer = this.#signer(now)
+    const signer = this.#service.get(now, () => makeServiceSigner(this.#installation.service, now))
     const driver = SIMULATED_VERSIONS.driver
     const about = (devices: readonly Device[]) =>
       devices.map(({ arch, ueid }) => ({ arch, ueid, driver, vbios: SIMULATED_VERSIONS.vbios[arch] }))

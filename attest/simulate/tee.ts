@@ -21,6 +21,7 @@ import {
   tdReport,
   WIRE,
 } from './quote.ts'
+import { Renewed } from './renewal.ts'
 
 /** Collateral is always somewhat older than its use, and the verifier's clock may run behind this one. ms */
 const BACKDATED = 3_600_000
@@ -58,7 +59,7 @@ export class SimulatedTee implements Tee {
   readonly #eventLog: Uint8Array | undefined
   readonly #gpus: SimulatedTeeOptions['gpus']
   readonly #attestationKey: KeyObject = newKey()
-  #collateral: { value: Collateral; renewAt: number } | undefined
+  readonly #collateral = new Renewed<Collateral>((COLLATERAL_LIFETIME * 2) / 3)
 
   private constructor(platform: Platform, options: SimulatedTeeOptions) {
     this.platform = platform
@@ -122,14 +123,7 @@ export class SimulatedTee implements Tee {
 
   /** Collateral valid for 30 days, issued anew when two thirds of that are over. */
   async collateral(): Promise<Collateral> {
-    const now = this.#now()
-    const kept = this.#collateral
-    // A clock that went back would make kept collateral "not yet valid".
-    if (kept !== undefined && now < kept.renewAt && now >= kept.renewAt - (COLLATERAL_LIFETIME * 2) / 3)
-      return kept.value
-    const value = this.issueCollateral({})
-    this.#collateral = { value, renewAt: now + (COLLATERAL_LIFETIME * 2) / 3 }
-    return value
+    return this.#collateral.get(this.#now(), () => this.issueCollateral({}))
   }
 
   /** Issues collateral with changes, for evidence that must be refused. */
