@@ -79,7 +79,8 @@ export class SimulatedGpus {
   readonly #mode: DeviceState['mode']
   readonly #gpus: readonly Device[]
   readonly #switches: readonly Device[]
-  readonly #spare: Device
+  /** One GPU more than there are, for evidence that claims too few. */
+  readonly #spare: () => Device
   readonly #ocsp: OcspDesk
   readonly #keys = new Map<string, KeyObject>()
   readonly #rimSigners = new Map<string, RimSigner>()
@@ -95,9 +96,8 @@ export class SimulatedGpus {
     this.#mode = switches > 0 ? 'ppcie' : count > 1 ? 'mpt' : 'spt'
     this.roots = digestsOf(installation)
     const factory = this.#factory(arch)
-    const all = Array.from({ length: count + 1 }, (_, i) => this.#device(factory, i))
-    this.#gpus = all.slice(0, count)
-    this.#spare = all[count] ?? this.#device(factory, count)
+    this.#gpus = Array.from({ length: count }, (_, i) => this.#device(factory, i))
+    this.#spare = () => this.#device(factory, count)
     const switchFactory = switches > 0 ? this.#factory('LS10') : factory
     this.#switches = Array.from({ length: switches }, (_, i) => this.#device(switchFactory, i))
     this.#ocsp = new OcspDesk(this.#keys, options.now)
@@ -165,7 +165,7 @@ export class SimulatedGpus {
     if (forgery !== undefined) forgeDevices(gpus, forgery)
     if (forgery === 'other-root') this.#replaceRoot(gpus[0])
     if (forgery === 'missing-switch') switches.pop()
-    if (forgery === 'extra-device') gpus.push(part(this.#spare, gpuState))
+    if (forgery === 'extra-device') gpus.push(part(this.#spare(), gpuState))
     return { parts: [...gpus, ...switches], rims: this.#forgeRims(rims, driver, forgery) }
   }
 
