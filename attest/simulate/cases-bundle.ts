@@ -3,8 +3,8 @@
 import { concat, toBase64, toHex, utf8 } from '../bytes.ts'
 import { type Claims, epochId } from '../evidence/claims.ts'
 import type { CaseSpec, CaseTable } from './case-spec.ts'
+import { digest } from './digest.ts'
 import { EVENT_LOG_CASES } from './eventlog.ts'
-import { digest } from './quote.ts'
 
 const OTHER_NONCE = digest('sha256', 'chrysalis/simulated/other-nonce')
 

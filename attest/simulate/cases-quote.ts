@@ -5,8 +5,9 @@ import type { EvidenceBundle } from '../evidence/bundle.ts'
 import { readPckPlatform } from '../tdx/pck.ts'
 import { parseCertificate } from '../x509/index.ts'
 import type { CaseContext, CaseTable } from './case-spec.ts'
+import { digest } from './digest.ts'
 import { newKey, type Platform } from './platform.ts'
-import { digest, quotingEnclaveId } from './quote.ts'
+import { quotingEnclaveId } from './quote.ts'
 
 const DAY = 86_400_000
 const FORMAT = ['quote.format'] as const

@@ -17,9 +17,9 @@ import { QUOTE_CASES } from './cases-quote.ts'
 import { TCB_CASES } from './cases-tcb.ts'
 import { TD_CASES } from './cases-td.ts'
 import type { CollateralSpec } from './collateral.ts'
+import { digest } from './digest.ts'
 import { SIMULATED_VERSIONS, SimulatedGpus, simulatedGpuPolicy } from './gpu.ts'
 import { makePlatform } from './platform.ts'
-import { digest } from './quote.ts'
 import { type Forgery, SimulatedTee } from './tee.ts'
 
 const TABLE: CaseTable = {

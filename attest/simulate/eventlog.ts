@@ -17,7 +17,7 @@ import {
 } from '../eventlog/index.ts'
 import { canonicalBytes } from '../json.ts'
 import type { FactorName } from '../policy/factors.ts'
-import { digest } from './quote.ts'
+import { digest } from './digest.ts'
 
 /** What a simulated TD boots, and what it then extends into RTMR3, in order. */
 export interface SimulatedBoot {

@@ -4,6 +4,7 @@ import { createHash, type KeyObject } from 'node:crypto'
 import { concat, fromHex, toHex, utf8 } from '../bytes.ts'
 import type { GpuArch } from '../gpu/chain.ts'
 import { der, derNumber, derOid, encodePem, OID, TAG } from '../x509/index.ts'
+import { digest } from './digest.ts'
 import {
   type GpuCa,
   type GpuName,
@@ -93,7 +94,7 @@ export function makeDevice({ arch, ...factory }: Factory, deviceId: string, now:
     commonName: `Simulated ${chip} ${module} BROM`,
     serialNumber: `${kind}${deviceId.toUpperCase()}`,
   }
-  const fwid = digest384(`simulated firmware ${chip}`)
+  const fwid = digest('sha384', `simulated firmware ${chip}`)
   const serial = serialOf(keys.leaf)
   const leaf = makeGpuCertificate({
     subject: {
@@ -227,15 +228,11 @@ export function referenceValues(arch: GpuArch, version: string, of: 'driver' | '
   return new Map(
     indices.map((index) => {
       const value = expected(arch, version, index)
-      return [index, index === 23 ? [digest384('another table'), value] : [value]] as const
+      return [index, index === 23 ? [digest('sha384', 'another table'), value] : [value]] as const
     }),
   )
 }
 
 function expected(arch: GpuArch, version: string, index: number): Uint8Array {
-  return digest384(`simulated measurement ${CHIPS[arch].chip} ${version} ${index}`)
-}
-
-function digest384(text: string): Uint8Array {
-  return new Uint8Array(createHash('sha384').update(text).digest())
+  return digest('sha384', `simulated measurement ${CHIPS[arch].chip} ${version} ${index}`)
 }

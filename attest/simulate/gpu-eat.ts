@@ -1,7 +1,8 @@
 /** Entity attestation tokens as NVIDIA's attestation service signs them, under a simulated service's keys. */
 
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { toBase64, toBase64Url, toHex, utf8 } from '../bytes.ts'
+import { digest } from './digest.ts'
 import { type GpuCa, makeGpuCa, makeGpuCertificate, newGpuKey, signRaw } from './gpu-certificates.ts'
 
 /** `iss` of simulated tokens: no verifier takes it for NVIDIA's. */
@@ -38,7 +39,7 @@ export function makeServiceSigner(ca: GpuCa, now: number): ServiceSigner {
     notAfter: now + 47 * 3_600_000,
     ca: false,
   })
-  const kid = `simulated-eat-kid-${toHex(digest(leaf)).slice(0, 16)}`
+  const kid = `simulated-eat-kid-${toHex(digest('sha256', leaf)).slice(0, 16)}`
   const { x, y } = createPublicKey(key).export({ format: 'jwk' })
   const x5c = [leaf, ca.certificate].map(toBase64)
   return {
@@ -139,7 +140,7 @@ const GOOD_CHAIN = {
 export function signEat(claims: EatClaims, signer: ServiceSigner): [['JWT', string], Record<string, string>] {
   const tokens = claims.devices.map(({ name, claims: of }) => [name, signToken(of, signer)] as const)
   const submods = Object.fromEntries(
-    tokens.map(([name, token]) => [name, ['DIGEST', ['SHA-256', toHex(digest(utf8(token)))]]]),
+    tokens.map(([name, token]) => [name, ['DIGEST', ['SHA-256', toHex(digest('sha256', utf8(token)))]]]),
   )
   return [['JWT', signToken({ submods, ...claims.overall }, signer)], Object.fromEntries(tokens)]
 }
@@ -153,8 +154,4 @@ function signToken(claims: Json, { kid, key }: Pick<ServiceSigner, 'kid' | 'key'
 export function signCompact(header: Json, payload: string, key: KeyObject): string {
   const signed = `${toBase64Url(utf8(JSON.stringify(header)))}.${toBase64Url(utf8(payload))}`
   return `${signed}.${toBase64Url(signRaw(utf8(signed), key))}`
-}
-
-function digest(bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(bytes).digest()
 }

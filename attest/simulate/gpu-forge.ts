@@ -1,7 +1,8 @@
 /** Devices' shares of one evidence, and what a forgery changes in them before they are written. */
 
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { DeviceEvidence } from '../gpu/document.ts'
+import { digest } from './digest.ts'
 import { type Device, type DeviceState, pemOf, type ReportChange, reportOf } from './gpu-device.ts'
 import type { GpuForgery } from './gpu-forgeries.ts'
 
@@ -20,7 +21,7 @@ export const DRIVER_INDEX = 24
 const FUSES_INDEX = 1
 
 /** A value (48 bytes) that no reference names. */
-export const CHANGED: Uint8Array = new Uint8Array(createHash('sha384').update('changed').digest())
+export const CHANGED: Uint8Array = digest('sha384', 'changed')
 
 /** Applies a forgery that concerns GPUs to their parts; the others leave them alone. Throws RangeError for too few. */
 export function forgeDevices(gpus: Part[], forgery: GpuForgery): void {

@@ -1,11 +1,12 @@
 /** The roots of one installation's simulated GPUs: made once, kept in one 0600 file beside the simulated TEE's. */
 
-import { createHash, createPrivateKey } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fromBase64, toBase64 } from '../bytes.ts'
+import { fromBase64, toBase64, toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import type { GpuPolicy } from '../policy/policy.ts'
+import { digest } from './digest.ts'
 import { privateFolder, publishOnce, readIfThere } from './files.ts'
 import type { GpuCa } from './gpu-certificates.ts'
 import { makeGpuRoot } from './gpu-device.ts'
@@ -97,7 +98,7 @@ export function simulatedGpuPolicy(roots: SimulatedGpuRoots): GpuPolicy {
 }
 
 function certificateDigest(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return toHex(digest('sha256', bytes))
 }
 
 function encode(installation: GpuInstallation): string {

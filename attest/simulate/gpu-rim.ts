@@ -4,8 +4,9 @@
  * verifies it proves its own canonical form against this one.
  */
 
-import { createHash, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { toBase64, toHex, utf8 } from '../bytes.ts'
+import { digest } from './digest.ts'
 import { type GpuCa, lasting, makeGpuCa, makeGpuCertificate, newGpuKey, signRaw } from './gpu-certificates.ts'
 
 /** A signer of manifests: its chain, signer first, root last (DER), and the key of each. */
@@ -70,10 +71,9 @@ export function makeRim(spec: RimSpec, signer: RimSigner): Uint8Array<ArrayBuffe
   const [key] = signer.keys
   if (key === undefined) throw new RangeError('a signer has a key')
   const content = contentOf(spec)
-  const digest = createHash('sha384').update(`${content}${CLOSE}`).digest()
   // As a part of the document, SignedInfo is signed with the namespaces that are in force around it.
   const inForce = `xmlns="${SWID}" xmlns:ds="${DSIG}" xmlns:ns0="${SWID}" xmlns:ns2="${SHA384}"`
-  const info = signedInfo(toBase64(digest))
+  const info = signedInfo(toBase64(digest('sha384', `${content}${CLOSE}`)))
   const value = signRaw(utf8(info.replace('<ds:SignedInfo>', `<ds:SignedInfo ${inForce}>`)), key)
   const certificates = signer.chain.map(
     (bytes) => `<ds:X509Certificate>${toBase64(bytes)}</ds:X509Certificate>`,
@@ -85,7 +85,7 @@ export function makeRim(spec: RimSpec, signer: RimSigner): Uint8Array<ArrayBuffe
   )
 }
 
-function signedInfo(digest: string): string {
+function signedInfo(hash: string): string {
   const method = (name: string, algorithm: string): string =>
     `<ds:${name} Algorithm="${algorithm}"></ds:${name}>`
   const transforms = method('Transform', `${DSIG}enveloped-signature`) + method('Transform', C14N11)
@@ -95,13 +95,13 @@ function signedInfo(digest: string): string {
     method('SignatureMethod', `${MORE}ecdsa-sha384`),
     `<ds:Reference URI=""><ds:Transforms>${transforms}</ds:Transforms>`,
     method('DigestMethod', `${MORE}sha384`),
-    `<ds:DigestValue>${digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>`,
+    `<ds:DigestValue>${hash}</ds:DigestValue></ds:Reference></ds:SignedInfo>`,
   ].join('')
 }
 
 /** All but the closing tag; attributes in canonical order, elements never closed short. */
 function contentOf({ chip, version, values }: RimSpec): string {
-  const id = createHash('sha384').update(`simulated RIM ${chip} ${version}`).digest('hex')
+  const id = toHex(digest('sha384', `simulated RIM ${chip} ${version}`))
   const resources = [...values].map(([index, allowed]) => resourceOf(index, allowed))
   return [
     `<SoftwareIdentity xmlns="${SWID}" xmlns:ns0="${SWID}" xmlns:ns2="${SHA384}" corpus="false" name="${chip}"`,

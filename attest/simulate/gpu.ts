@@ -4,11 +4,12 @@
  * "Simulated …", and a root pinned as `nvidia` never accepts them.
  */
 
-import { createHash, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { concat, fromUtf8, toHex, utf8 } from '../bytes.ts'
 import type { GpuArch } from '../gpu/chain.ts'
 import { encodeGpuDocument } from '../gpu/document.ts'
 import type { CarriedEat } from '../gpu/eat.ts'
+import { digest } from './digest.ts'
 import {
   chipOf,
   type Device,
@@ -219,7 +220,7 @@ export class SimulatedGpus {
   /** Devices are the same whenever the folder is opened: their ids follow from the root. */
   #device(factory: Factory, index: number): Device {
     const seed = concat(this.#installation.device.certificate, utf8(`${factory.arch} ${index}`))
-    const deviceId = createHash('sha256').update(seed).digest('hex').slice(0, 16)
+    const deviceId = toHex(digest('sha256', seed)).slice(0, 16)
     return makeDevice(factory, deviceId, this.#options.now())
   }
 

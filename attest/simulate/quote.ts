@@ -1,11 +1,12 @@
 /** Builds TDX quotes (v4, v5 with TD 1.0 and TD 1.5 reports), byte-exact: the inverse of tdx/quote.ts. */
 
-import { createHash, type KeyObject, sign } from 'node:crypto'
+import { type KeyObject, sign } from 'node:crypto'
 import { concat, fromHex, u16le, u32le, utf8 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import { BODY_TD10, BODY_TD15, INTEL_QE_VENDOR, TEE_TDX } from '../tdx/quote.ts'
 import { encodePem } from '../x509/index.ts'
 import { rawPublicKey } from './certificates.ts'
+import { digest } from './digest.ts'
 import type { Platform } from './platform.ts'
 
 /** What a simulated TD reports; everything but the measurements looks like a current platform. */
@@ -194,9 +195,4 @@ function makeQeReport(qe: QeSpec, attestationKey: Uint8Array, authData: Uint8Arr
 
 function ecdsa(message: Uint8Array, key: KeyObject): Uint8Array {
   return sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' })
-}
-
-/** Hash of text or bytes. */
-export function digest(algorithm: 'sha256' | 'sha384', data: string | Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(createHash(algorithm).update(data).digest())
 }

@@ -1,13 +1,14 @@
 /** The simulated TEE: quotes and collateral under a root that this installation made for itself. */
 
-import { createHash, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { utf8 } from '../bytes.ts'
+import { toHex, utf8 } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import type { Tee } from '../evidence/bundle.ts'
 import type { Collateral } from '../tdx/collateral.ts'
 import { COLLATERAL_LIFETIME, type CollateralSpec, makeCollateral } from './collateral.ts'
+import { digest } from './digest.ts'
 import { simulatedEventLog } from './eventlog.ts'
 import { privateFolder, publishOnce, readIfThere } from './files.ts'
 import { decodePlatform, encodePlatform, makePlatform, newKey, type Platform } from './platform.ts'
@@ -148,5 +149,5 @@ export async function simulatedRoot(dir: string): Promise<string> {
 }
 
 function rootDigest(certificate: Uint8Array): string {
-  return createHash('sha256').update(certificate).digest('hex')
+  return toHex(digest('sha256', certificate))
 }
