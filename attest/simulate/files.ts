@@ -10,7 +10,7 @@ export async function privateFolder(dir: string): Promise<void> {
 }
 
 /** The content of a file, undefined where there is none. */
-export async function readIfThere(file: string): Promise<string | undefined> {
+async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
@@ -19,8 +19,21 @@ export async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-/** Writes a file whole (0600, synced) unless another process was first, whose file then stands. */
-export async function publishOnce(file: string, content: string | Uint8Array): Promise<void> {
+/** The content of a file that is made on first use; of several who make it at once, that of whoever was first. */
+export async function readOrMake(file: string, make: () => string): Promise<string> {
+  const known = await readIfThere(file)
+  if (known !== undefined) return known
+  await writeOnce(file, make())
+  return readFile(file, 'utf8')
+}
+
+/** Writes a file (0600, synced) unless it is there. */
+export async function publishOnce(file: string, content: Uint8Array): Promise<void> {
+  if ((await readIfThere(file)) === undefined) await writeOnce(file, content)
+}
+
+/** Writes a file whole unless another process was first, whose file then stands. */
+async function writeOnce(file: string, content: string | Uint8Array): Promise<void> {
   try {
     await createFile(file, content)
   } catch (error) {

@@ -1,17 +1,17 @@
 /** The roots of one installation's simulated GPUs: made once, kept in one 0600 file beside the simulated TEE's. */
 
-import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fromBase64, toBase64, toHex } from '../bytes.ts'
+import { toHex } from '../bytes.ts'
 import { ChrysalisError } from '../errors.ts'
 import type { GpuPolicy } from '../policy/policy.ts'
 import { digest } from './digest.ts'
-import { privateFolder, publishOnce, readIfThere } from './files.ts'
+import { privateFolder, publishOnce, readOrMake } from './files.ts'
 import type { GpuCa } from './gpu-certificates.ts'
 import { makeGpuRoot } from './gpu-device.ts'
 import { makeServiceCa, SIMULATED_EAT_ISSUER } from './gpu-eat.ts'
 import { makeRimRoot } from './gpu-rim.ts'
+import { decodeKeys, encodeKeys } from './key-file.ts'
 
 const FORMAT = 'chrysalis/simulated-gpus/1'
 const KEY_FILE = 'gpu.json'
@@ -44,15 +44,9 @@ export function makeGpuInstallation(now: number): GpuInstallation {
 /** Reads the roots of this folder, making them on first use. Throws ERR_SIMULATED_TEE_FILE. */
 export async function openGpuInstallation(dir: string, now: number): Promise<GpuInstallation> {
   await privateFolder(dir)
-  const file = join(dir, KEY_FILE)
-  const known = await readIfThere(file)
-  if (known === undefined) await publishOnce(file, encode(makeGpuInstallation(now)))
-  const installation = decode(known ?? (await readFile(file, 'utf8')))
+  const installation = decode(await readOrMake(join(dir, KEY_FILE), () => encode(makeGpuInstallation(now))))
   // Written after the keys: a crash between is healed at the next start.
-  for (const role of ROLES) {
-    const path = join(dir, PUBLIC_FILES[role])
-    if ((await readIfThere(path)) === undefined) await publishOnce(path, installation[role].certificate)
-  }
+  for (const role of ROLES) await publishOnce(join(dir, PUBLIC_FILES[role]), installation[role].certificate)
   return installation
 }
 
@@ -102,30 +96,10 @@ function certificateDigest(bytes: Uint8Array): string {
 }
 
 function encode(installation: GpuInstallation): string {
-  const entries = ROLES.map((role) => [
-    role,
-    {
-      key: installation[role].key.export({ type: 'pkcs8', format: 'pem' }),
-      certificate: toBase64(installation[role].certificate),
-    },
-  ])
-  return `${JSON.stringify({ format: FORMAT, ...Object.fromEntries(entries) }, null, 2)}\n`
+  return encodeKeys(FORMAT, ROLES, (role) => installation[role])
 }
 
 function decode(text: string): GpuInstallation {
-  try {
-    const json = JSON.parse(text) as { format: string } & Record<Role, { key: string; certificate: string }>
-    if (json.format !== FORMAT) throw new TypeError('format')
-    const read = (role: Role) => ({
-      key: createPrivateKey(json[role].key),
-      certificate: fromBase64(json[role].certificate),
-    })
-    return { device: read('device'), rim: read('rim'), service: read('service') }
-  } catch {
-    // The parser's own message could quote the file, which holds private keys.
-    throw new ChrysalisError(
-      'ERR_SIMULATED_TEE_FILE',
-      'the file of the simulated GPUs cannot be read: delete gpu.json and the gpu-*.der files beside it to make new roots',
-    )
-  }
+  const cure = 'delete gpu.json and the gpu-*.der files beside it to make new roots'
+  return decodeKeys(text, FORMAT, ROLES, `the file of the simulated GPUs cannot be read: ${cure}`)
 }

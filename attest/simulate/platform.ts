@@ -1,9 +1,8 @@
 /** The simulated platform: its keys and certificates, made once per installation and kept in one 0600 file. */
 
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
-import { fromBase64, toBase64 } from '../bytes.ts'
-import { ChrysalisError } from '../errors.ts'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { type CertificateSpec, makeCertificate, type SgxSpec, sgxExtension } from './certificates.ts'
+import { decodeKeys, encodeKeys } from './key-file.ts'
 
 export const NAMES = {
   root: 'Simulated SGX Root CA',
@@ -78,37 +77,21 @@ export function newKey(): KeyObject {
 
 /** The platform as text for its file. */
 export function encodePlatform({ keys, certificates }: Platform): string {
-  const entries = ROLES.map((role) => [
-    role,
-    {
-      key: keys[role].export({ type: 'pkcs8', format: 'pem' }),
-      certificate: toBase64(certificates[role]),
-    },
-  ])
-  return `${JSON.stringify({ format: FORMAT, ...Object.fromEntries(entries) }, null, 2)}\n`
+  return encodeKeys(FORMAT, ROLES, (role) => ({ key: keys[role], certificate: certificates[role] }))
 }
 
 /** Reads a platform's file. Throws ChrysalisError ERR_SIMULATED_TEE_FILE. */
 export function decodePlatform(text: string): Platform {
-  try {
-    const json = JSON.parse(text) as { format: string } & Record<Role, { key: string; certificate: string }>
-    if (json.format !== FORMAT) throw new TypeError('format')
-    const key = (role: Role): KeyObject => createPrivateKey(json[role].key)
-    const certificate = (role: Role): Uint8Array => fromBase64(json[role].certificate)
-    return {
-      keys: { root: key('root'), ca: key('ca'), leaf: key('leaf'), tcb: key('tcb') },
-      certificates: {
-        root: certificate('root'),
-        ca: certificate('ca'),
-        leaf: certificate('leaf'),
-        tcb: certificate('tcb'),
-      },
-    }
-  } catch {
-    // The parser's own message could quote the file, which holds private keys.
-    throw new ChrysalisError(
-      'ERR_SIMULATED_TEE_FILE',
-      'the file of the simulated TEE cannot be read: delete its folder to make a new one (a new root)',
-    )
+  const problem =
+    'the file of the simulated TEE cannot be read: delete its folder to make a new one (a new root)'
+  const { root, ca, leaf, tcb } = decodeKeys(text, FORMAT, ROLES, problem)
+  return {
+    keys: { root: root.key, ca: ca.key, leaf: leaf.key, tcb: tcb.key },
+    certificates: {
+      root: root.certificate,
+      ca: ca.certificate,
+      leaf: leaf.certificate,
+      tcb: tcb.certificate,
+    },
   }
 }

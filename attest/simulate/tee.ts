@@ -10,7 +10,7 @@ import type { Collateral } from '../tdx/collateral.ts'
 import { COLLATERAL_LIFETIME, type CollateralSpec, makeCollateral } from './collateral.ts'
 import { digest } from './digest.ts'
 import { simulatedEventLog } from './eventlog.ts'
-import { privateFolder, publishOnce, readIfThere } from './files.ts'
+import { privateFolder, publishOnce, readOrMake } from './files.ts'
 import { decodePlatform, encodePlatform, makePlatform, newKey, type Platform } from './platform.ts'
 import {
   makeQuote,
@@ -83,14 +83,10 @@ export class SimulatedTee implements Tee {
    */
   static async open(dir: string, options: SimulatedTeeOptions): Promise<SimulatedTee> {
     await privateFolder(dir)
-    const file = join(dir, PLATFORM_FILE)
-    const known = await readIfThere(file)
-    if (known === undefined) await publishOnce(file, encodePlatform(makePlatform(options.now())))
-    const platform = decodePlatform(known ?? (await readFile(file, 'utf8')))
+    const make = () => encodePlatform(makePlatform(options.now()))
+    const platform = decodePlatform(await readOrMake(join(dir, PLATFORM_FILE), make))
     // The public half, for verifiers that must not read the keys. Written after the keys: a crash between is healed.
-    if ((await readIfThere(join(dir, ROOT_FILE))) === undefined) {
-      await publishOnce(join(dir, ROOT_FILE), platform.certificates.root)
-    }
+    await publishOnce(join(dir, ROOT_FILE), platform.certificates.root)
     return new SimulatedTee(platform, options)
   }
 
