@@ -21,4 +21,4 @@ export {
   replay,
 } from './log.ts'
 export { parseEventLog } from './parse.ts'
-export { EV, typeName } from './types.ts'
+export { EV } from './types.ts'

@@ -12,6 +12,7 @@ export const NVIDIA_DEVICE_ROOT = '102bf659d5419614c9d8e6aecebc80454eb26b1df6a76
 
 /** SHA-256 of the NVIDIA CoRIM signing Root CA certificate (valid 2023-03-16 to 2053-03-08). */
 export const NVIDIA_RIM_ROOT = '12977b5115acb0381179279fffeb5a8c4d264971ebb32298023a465fa41df5d1'
+
 /** Which versions are good is what reference measurements say; revocation and tokens need NVIDIA's services. */
 const SECOND_OPINIONS = ['gpu.driver', 'gpu.vbios', 'gpu.ocsp', 'gpu.eat'] as const
 
