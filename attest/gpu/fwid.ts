@@ -28,9 +28,7 @@ export function certificateFwid(leaf: Certificate, arch: GpuArch): Uint8Array | 
   const extension = leaf.extensions.get(oid)
   if (extension === undefined) return undefined
   try {
-    const reader = new DerReader(extension.value, 'FWID extension')
-    const fields = reader.open(TAG.sequence, 'FWID extension')
-    reader.end()
+    const fields = DerReader.only(extension.value, 'FWID extension')
     return oid === DICE_TCB_INFO ? readTcbInfo(fields) : readComposite(fields)
   } catch (error) {
     throw error instanceof X509Error ? new GpuError('ERR_GPU_FWID', error.message) : error
