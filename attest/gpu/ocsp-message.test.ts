@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, fromBase64, fromHex, toBase64, toHex } from '../bytes.ts'
-import { gpuExtension } from '../simulate/gpu-certificates.ts'
+import { extension } from '../simulate/certificates.ts'
 import { makeOcspResponse, makeResponder } from '../simulate/gpu-ocsp.ts'
 import { DerReader, der, derOid, OID, parseCertificate, TAG, X509Error } from '../x509/index.ts'
 import vectors from './ocsp.vectors.json' with { type: 'json' }
@@ -155,7 +155,7 @@ describe('the parser of answers', () => {
       return parseResponse(input ?? new Uint8Array())
     }
     const list = (critical: boolean) =>
-      der(TAG.sequence, gpuExtension('1.3.6.1.5.5.7.48.1.6', der(TAG.null), critical))
+      der(TAG.sequence, extension('1.3.6.1.5.5.7.48.1.6', der(TAG.null), critical))
     expect(extended(der(0xa1, list(false))).responses[0]?.status).toBe('good')
     expect(() => extended(der(0xa1, list(true)))).toThrow('critical')
     expect(() => extended(der(0xa1, list(false), der(TAG.null)))).toThrow('trailing')

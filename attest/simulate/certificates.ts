@@ -29,9 +29,9 @@ export function makeCertificate(spec: CertificateSpec): Uint8Array<ArrayBuffer> 
     : der(TAG.sequence)
   const extensions = [
     authorityKeyId(spec.issuerKey),
-    extension(OID.subjectKeyId, false, der(TAG.octetString, keyId(spec.subjectKey))),
-    extension(OID.keyUsage, true, der(TAG.bitString, ca ? CA_USAGE : SIGNER_USAGE)),
-    extension(OID.basicConstraints, true, constraints),
+    extension(OID.subjectKeyId, der(TAG.octetString, keyId(spec.subjectKey))),
+    extension(OID.keyUsage, der(TAG.bitString, ca ? CA_USAGE : SIGNER_USAGE), true),
+    extension(OID.basicConstraints, constraints, true),
   ]
   if (spec.sgx !== undefined) extensions.push(der(TAG.sequence, sgxOid(), der(TAG.octetString, spec.sgx)))
   const tbs = der(
@@ -49,7 +49,7 @@ export function makeCertificate(spec: CertificateSpec): Uint8Array<ArrayBuffer> 
 }
 
 function authorityKeyId(key: KeyObject): Uint8Array<ArrayBuffer> {
-  return extension(OID.authorityKeyId, false, der(TAG.sequence, der(0x80, keyId(key))))
+  return extension(OID.authorityKeyId, der(TAG.sequence, der(0x80, keyId(key))))
 }
 
 export interface CrlSpec {
@@ -65,7 +65,7 @@ export interface CrlSpec {
 
 /** Makes one complete CRL (DER, version 2). */
 export function makeCrl(spec: CrlSpec): Uint8Array<ArrayBuffer> {
-  const reason = der(TAG.sequence, extension(OID.reasonCode, false, der(TAG.enumerated, Uint8Array.of(1))))
+  const reason = der(TAG.sequence, extension(OID.reasonCode, der(TAG.enumerated, Uint8Array.of(1))))
   const entries = spec.revoked.map((serial) =>
     der(TAG.sequence, derUnsigned(serial), derTime(spec.thisUpdate), reason),
   )
@@ -82,7 +82,7 @@ export function makeCrl(spec: CrlSpec): Uint8Array<ArrayBuffer> {
       0xa0,
       der(
         TAG.sequence,
-        extension(OID.crlNumber, false, derNumber(spec.number ?? 1)),
+        extension(OID.crlNumber, derNumber(spec.number ?? 1)),
         authorityKeyId(spec.issuerKey),
       ),
     ),
@@ -99,7 +99,8 @@ function ecdsaWithSha256(): Uint8Array<ArrayBuffer> {
   return der(TAG.sequence, derOid(OID.ecdsaWithSha256))
 }
 
-function extension(oid: string, critical: boolean, value: Uint8Array): Uint8Array<ArrayBuffer> {
+/** One Extension, DER. */
+export function extension(oid: string, value: Uint8Array, critical = false): Uint8Array<ArrayBuffer> {
   const flag = critical ? der(TAG.boolean, Uint8Array.of(0xff)) : new Uint8Array()
   return der(TAG.sequence, derOid(oid), flag, der(TAG.octetString, value))
 }

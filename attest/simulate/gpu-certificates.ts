@@ -10,6 +10,7 @@ import {
 } from 'node:crypto'
 import { utf8 } from '../bytes.ts'
 import { der, derNumber, derOid, derTime, derUnsigned, OID, TAG } from '../x509/index.ts'
+import { extension } from './certificates.ts'
 
 /** As the manufacturer's certificates have it: they do not run out. */
 export const FOREVER = Date.UTC(9999, 11, 31, 23, 59, 59)
@@ -64,10 +65,10 @@ export function makeGpuCertificate(spec: GpuCertificateSpec): Uint8Array<ArrayBu
   const constraints = der(TAG.sequence, der(TAG.boolean, Uint8Array.of(0xff)))
   const authority = der(TAG.sequence, der(0x80, keyId(spec.issuerKey)))
   const extensions = [
-    ...(spec.ca ? [gpuExtension(OID.basicConstraints, constraints, true)] : []),
-    gpuExtension(OID.keyUsage, der(TAG.bitString, spec.usage ?? (spec.ca ? CA_USAGE : SIGNER_USAGE)), true),
-    gpuExtension(OID.subjectKeyId, der(TAG.octetString, keyId(spec.subjectKey))),
-    gpuExtension(OID.authorityKeyId, authority),
+    ...(spec.ca ? [extension(OID.basicConstraints, constraints, true)] : []),
+    extension(OID.keyUsage, der(TAG.bitString, spec.usage ?? (spec.ca ? CA_USAGE : SIGNER_USAGE)), true),
+    extension(OID.subjectKeyId, der(TAG.octetString, keyId(spec.subjectKey))),
+    extension(OID.authorityKeyId, authority),
     ...(spec.extensions ?? []),
   ]
   const tbs = der(
@@ -92,12 +93,6 @@ export function makeGpuCertificate(spec: GpuCertificateSpec): Uint8Array<ArrayBu
 const NO_UNUSED = Uint8Array.of(0)
 const CA_USAGE = Uint8Array.of(1, 0x06)
 const SIGNER_USAGE = Uint8Array.of(7, 0x80)
-
-/** One Extension, DER. */
-export function gpuExtension(oid: string, value: Uint8Array, critical = false): Uint8Array<ArrayBuffer> {
-  const flag = critical ? der(TAG.boolean, Uint8Array.of(0xff)) : new Uint8Array()
-  return der(TAG.sequence, derOid(oid), flag, der(TAG.octetString, value))
-}
 
 /** AlgorithmIdentifier of ecdsa-with-SHA384. */
 export function ecdsaWithSha384(): Uint8Array<ArrayBuffer> {

@@ -4,11 +4,11 @@ import { createHash, type KeyObject } from 'node:crypto'
 import { concat, fromHex, toHex, utf8 } from '../bytes.ts'
 import type { GpuArch } from '../gpu/chain.ts'
 import { der, derNumber, derOid, encodePem, OID, TAG } from '../x509/index.ts'
+import { extension } from './certificates.ts'
 import { digest } from './digest.ts'
 import {
   type GpuCa,
   type GpuName,
-  gpuExtension,
   lasting,
   makeGpuCa,
   makeGpuCertificate,
@@ -131,11 +131,11 @@ function fwidExtension(arch: GpuArch, rom: KeyObject, fwid: Uint8Array): Uint8Ar
     der(TAG.sequence, derOid(OID.sha384), der(TAG.octetString, value))
   if (arch !== 'BLACKWELL') {
     const composite = der(TAG.sequence, derNumber(1), publicKeyInfo(rom), named(fwid))
-    return gpuExtension('2.23.133.5.4.1', composite)
+    return extension('2.23.133.5.4.1', composite)
   }
   const vendor = der(0x80, utf8('Chrysalis simulation'))
   const fwids = der(0xa6, named(fwid), named(new Uint8Array(48)))
-  return gpuExtension('2.23.133.5.4.1.1', der(TAG.sequence, vendor, fwids))
+  return extension('2.23.133.5.4.1.1', der(TAG.sequence, vendor, fwids))
 }
 
 /** PEM of a chain, leaf first. */

@@ -4,12 +4,12 @@ import type { KeyObject } from 'node:crypto'
 import type { IssuedPair } from '../gpu/ocsp.ts'
 import { certificateId, OCSP_OID } from '../gpu/ocsp-message.ts'
 import { der, derOid, derTime, OID, TAG } from '../x509/index.ts'
+import { extension } from './certificates.ts'
 import {
   ecdsaWithSha384,
   encodeName,
   type GpuCertificateSpec,
   type GpuName,
-  gpuExtension,
   keyId,
   makeGpuCertificate,
   newGpuKey,
@@ -43,8 +43,8 @@ export function makeResponder(
     notAfter: now + 30 * 86_400_000,
     ca: false,
     extensions: [
-      gpuExtension(OID.extendedKeyUsage, purposes, true),
-      gpuExtension('1.3.6.1.5.5.7.48.1.5', der(TAG.null)),
+      extension(OID.extendedKeyUsage, purposes, true),
+      extension('1.3.6.1.5.5.7.48.1.5', der(TAG.null)),
     ],
     ...changes,
   })
@@ -85,7 +85,7 @@ export function makeOcspResponse(spec: OcspSpec, signer: OcspSigner): Uint8Array
     der(TAG.sequence, ...singles),
     nonceValue === undefined
       ? new Uint8Array()
-      : der(0xa1, der(TAG.sequence, gpuExtension(OCSP_OID.nonce, nonceValue))),
+      : der(0xa1, der(TAG.sequence, extension(OCSP_OID.nonce, nonceValue))),
   )
   const certificates =
     signer.certificate === undefined ? new Uint8Array() : der(0xa0, der(TAG.sequence, signer.certificate))
