@@ -17,11 +17,11 @@ function serial({ platform }: CaseContext, role: Role): Uint8Array {
 /** A case of one list that is wrong, root or PCK. */
 function crl(
   list: 'rootCrl' | 'pckCrl',
-  failed: CaseSpec['failed'],
+  failed: NonNullable<CaseSpec['failed']>,
   summary: string,
   make: (context: CaseContext) => NonNullable<CollateralSpec['rootCrl']>,
 ): CaseSpec {
-  return { summary, failed: failed ?? [], collateral: (context) => ({ [list]: make(context) }) }
+  return { summary, failed, collateral: (context) => ({ [list]: make(context) }) }
 }
 
 /** A case in which members of the finished collateral are replaced. */
