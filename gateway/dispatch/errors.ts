@@ -56,9 +56,3 @@ export function clientStalled(): ApiError {
       'The client did not read the answer for too long, so it was cut off. Read faster, or ask for less.',
   })
 }
-
-/** The stable code of anything thrown, for logs: never a message. */
-export function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null | undefined)?.code
-  return typeof code === 'string' ? code : 'ERR_UNEXPECTED'
-}

@@ -1,5 +1,6 @@
 /** What went wrong, in OpenAI's words. */
 
+import { codeOf } from '../../attest/cli/process.ts'
 import {
   ApiError,
   bodyTooLarge,
@@ -10,14 +11,7 @@ import {
   unauthorized,
 } from '../../worker/protocol/errors.ts'
 import { LINK_LIMITS, LinkError } from '../../worker/protocol/link.ts'
-import {
-  clientClosed,
-  clientStalled,
-  codeOf,
-  upstreamIntegrity,
-  upstreamLost,
-  upstreamSilent,
-} from './errors.ts'
+import { clientClosed, clientStalled, upstreamIntegrity, upstreamLost, upstreamSilent } from './errors.ts'
 import type { Outcome, StopReason } from './exchange.ts'
 import { draining, noWorker } from './queue.ts'
 

@@ -1,8 +1,9 @@
 import { fromHex } from '../../attest/bytes.ts'
+import { codeOf } from '../../attest/cli/process.ts'
 import { receiptDigest, type SignedReceipt, verifyReceipt } from '../../attest/receipt/index.ts'
 import type { OpenReservation } from '../ledger/index.ts'
 import type { Clock, HeldReceipt, LinkLog, WorkerHandle } from '../link/index.ts'
-import { codeOf, IntegrityError } from './errors.ts'
+import { IntegrityError } from './errors.ts'
 import type { VerifiedReceipt } from './receipt-book.ts'
 import { commit, type DispatchLedger, parseWorkerRef, type Settlement, tell } from './settle.ts'
 

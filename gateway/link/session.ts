@@ -1,4 +1,5 @@
 import { toBase64 } from '../../attest/bytes.ts'
+import { codeOf } from '../../attest/cli/process.ts'
 import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import {
   CHUNK,
@@ -363,11 +364,7 @@ export class WorkerSession {
 
   /** A fault on our side: the worker is told no more than that, the log gets the code. */
   #fault(error: unknown): void {
-    const code = (error as { code?: unknown }).code
-    this.#host.log.warn(
-      { session: this.id, code: typeof code === 'string' ? code : 'ERR_UNEXPECTED' },
-      'link fault',
-    )
+    this.#host.log.warn({ session: this.id, code: codeOf(error) }, 'link fault')
     this.close('internal')
   }
 }
