@@ -21,16 +21,16 @@ export class Catalog {
    * still are, and the context that most of their workers have: a stray worker changes no entry.
    */
   models(): CatalogModel[] {
-    const served = new Map<string, WorkerModel[]>()
+    const served: WorkerModel[] = []
     for (const worker of this.#pool.workers()) {
       if (!worker.attested || worker.state === 'draining') continue
       for (const { quote } of worker.quotes) {
         const { id, sha256 } = quote.model
         const model = worker.models.find((each) => each.id === id && each.sha256 === sha256)
-        if (model) served.set(id, [...(served.get(id) ?? []), model])
+        if (model) served.push(model)
       }
     }
-    return [...served].map(([id, models]) => this.#entry(id, models))
+    return [...Map.groupBy(served, ({ id }) => id)].map(([id, models]) => this.#entry(id, models))
   }
 
   #entry(id: string, models: readonly WorkerModel[]): CatalogModel {
