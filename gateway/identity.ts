@@ -1,16 +1,14 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { toBase64, toHex } from '../attest/bytes.ts'
+import { type Epoch, EpochKeys } from '../attest/epoch/index.ts'
 import {
   type Claims,
   createEvidence,
-  type Epoch,
-  EpochKeys,
   type EvidenceBundle,
   encodeClaims,
   epochClaims,
   type Tee,
-  toBase64,
-  toHex,
-} from '../attest/index.ts'
+} from '../attest/evidence/index.ts'
 import type { GatewaySigner } from './dispatch/index.ts'
 
 /** What this boot of the gateway is to workers: a key that lives in memory only, and evidence for it. */
