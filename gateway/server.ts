@@ -7,7 +7,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import { Address } from '@ton/core'
 import type { Logger } from 'pino'
-import { openTee } from '../attest/cli/open-tee.ts'
+import { openTee, warnOfSimulation } from '../attest/cli/open-tee.ts'
 import { codeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
@@ -59,12 +59,7 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   const trust = await readTrust(config, machine)
   const { kind, policy } = trust
-  if (config.tee === 'auto' && kind !== 'tdx') {
-    log.warn(
-      { tee: kind },
-      'no TDX guest here: the enclave is simulated and proves nothing about this machine',
-    )
-  }
+  warnOfSimulation(config.tee, kind, log)
   const money = await openMoney(config, trust, log)
   const { ledger, treasury, chain } = money
   const software = readSoftware()

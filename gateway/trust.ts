@@ -1,15 +1,13 @@
 /** What this gateway demands of workers, and what it lets be measured of itself. */
 
-import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../attest/cli/config.ts'
 import { simulatedRootOf, whichTee } from '../attest/cli/open-tee.ts'
-import { readPolicySetting } from '../attest/cli/policy-setting.ts'
+import { isHardware, policyDigest, readPolicySetting } from '../attest/cli/policy-setting.ts'
 import { codeOf } from '../attest/cli/process.ts'
 import type { Tee } from '../attest/evidence/index.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
-import { canonicalBytes } from '../attest/json.ts'
 import type { Policy } from '../attest/policy/index.ts'
 import { SimulatedGpus, simulatedGpuPolicy } from '../attest/simulate/index.ts'
 import { type GatewayConfig, pinnedModels } from './config.ts'
@@ -33,7 +31,7 @@ export async function readTrust(config: GatewayConfig, machine: GuestMachine): P
   }
   const policy = withPins(await basePolicy(config), config.pinModels)
   const rims = await readRims(config.rims)
-  return { kind, policy, rims, real: kind === 'tdx' && policy.roots.every((root) => root.kind === 'intel') }
+  return { kind, policy, rims, real: isHardware(kind, policy) }
 }
 
 async function basePolicy({ policy, simulatedGpus, teeDir }: GatewayConfig): Promise<Policy> {
@@ -83,6 +81,6 @@ export function measuredConfiguration(
     role: 'gateway',
     limits: { bodyBytes: maxBodyBytes, requestsPerMinute, deadlineSeconds },
     logLevel,
-    workerPolicy: createHash('sha256').update(canonicalBytes(policy)).digest('hex'),
+    workerPolicy: policyDigest(policy),
   }
 }

@@ -3,7 +3,14 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../attest/cli/config.ts'
-import { type OpenedTee, openTee, type TeeOptions, whichTee } from '../attest/cli/open-tee.ts'
+import {
+  type OpenedTee,
+  openTee,
+  type TeeOptions,
+  warnOfSimulation,
+  whichTee,
+} from '../attest/cli/open-tee.ts'
+import { isHardware } from '../attest/cli/policy-setting.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
 import { type Chain, connectLocalChain, rawPublicKey, Wallet } from '../contracts/index.ts'
@@ -66,18 +73,12 @@ export async function runWorker(
   const teeFolder = settings.teeDir ?? join(settings.data, 'tee')
   const kind = await whichTee(settings.tee, machine)
   const policy = await readGatewayPolicy(settings, kind, teeFolder)
-  if (settings.tee === 'auto' && kind !== 'tdx') {
-    log.warn(
-      { tee: kind },
-      'no TDX guest here: the enclave is simulated and proves nothing about this machine',
-    )
-  }
+  warnOfSimulation(settings.tee, kind, log)
   const folder = join(settings.data, 'worker')
   const leave = await takeFolder(folder)
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 })
   const chain = await openChain(settings)
-  const real = kind === 'tdx' && policy.roots.every((root) => root.kind === 'intel')
-  if (chain && !real) refusePublicNetwork(chain.globalId)
+  if (chain && !isHardware(kind, policy)) refusePublicNetwork(chain.globalId)
   const payee = await openPayee(settings, folder, chain)
   const tee = { kind, folder: teeFolder, configuration: measuredConfiguration(settings, policy), machine }
   const { worker, closeTee } = await openWorker(settings, { tee, chain, payee, log, onFatal })

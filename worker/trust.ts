@@ -1,11 +1,9 @@
 /** What a worker demands of a gateway, and what it lets be measured of itself. */
 
-import { createHash } from 'node:crypto'
 import { ConfigError } from '../attest/cli/config.ts'
 import { simulatedRootOf } from '../attest/cli/open-tee.ts'
-import { readPolicySetting } from '../attest/cli/policy-setting.ts'
+import { policyDigest, readPolicySetting } from '../attest/cli/policy-setting.ts'
 import type { Tee } from '../attest/evidence/index.ts'
-import { canonicalBytes } from '../attest/json.ts'
 import { type Policy, simulated } from '../attest/policy/index.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
@@ -45,7 +43,7 @@ export function measuredConfiguration(
   return {
     role: 'worker',
     engine: { gpu, sequences, contextLength: contextLength ?? null },
-    gatewayPolicy: createHash('sha256').update(canonicalBytes(policy)).digest('hex'),
+    gatewayPolicy: policyDigest(policy),
     limits: { requestBytes: LINK_LIMITS.maxRequestBytes },
     logLevel,
     paths: [...PATHS].sort(),

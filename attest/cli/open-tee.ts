@@ -73,6 +73,16 @@ export async function whichTee(setting: TeeSetting, machine: GuestMachine = {}):
   throw problemError(problem)
 }
 
+/** Says that `auto` became a simulated TEE: nobody asked for one. */
+export function warnOfSimulation(
+  setting: TeeSetting,
+  kind: Tee['kind'],
+  log: { warn(fields: { tee: string }, message: string): void },
+): void {
+  if (setting !== 'auto' || kind === 'tdx') return
+  log.warn({ tee: kind }, 'no TDX guest here: the enclave is simulated and proves nothing about this machine')
+}
+
 /** SHA-256 of the root of the simulated TEE in this folder, hex; made on first use. */
 export async function simulatedRootOf(folder: string, now: () => number): Promise<string> {
   return (await SimulatedTee.open(folder, { now })).rootSha256

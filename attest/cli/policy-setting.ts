@@ -1,7 +1,11 @@
 /** The policy that a long-running process demands of its peers, from a setting: a preset by name, or a file. */
 
 import { readFile } from 'node:fs/promises'
+import { toHex } from '../bytes.ts'
+import { sha256 } from '../crypto.ts'
 import { ChrysalisError } from '../errors.ts'
+import type { Tee } from '../evidence/bundle.ts'
+import { canonicalBytes } from '../json.ts'
 import { EVENTLOG_FACTORS, type FactorName } from '../policy/factors.ts'
 import { decodePolicy, type Policy } from '../policy/policy.ts'
 import { INTEL_ROOT, PRESETS, preset, simulated } from '../policy/presets.ts'
@@ -86,4 +90,14 @@ async function find(
   } catch (error) {
     throw fault(error instanceof ChrysalisError ? error.message : 'no policy file')
   }
+}
+
+/** SHA-256 of a policy's RFC 8785 bytes, hex: what a measured configuration says of it. */
+export function policyDigest(policy: Policy): string {
+  return toHex(sha256(canonicalBytes(policy)))
+}
+
+/** Hardware on both sides: this process's TEE, and by its policy that of every peer. */
+export function isHardware(kind: Tee['kind'], { roots }: Policy): boolean {
+  return kind === 'tdx' && roots.every((root) => root.kind === 'intel')
 }
