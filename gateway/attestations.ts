@@ -9,6 +9,7 @@ import {
   type AttestationQuery,
   clip,
   modelNotFound,
+  type NonceTurns,
   networkOf,
   notFound,
   rateLimited,
@@ -18,7 +19,7 @@ import {
 } from '../worker/protocol/index.ts'
 import type { GatewayIdentity } from './identity.ts'
 import { type EvidenceSource, type LinkLog, RelayError } from './link/index.ts'
-import { StrangersTurn, WorkerShares } from './strangers.ts'
+import { strangersTurns, WorkerShares } from './strangers.ts'
 
 /** Workers whose evidence one answer holds; more are named with `?worker=`. */
 const MOST_WORKERS = 16
@@ -51,13 +52,13 @@ export class AttestationDesk {
   readonly #options: AttestationOptions
   readonly #each: Allowance
   readonly #all: Allowance
-  readonly #own: StrangersTurn
+  readonly #own: NonceTurns
   readonly #shares: WorkerShares
 
   constructor(options: AttestationOptions) {
     this.#options = options
     const { perMinute, monotonic: now, identity } = options
-    this.#own = new StrangersTurn((nonce) => identity.evidence(nonce))
+    this.#own = strangersTurns((nonce) => identity.evidence(nonce))
     this.#shares = new WorkerShares(now)
     const burst = Math.max(MOST_WORKERS + 1, perMinute)
     this.#each = new Allowance({ burst, perMinute, now })

@@ -7,7 +7,6 @@ import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { toHex } from '../attest/bytes.ts'
 import { ConfigError } from '../attest/cli/config.ts'
-import type { EvidenceBundle } from '../attest/evidence/index.ts'
 import type { Worker } from './enclave/index.ts'
 import { codeOf, type Log } from './log.ts'
 import {
@@ -20,6 +19,7 @@ import {
   invalidRequest,
   isLoopback,
   methodNotAllowed,
+  NonceTurns,
   networkOf,
   notFound,
   rateLimited,
@@ -105,40 +105,29 @@ class Desk {
   readonly #options: AttestationServerOptions
   readonly #each: Allowance
   readonly #all: Allowance
-  readonly #making = new Map<string, Promise<EvidenceBundle>>()
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #turns: NonceTurns
 
   constructor(options: AttestationServerOptions) {
     this.#options = options
-    const now = options.monotonic
+    const { worker, monotonic: now } = options
     this.#each = new Allowance({ burst: EACH_PER_MINUTE, perMinute: EACH_PER_MINUTE, now })
     this.#all = new Allowance({ burst: ALL_PER_MINUTE, perMinute: ALL_PER_MINUTE, now })
+    this.#turns = new NonceTurns({
+      make: async (nonce) => (await worker.evidence(nonce)).bundle,
+      mostWaiting: MOST_WAITING,
+      busy: () => rateLimited('Others are waiting for evidence of this worker already.', 1, 'worker_busy'),
+    })
   }
 
   /** @throws ApiError 429 */
   async answer(nonce: Uint8Array, address: string): Promise<AttestationAnswer> {
     const { worker } = this.#options
-    const wait = this.#each.take(networkOf(address)) || this.#all.take()
+    const caller = networkOf(address)
+    const wait = this.#each.take(caller) || this.#all.take()
     if (wait > 0)
       throw rateLimited('Rate limit reached: this worker makes no more evidence now.', wait / 1000)
-    const evidence = await this.#evidence(nonce)
+    const evidence = await this.#turns.evidence(nonce, caller)
     const own = { id: toHex(worker.signingKey), models: [worker.model.id], evidence }
     return { object: 'chrysalis.attestation', nonce: toHex(nonce), gateway: null, workers: [own], errors: [] }
-  }
-
-  #evidence(nonce: Uint8Array): Promise<EvidenceBundle> {
-    const name = toHex(nonce)
-    const making = this.#making.get(name)
-    if (making) return making
-    if (this.#making.size > MOST_WAITING) {
-      throw rateLimited('Others are waiting for evidence of this worker already.', 1, 'worker_busy')
-    }
-    const made = this.#last
-      .then(() => this.#options.worker.evidence(nonce))
-      .then(({ bundle }) => bundle)
-      .finally(() => this.#making.delete(name))
-    this.#making.set(name, made)
-    this.#last = made.catch(() => {})
-    return made
   }
 }
