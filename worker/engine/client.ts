@@ -4,7 +4,16 @@ import type { ChildProcess } from 'node:child_process'
 import { EngineError, type EngineErrorCode, PromptTooLong } from './errors.ts'
 import type { EngineStats, FromChild, ToChild, WireError, WireEvent, WireRequest } from './messages.ts'
 import { windowEvents } from './messages.ts'
-import type { Engine, EngineEvent, ExitInfo, GenerateRequest, ModelInfo } from './types.ts'
+import type {
+  Embedding,
+  EmbeddingInput,
+  Engine,
+  EngineEvent,
+  ExitInfo,
+  GenerateRequest,
+  ModelInfo,
+  Prompt,
+} from './types.ts'
 
 /** How long a child may take to leave once its channel is closed. */
 const closePatienceMs = 5000
@@ -127,6 +136,14 @@ export class ChildEngine implements Engine {
       this.#inboxes.delete(id)
       if (!ended) this.#cancel(id)
     }
+  }
+
+  async count(_prompt: Prompt, _signal: AbortSignal): Promise<number> {
+    throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this engine does not do this yet')
+  }
+
+  async embed(_input: EmbeddingInput, _maxTokens: number, _signal: AbortSignal): Promise<Embedding> {
+    throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this engine does not do this yet')
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,8 @@ import { ChrysalisError } from '../../attest/errors.ts'
  * - `ERR_MODEL_UNREADABLE`, `ERR_MODEL_INVALID`, `ERR_MODEL_CHANGED`: the file, its content, its identity.
  * - `ERR_CANCELLED`: the caller's signal fired.
  * - `ERR_PROMPT_TOO_LONG`, `ERR_NO_OUTPUT_ROOM`, `ERR_UNSUPPORTED_PROMPT`: the request does not fit the model.
+ * - `ERR_BAD_GRAMMAR`: the grammar is not GBNF, or too large.
+ * - `ERR_BAD_TOKEN`: a token id of the prompt or the logit bias is not in the vocabulary.
  * - `ERR_GENERATION`: llama.cpp failed on this request only.
  */
 export type EngineErrorCode =
@@ -21,6 +23,8 @@ export type EngineErrorCode =
   | 'ERR_PROMPT_TOO_LONG'
   | 'ERR_NO_OUTPUT_ROOM'
   | 'ERR_UNSUPPORTED_PROMPT'
+  | 'ERR_BAD_GRAMMAR'
+  | 'ERR_BAD_TOKEN'
   | 'ERR_GENERATION'
 
 /** Anything that goes wrong in or around the engine's child process. Its message never holds prompt or answer text. */

@@ -120,17 +120,8 @@ function toLoadOptions(settings: Settings, identity: ModelIdentity, weights: Wei
 }
 
 function toInfo(identity: ModelIdentity, sha256: string, contextLength: number): ModelInfo {
-  const { id, quantization, tokenizerSha256, templateSha256, promptStyle, languages } = identity
-  return {
-    id,
-    sha256,
-    quantization,
-    contextLength,
-    tokenizerSha256,
-    templateSha256,
-    promptStyle,
-    ...(languages && { languages }),
-  }
+  const { trainedContext: _, template: __, ...told } = identity
+  return { ...told, sha256, contextLength }
 }
 
 function spawnChild(weights: Weights): ChildProcess {

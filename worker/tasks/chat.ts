@@ -36,7 +36,7 @@ export async function* chat(
         meter.completionTokens += event.tokens
         text += event.text
         if (request.stream && event.text !== '') yield documents.chunk({ content: event.text })
-      } else {
+      } else if (event.type === 'end') {
         meter.completionTokens = event.completionTokens
         finishReason = event.finishReason
       }

@@ -184,7 +184,7 @@ async function* translateText(
     if (event.type === 'text') {
       told += event.tokens
       yield { item, ...prompt, completionTokens: event.tokens, delta: event.text }
-    } else {
+    } else if (event.type === 'end') {
       const completionTokens = event.completionTokens - told
       yield { item, ...prompt, completionTokens, delta: '', end: event.finishReason }
     }

@@ -184,7 +184,14 @@ export class Generation {
 }
 
 function encodePrompt(model: LoadedModel, request: WireRequest): number[] {
-  const pieces = model.prompts.write(request.prompt)
+  const { prompt, grammar, logprobs, echo, specialText } = request
+  const { topK, minP, repeatPenalty, logitBias } = request.sampling
+  const extras = [grammar, logprobs, echo, specialText, topK, minP, repeatPenalty, logitBias]
+  if (prompt.kind === 'tokens' || prompt.kind === 'text')
+    throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this engine does not do this yet')
+  if (request.maxTokens < 1 || extras.some((extra) => extra !== undefined))
+    throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this engine does not do this yet')
+  const pieces = model.prompts.write(prompt)
   const limit = Math.min(request.maxPromptTokens, model.contextLength - 1)
   // A text that cannot fit is refused by its length, before time goes into tokenizing it.
   const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece.text), 0)

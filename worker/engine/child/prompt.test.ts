@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Prompt } from '../types.ts'
-import { PromptWriter } from './prompt.ts'
+import { PromptWriter, type StyledPrompt } from './prompt.ts'
 import { type SpecialToken, type Tokenizer, Vocabulary } from './vocabulary.ts'
 
 const markers = ['<s>', '<|user|>', '<|assistant|>', '<|end|>', '<|translate|>', '<|en|>', '<|de|>']
@@ -31,7 +30,7 @@ const template =
   "{{ bos_token }}{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] | trim }}{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 
 /** Tokens as text, special tokens in brackets. */
-function show(prompt: Prompt, writer: PromptWriter): string {
+function show(prompt: StyledPrompt, writer: PromptWriter): string {
   const names = new Map(specials.map(({ id, text }) => [id, `[${text}]`]))
   return vocabulary
     .encode(writer.write(prompt))
@@ -39,7 +38,7 @@ function show(prompt: Prompt, writer: PromptWriter): string {
     .join('')
 }
 
-const chat = (...contents: string[]): Prompt => ({
+const chat = (...contents: string[]): StyledPrompt => ({
   kind: 'chat',
   messages: contents.map((content, index) => ({ role: index % 2 === 0 ? 'user' : 'assistant', content })),
 })
@@ -74,7 +73,7 @@ describe('PromptWriter', () => {
   it('puts a system message where the template has no place for it', () => {
     const strict = `{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}<|{{ m.role }}|>{{ m.content }}{% endfor %}`
     const writer = new PromptWriter({ ...format, template: strict }, vocabulary)
-    const prompt: Prompt = {
+    const prompt: StyledPrompt = {
       kind: 'chat',
       messages: [
         { role: 'system', content: 'Be kind' },

@@ -13,6 +13,9 @@ export interface PromptFormat {
   readonly endText: string
 }
 
+/** The prompts that have a form of the model's own; text and tokens are taken as they are. */
+export type StyledPrompt = Prompt & { kind: 'chat' | 'translation' }
+
 const trusted = (text: string): Piece => ({ text, trusted: true })
 const untrusted = (text: string): Piece => ({ text, trusted: false })
 
@@ -29,10 +32,19 @@ export class PromptWriter {
     this.#template = format.template === undefined ? undefined : parse(format.template)
   }
 
-  write(prompt: Prompt): Piece[] {
-    if (prompt.kind === 'chat') return this.#chat(prompt.messages)
+  write(prompt: StyledPrompt): Piece[] {
+    if (prompt.kind === 'chat') {
+      if (prompt.tools?.length || prompt.messages.some(isAboutTools))
+        throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this model has no tools')
+      return this.#chat(prompt.messages)
+    }
     if (this.#format.style === 'chrysalis-tiny-1') return this.#tinyTranslation(prompt)
     return this.#chat(askToTranslate(prompt))
+  }
+
+  /** Whether an answer to this prompt begins inside the model's reasoning. */
+  opensReasoning(_pieces: readonly Piece[]): boolean {
+    return false
   }
 
   #tinyTranslation({ text, source, target }: Prompt & { kind: 'translation' }): Piece[] {
@@ -72,6 +84,10 @@ export class PromptWriter {
     const problem = "the model's chat template refuses this order of roles; begin with user, then alternate"
     throw new EngineError('ERR_UNSUPPORTED_PROMPT', problem)
   }
+}
+
+function isAboutTools(message: ChatMessage): boolean {
+  return message.role === 'tool' || (message.role === 'assistant' && message.toolCalls !== undefined)
 }
 
 function parse(template: string): Template {
@@ -130,7 +146,7 @@ function mergeTurns(messages: readonly ChatMessage[]): ChatMessage[] {
   for (const message of messages) {
     const last = merged.at(-1)
     if (last?.role !== message.role) merged.push(message)
-    else merged[merged.length - 1] = { role: last.role, content: `${last.content}\n\n${message.content}` }
+    else merged[merged.length - 1] = { ...last, content: `${last.content}\n\n${message.content}` }
   }
   return merged
 }

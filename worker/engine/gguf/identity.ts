@@ -65,6 +65,15 @@ function whole(header: GgufHeader, key: string): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) ? value : undefined
 }
 
+/** Elements of an array; 0 when the file has no such array. The count is behind the key and the two types. */
+function arrayLength(header: GgufHeader, key: string): number {
+  const entry = header.entries.get(key)
+  if (entry?.type !== ggufType.array) return 0
+  const { raw } = entry
+  const at = 8 + Buffer.byteLength(key) + 4 + 4
+  return Number(new DataView(raw.buffer, raw.byteOffset).getBigUint64(at, true))
+}
+
 /** `Some Model 7B` becomes `some-model-7b`. */
 export function slug(name: string): string {
   const safe = name
@@ -110,6 +119,8 @@ export function identify(header: GgufHeader, id: string | undefined, fallbackNam
     templateSha256: createHash('sha256')
       .update(template ?? '')
       .digest('hex'),
+    embeddingLength: whole(header, `${architecture}.embedding_length`) ?? 0,
+    vocabularySize: arrayLength(header, 'tokenizer.ggml.tokens'),
     promptStyle: text(header, styleKey) ?? (template === undefined ? 'plain' : 'jinja'),
     ...(spoken && { languages: spoken }),
     ...(trainedContext && trainedContext > 0 && { trainedContext }),

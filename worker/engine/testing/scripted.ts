@@ -1,7 +1,19 @@
 /** @module An engine without a model, for tests: it says what its script says, and waits where a test holds it. */
 
+import { createHash } from 'node:crypto'
 import { EngineError, PromptTooLong } from '../errors.ts'
-import type { Engine, EngineEvent, ExitInfo, GenerateRequest, ModelInfo } from '../types.ts'
+import type {
+  Embedding,
+  EmbeddingInput,
+  Engine,
+  EngineEvent,
+  ExitInfo,
+  GenerateRequest,
+  ModelInfo,
+  Prompt,
+  TokenChance,
+  TokenLogprob,
+} from '../types.ts'
 
 /** A place where a script waits until the test opens it. */
 export class Gate {
@@ -33,7 +45,15 @@ export class Gate {
 }
 
 /** One token's text, several tokens shown as one text, or a wait. */
-export type ScriptStep = string | { readonly text: string; readonly tokens: number } | Gate
+export type ScriptStep =
+  | string
+  | {
+      readonly text: string
+      readonly tokens: number
+      /** Told when the request asks for log probabilities; default: one token of probability 1/2. */
+      readonly logprobs?: readonly TokenLogprob[]
+    }
+  | Gate
 
 export interface ScriptedOptions {
   readonly info?: Partial<ModelInfo>
@@ -43,6 +63,12 @@ export interface ScriptedOptions {
   /** Default: the number of characters of the prompt, at least 1. */
   readonly promptTokens?: (request: GenerateRequest) => number
   readonly cachedTokens?: (request: GenerateRequest) => number
+  /** Told in the prompt event: the answer begins inside the model's reasoning. */
+  readonly reasoning?: (request: GenerateRequest) => boolean
+  /** Default: as the default of `promptTokens`. */
+  readonly count?: (prompt: Prompt) => number
+  /** Default: a vector drawn from the input's hash; one token for each character. */
+  readonly embed?: (input: EmbeddingInput) => Embedding
 }
 
 /** What a test can see of one generation. */
@@ -73,11 +99,45 @@ const defaultInfo: ModelInfo = {
   templateSha256: 'ef'.repeat(32),
   promptStyle: 'chrysalis-tiny-1',
   languages: ['de', 'en', 'es', 'fr', 'ru'],
+  embeddingLength: 8,
+  vocabularySize: 512,
 }
 
-function countCharacters({ prompt }: GenerateRequest): number {
-  const texts = prompt.kind === 'chat' ? prompt.messages.map((message) => message.content) : [prompt.text]
-  return Math.max(1, texts.join('').length)
+function textOf(prompt: Prompt): string {
+  if (prompt.kind === 'chat') return prompt.messages.map((message) => message.content).join('')
+  if (prompt.kind === 'tokens') return prompt.tokens.map((token) => String.fromCodePoint(token)).join('')
+  return prompt.kind === 'text' ? prompt.text + (prompt.suffix ?? '') : prompt.text
+}
+
+function countCharacters(prompt: Prompt): number {
+  return Math.max(1, textOf(prompt).length)
+}
+
+function scriptedChance(text: string, top: number): TokenLogprob {
+  const chance: TokenChance = { token: text, bytes: [...Buffer.from(text)], logprob: Math.log(0.5) }
+  return { ...chance, top: top > 0 ? [chance] : [] }
+}
+
+/** One token for each character, as `promptTokens` counts by default. */
+function echoOf({ prompt, logprobs }: GenerateRequest): EngineEvent {
+  const text = textOf(prompt)
+  if (logprobs === undefined) return { type: 'echo', text }
+  const [first = '', ...others] = text
+  return {
+    type: 'echo',
+    text,
+    first,
+    logprobs: [null, ...others.map((other) => scriptedChance(other, logprobs))],
+  }
+}
+
+function scriptedVector(input: EmbeddingInput, length: number): Embedding {
+  const text = 'text' in input ? input.text : textOf({ kind: 'tokens', tokens: input.tokens })
+  const vector = Float32Array.from({ length }, (_, index) =>
+    createHash('sha256').update(`${index} ${text}`).digest().readInt8(),
+  )
+  const norm = Math.hypot(...vector) || 1
+  return { vector: vector.map((value) => value / norm), tokens: Math.max(1, text.length) }
 }
 
 /** Makes an engine that plays a script. It keeps the contract of {@link Engine} and uses no timers. */
@@ -141,18 +201,20 @@ class Scripted implements ScriptedEngine {
   async *#play(run: ScriptedRun, signal: AbortSignal): AsyncGenerator<EngineEvent> {
     const { request } = run
     const stop = AbortSignal.any([signal, this.#end.signal])
-    const check = () => {
-      if (this.#end.signal.aborted) throw this.#end.signal.reason
-      if (signal.aborted) throw new EngineError('ERR_CANCELLED', 'the request was cancelled')
-    }
+    const check = () => this.#check(signal)
     check()
-    const promptTokens = (this.#options.promptTokens ?? countCharacters)(request)
+    const { logprobs } = request
+    const promptTokens = this.#options.promptTokens?.(request) ?? countCharacters(request.prompt)
     const cachedTokens = this.#options.cachedTokens?.(request) ?? 0
     const limit = Math.min(request.maxPromptTokens, this.info.contextLength - 1)
     if (promptTokens > limit) throw new PromptTooLong(promptTokens, limit)
     const maxTokens = Math.min(request.maxTokens, request.limit?.(promptTokens, cachedTokens) ?? Infinity)
-    if (maxTokens < 1) throw new EngineError('ERR_NO_OUTPUT_ROOM', 'no output token is allowed')
-    yield { type: 'prompt', promptTokens, cachedTokens }
+    if (maxTokens < Math.min(1, request.maxTokens))
+      throw new EngineError('ERR_NO_OUTPUT_ROOM', 'no output token is allowed')
+    const reasoning = this.#options.reasoning?.(request)
+    yield { type: 'prompt', promptTokens, cachedTokens, ...(reasoning && { reasoning }) }
+    if (request.echo) yield echoOf(request)
+    if (maxTokens === 0) return yield { type: 'end', finishReason: 'length', completionTokens: 0 }
 
     let completionTokens = 0
     for await (const step of this.#options.script?.(request) ?? ['Hello', ' world', '!']) {
@@ -165,12 +227,34 @@ class Scripted implements ScriptedEngine {
       if (completionTokens >= maxTokens)
         return yield { type: 'end', finishReason: 'length', completionTokens }
       run.produced++
-      const { text, tokens } = typeof step === 'string' ? { text: step, tokens: 1 } : step
+      const {
+        text,
+        tokens,
+        logprobs: scripted,
+      } = typeof step === 'string' ? { text: step, tokens: 1, logprobs: undefined } : step
       completionTokens += tokens
-      yield { type: 'text', text, tokens }
+      const told = logprobs === undefined ? undefined : (scripted ?? [scriptedChance(text, logprobs)])
+      yield { type: 'text', text, tokens, ...(told && { logprobs: told }) }
       check()
     }
     yield { type: 'end', finishReason: 'stop', completionTokens }
+  }
+
+  async count(prompt: Prompt, signal: AbortSignal): Promise<number> {
+    this.#check(signal)
+    return (this.#options.count ?? countCharacters)(prompt)
+  }
+
+  async embed(input: EmbeddingInput, maxTokens: number, signal: AbortSignal): Promise<Embedding> {
+    this.#check(signal)
+    const embedding = this.#options.embed?.(input) ?? scriptedVector(input, this.info.embeddingLength)
+    if (embedding.tokens > maxTokens) throw new PromptTooLong(embedding.tokens, maxTokens)
+    return embedding
+  }
+
+  #check(signal: AbortSignal): void {
+    if (this.#end.signal.aborted) throw this.#end.signal.reason
+    if (signal.aborted) throw new EngineError('ERR_CANCELLED', 'the request was cancelled')
   }
 
   #register(run: ScriptedRun): void {
