@@ -32,7 +32,19 @@ export interface ModelInfo {
 }
 
 /** A way of writing tool calls in text; `worker/tasks/tools` knows what each looks like. */
-export type ToolFormatName = 'generic' | 'hermes' | 'llama3' | 'mistral'
+export type ToolFormatName =
+  | 'generic'
+  | 'hermes'
+  | 'llama3'
+  | 'mistral'
+  | 'mistral-args'
+  | 'granite'
+  | 'phi'
+  | 'command'
+  | 'functionary'
+  | 'deepseek'
+  | 'deepseek-bare'
+  | 'harmony'
 
 export interface ToolCall {
   readonly id: string
