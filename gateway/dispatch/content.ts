@@ -16,17 +16,20 @@ const MOST_BODY_BYTES = 64 * 1024 * 1024
 
 const OPENING_BRACE = 0x7b
 
-type Bounds = Pick<DispatchRequest, 'stream' | 'maxPromptTokens' | 'maxOutputTokens'> & { bodyBytes: number }
+type Bounds = Pick<DispatchRequest, 'stream' | 'maxPromptTokens' | 'maxOutputTokens' | 'n'> & {
+  bodyBytes: number
+}
 
 /**
  * Most bytes of content that an answer may have. Both bounds follow from what the request can be charged, so a worker
  * that sends more sends what nobody pays for; only the bound of a body has a ceiling too, as only bodies are held.
  */
-export function mostContent({ stream, maxPromptTokens, maxOutputTokens, bodyBytes }: Bounds): number {
+export function mostContent({ stream, maxPromptTokens, maxOutputTokens, n = 1, bodyBytes }: Bounds): number {
+  const outputTokens = maxOutputTokens * n
   const base = BASE_BYTES + BYTES_PER_REQUEST_BYTE * bodyBytes
   // A piece that needs no translation has an event of its own; there are no more of them than prompt tokens.
-  if (stream) return base + EVENT_BYTES_PER_TOKEN * (maxPromptTokens + maxOutputTokens)
-  return Math.min(base + BODY_BYTES_PER_TOKEN * maxOutputTokens, MOST_BODY_BYTES)
+  if (stream) return base + EVENT_BYTES_PER_TOKEN * (maxPromptTokens + outputTokens)
+  return Math.min(base + BODY_BYTES_PER_TOKEN * outputTokens, MOST_BODY_BYTES)
 }
 
 /**

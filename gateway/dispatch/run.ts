@@ -293,7 +293,7 @@ export class Run {
   }
 
   #bound(quote: Quote): bigint {
-    return boundFor(quote, this.#request.maxPromptTokens, this.#request.maxOutputTokens, 1)
+    return boundFor(quote, this.#request.maxPromptTokens, this.#request.maxOutputTokens, this.#request.n)
   }
 
   #response(lease: Lease): DispatchResponse {

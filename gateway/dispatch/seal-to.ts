@@ -31,7 +31,7 @@ export function sealTo(
   maxCharge: bigint,
   { signer, gatewayId, clock, sealInternals }: SealParts,
 ): Promise<SealedRequest> {
-  const { requestId, method, path, key, maxPromptTokens, maxOutputTokens, stream, deadline } = request
+  const { requestId, method, path, key, maxPromptTokens, maxOutputTokens, n = 1, stream, deadline } = request
   const context = {
     requestId,
     tee: worker.tee as SealContext['tee'],
@@ -49,7 +49,7 @@ export function sealTo(
     maxCharge: String(maxCharge),
     maxPromptTokens,
     maxOutputTokens,
-    n: 1,
+    n,
     responseMode: { stream, padding: 'bucket' as const, cadence: 0 as const },
     deadline,
   }

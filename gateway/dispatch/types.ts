@@ -26,7 +26,10 @@ export interface DispatchRequest {
   contextLength?: number
   stream: boolean
   maxPromptTokens: number
+  /** For each choice. */
   maxOutputTokens: number
+  /** Choices that are made; 1 when absent. */
+  n?: number
   /** The client went away: stop the worker, charge what was delivered; of a whole answer, what was made. */
   signal: AbortSignal
   /** Milliseconds of wall time after which nobody wants the answer. */

@@ -268,6 +268,7 @@ export class Worker {
       model: ctx.model.id,
       maxPromptTokens: ctx.maxPromptTokens,
       maxOutputTokens: ctx.maxOutputTokens,
+      n: ctx.n,
       stream: ctx.responseMode.stream,
       affordable: (promptTokens, cachedTokens) =>
         affordable(quote.client, quote.step, BigInt(ctx.maxCharge), promptTokens, cachedTokens),

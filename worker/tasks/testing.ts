@@ -11,6 +11,7 @@ export function testContext(changes: Partial<TaskContext> = {}): TaskContext {
     model: 'chrysalis/scripted',
     maxPromptTokens: 10_000,
     maxOutputTokens: 10_000,
+    n: 1,
     stream: false,
     affordable: () => 10_000,
     signal: new AbortController().signal,

@@ -21,7 +21,10 @@ export interface TaskContext {
   /** The model of the sealed context; the body must name the same. */
   readonly model: string
   readonly maxPromptTokens: number
+  /** For each choice. */
   readonly maxOutputTokens: number
+  /** Choices; the body must ask for as many. */
+  readonly n: number
   /** Of the sealed context; the body must say the same. */
   readonly stream: boolean
   /** How many output tokens the request's maximum charge pays for after this prompt. */
