@@ -1,6 +1,9 @@
 import type { CatalogModel } from './api/deps.ts'
 import type { WorkerModel, WorkerPool } from './link/index.ts'
 
+/** A model on one worker, with what clients pay there. */
+type ServedModel = WorkerModel & Pick<CatalogModel, 'price' | 'tee'>
+
 /** The models that verified workers serve now. */
 export class Catalog {
   readonly #pool: Pick<WorkerPool, 'workers'>
@@ -21,25 +24,39 @@ export class Catalog {
    * still are, and the context that most of their workers have: a stray worker changes no entry.
    */
   models(): CatalogModel[] {
-    const served: WorkerModel[] = []
+    const served: ServedModel[] = []
     for (const worker of this.#pool.workers()) {
       if (!worker.attested || worker.state === 'draining') continue
       for (const { quote } of worker.quotes) {
         const { id, sha256 } = quote.model
         const model = worker.models.find((each) => each.id === id && each.sha256 === sha256)
-        if (model) served.push(model)
+        if (model) served.push({ ...model, price: quote.client, tee: worker.tee })
       }
     }
     return [...Map.groupBy(served, ({ id }) => id)].map(([id, models]) => this.#entry(id, models))
   }
 
-  #entry(id: string, models: readonly WorkerModel[]): CatalogModel {
+  #entry(id: string, models: readonly ServedModel[]): CatalogModel {
     const digests = new Set(models.map(({ sha256 }) => sha256))
     const preferred = [...(this.#pinned[id] ?? []), this.#shown.get(id) ?? '']
     const sha256 = preferred.find((digest) => digests.has(digest)) ?? models[0]?.sha256 ?? ''
     this.#shown.set(id, sha256)
-    const contextLength = commonest(models.filter((model) => model.sha256 === sha256))
-    return { id, sha256, contextLength, created: this.#firstSeen(id) }
+    const same = models.filter((model) => model.sha256 === sha256)
+    const contextLength = commonest(same)
+    const [first] = same.filter((model) => model.contextLength === contextLength)
+    if (!first) throw new TypeError('a model that nobody serves')
+    const tee = same.find((model) => model.tee !== 'tdx')?.tee ?? first.tee
+    const { quantization, price } = first
+    return {
+      id,
+      sha256,
+      contextLength,
+      created: this.#firstSeen(id),
+      quantization,
+      price,
+      workers: same.length,
+      tee,
+    }
   }
 
   /**

@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
-import { amountSchema } from '../worker/protocol/index.ts'
+import { amountSchema, modelIdSchema } from '../worker/protocol/index.ts'
+
+const aliasesSchema = z
+  .string()
+  .regex(/^[^=,]+=[^=,]+(,[^=,]+=[^=,]+)*$/, 'expected NAME=ID[,NAME=ID …]')
+  .transform((text) => Object.fromEntries(text.split(',').map((pair) => pair.split('=') as [string, string])))
+  .pipe(z.record(modelIdSchema, modelIdSchema))
 
 /** Settings of the gateway process: `chrysalis up` passes them as flags. */
 export const gatewaySchema = z.strictObject({
@@ -47,7 +53,19 @@ export const gatewaySchema = z.strictObject({
   priceCompletion: amountSchema
     .default('200000000')
     .describe('client price, nanotons per million output tokens'),
+  alias: aliasesSchema
+    .optional()
+    .describe(
+      'other names of models, as NAME=ID in a comma-separated list: programs that ask for NAME get ID',
+    ),
+  defaultModel: modelIdSchema.optional().describe('model of a request that names none'),
   requestsPerMinute: z.coerce.number().int().min(1).default(600).describe('rate limit of each API key'),
+  tokensPerMinute: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('tokens of prompt and answer that each API key may ask for in a minute; absent: no limit'),
   attestationsPerMinute: z.coerce
     .number()
     .int()

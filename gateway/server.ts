@@ -15,7 +15,9 @@ import { refusePublicNetwork } from '../attest/simulate/network.ts'
 import { connectLocalChain } from '../contracts/index.ts'
 import { LINK_PATH, readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
+import { RateLimiter } from './api/limits.ts'
 import { isLoopback } from './api/loopback.ts'
+import { ModelNames } from './api/names.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
 import type { GatewayConfig } from './config.ts'
@@ -116,13 +118,16 @@ export async function startGateway(
     receipts: ledger,
     attestation,
     catalog: () => catalog.models(),
+    names: new ModelNames({ aliases: config.alias, defaultModel: config.defaultModel }),
+    limiter: new RateLimiter({ requests: config.requestsPerMinute, tokens: config.tokensPerMinute }, () =>
+      performance.now(),
+    ),
     mayReturn: (model) => catalog.mayReturn(model),
     missing: () => (catalog.models().length === 0 ? ['worker'] : []),
     tee: trust.real ? 'tdx' : 'simulated',
     loopback: isLoopback(config.host),
     limits: {
       bodyBytes: config.maxBodyBytes,
-      requestsPerMinute: config.requestsPerMinute,
       deadlineMs: config.deadlineSeconds * 1000,
     },
     now: Date.now,

@@ -73,13 +73,18 @@ function withPins(policy: Policy, pinModels: string | undefined): Policy {
 }
 
 /** The settings that change what this gateway does with a request: measured, so that a worker can pin them. */
-export function measuredConfiguration(
-  { maxBodyBytes, requestsPerMinute, deadlineSeconds, logLevel }: GatewayConfig,
-  policy: Policy,
-): Record<string, unknown> {
+export function measuredConfiguration(config: GatewayConfig, policy: Policy): Record<string, unknown> {
+  const { maxBodyBytes, requestsPerMinute, tokensPerMinute, deadlineSeconds, logLevel } = config
   return {
     role: 'gateway',
-    limits: { bodyBytes: maxBodyBytes, requestsPerMinute, deadlineSeconds },
+    limits: {
+      bodyBytes: maxBodyBytes,
+      requestsPerMinute,
+      ...(tokensPerMinute !== undefined && { tokensPerMinute }),
+      deadlineSeconds,
+    },
+    ...(config.alias && { aliases: config.alias }),
+    ...(config.defaultModel !== undefined && { defaultModel: config.defaultModel }),
     logLevel,
     workerPolicy: policyDigest(policy),
   }

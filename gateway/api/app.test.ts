@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { utf8 } from '../../attest/bytes.ts'
 import { ApiError, insufficientQuota } from '../../worker/protocol/index.ts'
 import type { DispatchRequest, DispatchResponse } from '../dispatch/index.ts'
+import { RateLimiter } from './limits.ts'
 import { chunk, scripted, serveFace, TEST_SECRET } from './testing/face.ts'
 
 const chat = { model: 'chrysalis/tiny', messages: [{ role: 'user' as const, content: 'Hi' }] }
@@ -119,8 +120,7 @@ describe('errors', () => {
 
   it('limits the rate of each key with 429 and Retry-After', async () => {
     const { post } = await face(async (r) => scripted(r, [{ type: 'body', bytes: utf8('{}') }]), {
-      limits: { bodyBytes: 4096, requestsPerMinute: 2, deadlineMs: 1000 },
-      monotonic: () => 0,
+      limiter: new RateLimiter({ requests: 2 }, () => 0),
     })
     expect((await post(chat)).status).toBe(200)
     expect((await post(chat)).headers.get('x-ratelimit-remaining-requests')).toBe('0')

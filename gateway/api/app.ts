@@ -4,13 +4,13 @@
  */
 import { Hono } from 'hono'
 import { ATTESTATION_PATH, newRequestId, notFound } from '../../worker/protocol/index.ts'
+import { INFERENCE_PATHS } from './admit.ts'
 import { attestationRoutes } from './attestation.ts'
-import { authenticate } from './auth.ts'
+import { authenticate, keyAdmission } from './auth.ts'
 import type { ApiDeps } from './deps.ts'
 import { answerError } from './errors.ts'
 import { healthRoutes } from './health.ts'
 import { inferenceRoutes } from './inference.ts'
-import { RateLimiter } from './limits.ts'
 import { loopbackOnly } from './loopback.ts'
 import { modelRoutes } from './models.ts'
 import { receiptRoutes } from './receipts.ts'
@@ -39,12 +39,11 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   // Before the check of keys: evidence is for everybody.
   attestationRoutes(app, deps)
   only(app, 'GET', ATTESTATION_PATH)
-  const limiter = new RateLimiter({ perMinute: deps.limits.requestsPerMinute, now: deps.monotonic })
-  app.use('/v1/*', authenticate(deps.keys, limiter))
+  app.use('/v1/*', authenticate(keyAdmission(deps.keys, deps.limiter)))
   modelRoutes(app, deps)
   receiptRoutes(app, deps)
   inferenceRoutes(app, deps)
   only(app, 'GET', '/healthz', '/readyz', '/v1/models', '/v1/models/:id{.+}', '/v1/receipts/:id')
-  only(app, 'POST', '/v1/chat/completions', '/v1/translations')
+  only(app, 'POST', ...INFERENCE_PATHS)
   return app
 }

@@ -1,18 +1,31 @@
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { unauthorized, unavailable } from '../../worker/protocol/index.ts'
 import type { ApiDeps } from './deps.ts'
 import type { RateLimiter } from './limits.ts'
 import type { Env } from './route.ts'
 
-/** Requires `Authorization: Bearer sk-chry-…` (scheme in any case, RFC 9110 §11.1) and applies the key's rate limit. */
-export function authenticate(keys: ApiDeps['keys'], limiter: RateLimiter) {
-  return createMiddleware<Env>(async (c, next) => {
-    const secret = bearer(c.req.header('authorization'))
+/** Lets a request in by the secret of an API key, wherever the face has it from: sets `key` and the rate headers. */
+export type AdmitKey = (c: Context<Env>, secret: string | undefined) => Promise<void>
+
+/** @throws ApiError (the function made) 401 for no key or a wrong one, 429 beyond its rate, 503 */
+export function keyAdmission(keys: ApiDeps['keys'], limiter: RateLimiter): AdmitKey {
+  return async (c, secret) => {
     if (secret === undefined) throw unauthorized(false)
     const key = await keys.findKey(secret).catch(asBusy)
     if (!key) throw unauthorized(true)
     for (const [name, value] of Object.entries(limiter.take(key.id))) c.header(name, value)
     c.set('key', key)
+  }
+}
+
+/**
+ * Requires an API key as `Authorization: Bearer sk-chry-…` (scheme in any case, RFC 9110 §11.1), or, where there is no
+ * such header, as `x-api-key` or `api-key`, which clients of llama.cpp and Azure send.
+ */
+export function authenticate(admitKey: AdmitKey) {
+  return createMiddleware<Env>(async (c, next) => {
+    await admitKey(c, secretOf(c))
     await next()
   })
 }
@@ -23,6 +36,8 @@ function asBusy(error: unknown): never {
   throw unavailable('Too many API keys are being checked at the moment. Try again shortly.', 'server_busy', 1)
 }
 
-function bearer(header: string | undefined): string | undefined {
-  return /^bearer +(\S+) *$/i.exec(header ?? '')?.[1]
+function secretOf(c: Context<Env>): string | undefined {
+  const authorization = c.req.header('authorization')
+  if (authorization !== undefined) return /^bearer +(\S+) *$/i.exec(authorization)?.[1]
+  return c.req.header('x-api-key') ?? c.req.header('api-key')
 }

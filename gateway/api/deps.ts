@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
-import type { AttestationAnswer, AttestationQuery } from '../../worker/protocol/index.ts'
+import type { AttestationAnswer, AttestationQuery, Prices } from '../../worker/protocol/index.ts'
 import type { DispatcherFace } from '../dispatch/index.ts'
 import type { ApiKey, StoredReceipt } from '../ledger/index.ts'
+import type { RateLimiter } from './limits.ts'
+import type { ModelNames } from './names.ts'
 
 /** A model that at least one verified worker serves. */
 export interface CatalogModel {
@@ -11,7 +13,13 @@ export interface CatalogModel {
   contextLength: number
   /** Unix seconds since which this gateway knows the model. */
   created: number
-  languages?: readonly string[]
+  quantization: string
+  /** What a client pays, nanotons per million tokens. */
+  price: Prices
+  /** Verified workers that serve it now. */
+  workers: number
+  /** The weakest kind of TEE among them, e.g. `simulated-tdx`. */
+  tee: string
 }
 
 /** What the HTTP face stands on. Everything behind it is reached through this. */
@@ -22,6 +30,9 @@ export interface ApiDeps {
   /** Evidence for a caller at this address; throws ApiError. */
   attestation: { answer(query: AttestationQuery, address: string): Promise<AttestationAnswer> }
   catalog: () => readonly CatalogModel[]
+  /** Aliases and the default model. */
+  names: ModelNames
+  limiter: RateLimiter
   /** Whether a model that is not in the catalog now may come back: then it is 503, not 404. */
   mayReturn: (model: string) => boolean
   /** Names what is missing before requests can be served; empty when ready. */
@@ -33,8 +44,6 @@ export interface ApiDeps {
   limits: {
     /** bytes of a request body */
     bodyBytes: number
-    /** requests a minute for each API key */
-    requestsPerMinute: number
     /** milliseconds from admission to the last byte */
     deadlineMs: number
   }

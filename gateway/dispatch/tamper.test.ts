@@ -194,7 +194,7 @@ describe('content that is not what the face may frame', () => {
 
   for (const stream of [true, false]) {
     it(`more than the request can be charged for, ${stream ? 'streamed' : 'whole'}`, async () => {
-      const limits = { stream, maxPromptTokens: 50, maxOutputTokens: 1 }
+      const limits = { stream, maxPromptTokens: 50, maxOutputTokens: 1, n: 1 }
       const most = mostContent({ ...limits, bodyBytes: harness.request().body.length })
       expect(most).toBeLessThan(1024 * 1024)
       const piece = utf8(JSON.stringify({ text: 'x'.repeat(50_000) }))

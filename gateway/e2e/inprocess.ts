@@ -13,6 +13,8 @@ import { Link } from '../../worker/link/index.ts'
 import { silentLog } from '../../worker/log.ts'
 import type { ManualClock } from '../../worker/testing/manual-clock.ts'
 import { createApp } from '../api/app.ts'
+import { RateLimiter } from '../api/limits.ts'
+import { ModelNames } from '../api/names.ts'
 import { AttestationDesk } from '../attestations.ts'
 import { Catalog } from '../catalog.ts'
 import { Dispatcher, type DispatchLedger, type DispatchLimits } from '../dispatch/index.ts'
@@ -230,11 +232,13 @@ export class InProcess implements AsyncDisposable {
         log: silentLog,
       }),
       catalog: () => catalog.models(),
+      names: new ModelNames(),
+      limiter: new RateLimiter({ requests: 1000 }, this.clock.monotonic),
       mayReturn: (model) => catalog.mayReturn(model),
       missing: () => [],
       tee: 'simulated',
       loopback: true,
-      limits: { bodyBytes: 1 << 20, requestsPerMinute: 1000, deadlineMs: LONG },
+      limits: { bodyBytes: 1 << 20, deadlineMs: LONG },
       now: this.clock.now,
       monotonic: this.clock.monotonic,
       log: silentLog as Parameters<typeof createApp>[0]['log'],

@@ -5,9 +5,22 @@ import { utf8 } from '../../../attest/bytes.ts'
 import type { DispatchEvent, DispatchFinal, DispatchRequest, DispatchResponse } from '../../dispatch/index.ts'
 import type { ApiKey } from '../../ledger/index.ts'
 import { createApp } from '../app.ts'
-import type { ApiDeps } from '../deps.ts'
+import type { ApiDeps, CatalogModel } from '../deps.ts'
+import { RateLimiter } from '../limits.ts'
+import { ModelNames } from '../names.ts'
 
 export const TEST_SECRET = 'sk-chry-test'
+
+export const TEST_MODEL: CatalogModel = {
+  id: 'chrysalis/tiny',
+  sha256: 'ab'.repeat(32),
+  contextLength: 512,
+  created: 1,
+  quantization: 'F16',
+  price: { prompt: '50', cached: '10', completion: '200', reasoning: '200' },
+  workers: 1,
+  tee: 'simulated-tdx',
+}
 
 /** A dispatcher that follows a script, behind the real application on a real socket. */
 export async function serveFace(
@@ -32,12 +45,14 @@ export async function serveFace(
         errors: [],
       }),
     },
-    catalog: () => [{ id: 'chrysalis/tiny', sha256: 'ab'.repeat(32), contextLength: 512, created: 1 }],
+    catalog: () => [TEST_MODEL],
+    names: new ModelNames(),
+    limiter: new RateLimiter({ requests: 1000 }, () => performance.now()),
     mayReturn: () => false,
     missing: () => [],
     tee: 'simulated',
     loopback: false,
-    limits: { bodyBytes: 4096, requestsPerMinute: 1000, deadlineMs: 60_000 },
+    limits: { bodyBytes: 4096, deadlineMs: 60_000 },
     now: Date.now,
     monotonic: () => performance.now(),
     log: { info: log, warn: log, error: log } as unknown as ApiDeps['log'],

@@ -136,6 +136,7 @@ export class Harness {
       stream: true,
       maxPromptTokens: 50,
       maxOutputTokens: 1000,
+      n: 1,
       signal: new AbortController().signal,
       deadline: this.books.clock.now() + 30_000,
       ...changes,
