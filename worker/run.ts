@@ -19,7 +19,7 @@ import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
 import { Earnings, type EarningsOptions } from './earnings/index.ts'
 import { claimedModel, type Offer, Worker } from './enclave/index.ts'
-import { startEngine } from './engine/index.ts'
+import { type Engine, startEngine } from './engine/index.ts'
 import { takeFolder } from './folder.ts'
 import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
@@ -59,6 +59,8 @@ export interface WorkerSurroundings {
   tell?: (status: WorkerStatus) => void
   /** The TDX guest, for tests. */
   machine?: GuestMachine
+  /** Another engine than the settings' model, for benches; reached from code only. */
+  startEngine?: () => Promise<Engine>
 }
 
 /**
@@ -67,7 +69,7 @@ export interface WorkerSurroundings {
  */
 export async function runWorker(
   settings: WorkerSettings,
-  { log, onFatal, tell = () => {}, machine = {} }: WorkerSurroundings,
+  { log, onFatal, tell = () => {}, machine = {}, startEngine }: WorkerSurroundings,
 ): Promise<RunningWorker> {
   const status = new StatusReporter(tell, systemClock)
   const teeFolder = settings.teeDir ?? join(settings.data, 'tee')
@@ -81,7 +83,7 @@ export async function runWorker(
   if (chain && !isHardware(kind, policy)) refusePublicNetwork(chain.globalId)
   const payee = await openPayee(settings, folder, chain)
   const tee = { kind, folder: teeFolder, configuration: measuredConfiguration(settings, policy), machine }
-  const { worker, closeTee } = await openWorker(settings, { tee, chain, payee, log, onFatal })
+  const { worker, closeTee } = await openWorker(settings, { tee, chain, payee, log, onFatal, startEngine })
   status.describe({ bootId: worker.bootId, models: [worker.model.id], epoch: () => worker.epochId })
   const earnings = new Earnings({
     file: join(folder, 'receipts.sqlite'),
@@ -175,26 +177,28 @@ interface EnclaveParts {
   payee: EarningsOptions['payee']
   log: Log
   onFatal: (error: unknown) => void
+  startEngine: WorkerSurroundings['startEngine'] | undefined
 }
 
 async function openWorker(
   settings: WorkerSettings,
-  { tee, chain, payee, log, onFatal }: EnclaveParts,
+  { tee, chain, payee, log, onFatal, startEngine: other }: EnclaveParts,
 ): Promise<{ worker: Worker; closeTee: () => Promise<void> }> {
   let opened: OpenedTee | undefined
   const software = readSoftware()
   const { model, modelId, gpu, sequences, threads, contextLength, simulateGpus, collateral } = settings
+  const ownEngine = () =>
+    startEngine({
+      modelPath: model,
+      gpu,
+      sequences,
+      ...(modelId !== undefined && { modelId }),
+      ...(threads !== undefined && { threads }),
+      ...(contextLength !== undefined && { contextLength }),
+      onDiagnostic: (code) => log.info({ code }, 'engine says'),
+    })
   const worker = await Worker.create({
-    startEngine: () =>
-      startEngine({
-        modelPath: model,
-        gpu,
-        sequences,
-        ...(modelId !== undefined && { modelId }),
-        ...(threads !== undefined && { threads }),
-        ...(contextLength !== undefined && { contextLength }),
-        onDiagnostic: (code) => log.info({ code }, 'engine says'),
-      }),
+    startEngine: other ?? ownEngine,
     runTask,
     tee: async (loaded) => {
       opened = await openTee({
