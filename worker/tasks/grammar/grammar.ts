@@ -1,0 +1,117 @@
+/** A grammar under construction: named rules, pruned, checked and written as llama.cpp's GBNF. */
+
+import type { CharSet } from './charset.ts'
+import type { Expression } from './expression.ts'
+import { MAX_GRAMMAR_LENGTH, MAX_RULES, TooComplex } from './limits.ts'
+import { dropUnreachable, prune } from './prune.ts'
+import { checkReadings } from './readings.ts'
+
+export class Grammar {
+  readonly #rules = new Map<string, Expression>()
+  readonly #names = new Map<string, string>()
+
+  /**
+   * The rule for `key`, made by `build` when it is asked for the first time. `build` may ask for the same key
+   * again: that is how a rule refers to itself.
+   * @param hint a name that a reader of the grammar understands
+   */
+  rule(key: string, hint: string, build: () => Expression): Expression {
+    const known = this.#names.get(key)
+    if (known !== undefined) return { kind: 'rule', name: known }
+    const name = `${hint.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 24)}-${this.#names.size}`
+    this.#names.set(key, name)
+    if (this.#names.size > MAX_RULES) throw new TooComplex(`needs more than ${MAX_RULES} grammar rules`)
+    this.#rules.set(name, build())
+    return { kind: 'rule', name }
+  }
+
+  /**
+   * The text of the grammar.
+   * @returns undefined when no text at all matches `root`
+   * @throws TooComplex
+   */
+  write(root: Expression): string | undefined {
+    const rules = prune(new Map([['root', root], ...this.#rules]))
+    if (rules === undefined) return undefined
+    const kept = dropUnreachable(rules)
+    checkReadings(kept)
+    let written = ''
+    for (const [name, body] of kept) {
+      written += `${name} ::= ${writeExpression(body)}\n`
+      if (written.length > MAX_GRAMMAR_LENGTH) {
+        throw new TooComplex(`needs a grammar of more than ${MAX_GRAMMAR_LENGTH} characters`)
+      }
+    }
+    return written
+  }
+}
+
+function writeExpression(expression: Expression): string {
+  switch (expression.kind) {
+    case 'text':
+      return `"${[...expression.text].map(escapeInText).join('')}"`
+    case 'class':
+      return writeClass(expression.set)
+    case 'rule':
+      return expression.name
+    case 'sequence':
+      if (expression.items.length === 0) return '""'
+      return joinTexts(expression.items)
+        .map((item) => (item.kind === 'choice' ? `(${writeExpression(item)})` : writeExpression(item)))
+        .join(' ')
+    case 'choice':
+      return expression.items.map(writeExpression).join(' | ')
+    case 'repeat':
+      return `${writeUnit(expression.item)}${writeCount(expression.min, expression.max)}`
+  }
+}
+
+/** Neighbouring texts become one, also those of sequences in sequences. */
+function joinTexts(items: readonly Expression[]): Expression[] {
+  const joined: Expression[] = []
+  for (const item of items.flatMap((each) => (each.kind === 'sequence' ? joinTexts(each.items) : [each]))) {
+    const last = joined.at(-1)
+    if (item.kind === 'text' && last?.kind === 'text') {
+      joined[joined.length - 1] = { kind: 'text', text: last.text + item.text }
+    } else if (item.kind !== 'text' || item.text !== '') {
+      joined.push(item)
+    }
+  }
+  return joined.length > 0 ? joined : [{ kind: 'text', text: '' }]
+}
+
+/** What a count can stand behind: a text, a character class, a rule, or something in parentheses. */
+function writeUnit(item: Expression): string {
+  const single = item.kind === 'class' || item.kind === 'rule' || item.kind === 'text'
+  return single ? writeExpression(item) : `(${writeExpression(item)})`
+}
+
+function writeCount(min: number, max: number): string {
+  if (max === Number.POSITIVE_INFINITY) {
+    if (min === 0) return '*'
+    return min === 1 ? '+' : `{${min},}`
+  }
+  if (min === 0 && max === 1) return '?'
+  return min === max ? `{${min}}` : `{${min},${max}}`
+}
+
+function writeClass(set: CharSet): string {
+  const ranges = set.map(([from, to]) =>
+    from === to ? escapePoint(from) : `${escapePoint(from)}-${escapePoint(to)}`,
+  )
+  return `[${ranges.join('')}]`
+}
+
+/** Letters and digits as they are; everything else in numbers, so that no character has a meaning in a class. */
+function escapePoint(point: number): string {
+  const char = String.fromCodePoint(point)
+  if (/[a-zA-Z0-9]/.test(char)) return char
+  if (point <= 0xff) return `\\x${point.toString(16).padStart(2, '0')}`
+  if (point <= 0xffff) return `\\u${point.toString(16).padStart(4, '0')}`
+  return `\\U${point.toString(16).padStart(8, '0')}`
+}
+
+function escapeInText(char: string): string {
+  if (char === '"' || char === '\\') return `\\${char}`
+  return /[\x20-\x7e]/.test(char) ? char : escapePoint(char.codePointAt(0) ?? 0)
+}

@@ -1,0 +1,199 @@
+/** How JSON is written in an answer: strings, separators and values of any kind. */
+
+import type { Automaton } from './automaton.ts'
+import { minimise } from './automaton.ts'
+import { type CharSet, chars, complement, intersect } from './charset.ts'
+import {
+  ambiguousChoice,
+  charClass,
+  choice,
+  EMPTY,
+  type Expression,
+  NEVER,
+  optional,
+  repeat,
+  sequence,
+  text,
+} from './expression.ts'
+import type { Grammar } from './grammar.ts'
+import { MAX_REPETITIONS } from './limits.ts'
+
+const CONTROLS: CharSet = [[0, 0x1f]]
+/** Characters that stand for themselves in a JSON string. */
+const PLAIN = complement([...CONTROLS, ...chars('"'), ...chars('\\')])
+/** Characters with a short escape: the letter after the backslash, and what it stands for. */
+const SHORT_ESCAPES = ['""', '\\\\', 'b\b', 'f\f', 'n\n', 'r\r', 't\t'] as const
+
+/**
+ * One character of a set, as JSON.stringify writes it: escaped only where it must be. (Other escapes would let a
+ * model write half a surrogate pair, or the same key in two ways.)
+ */
+export function jsonChar(set: CharSet): Expression {
+  const alternatives: Expression[] = []
+  const plain = intersect(set, PLAIN)
+  if (plain.length > 0) alternatives.push(charClass(plain))
+  const short = SHORT_ESCAPES.filter((pair) => intersect(set, chars(pair.slice(1))).length > 0)
+  if (short.length > 0) {
+    alternatives.push(sequence('\\', charClass(chars(...short.map((pair) => pair.slice(0, 1))))))
+  }
+  for (const high of [0, 1]) {
+    const digits = Array.from({ length: 16 }, (_, low) => low).filter((low) => {
+      const point = 16 * high + low
+      const hasShort = SHORT_ESCAPES.some((pair) => pair.charCodeAt(1) === point)
+      return !hasShort && intersect(set, [[point, point]]).length > 0
+    })
+    if (digits.length > 0) {
+      alternatives.push(
+        sequence(`\\u00${high}`, charClass(chars(...digits.map((digit) => digit.toString(16))))),
+      )
+    }
+  }
+  return alternatives.length === 0 ? NEVER : choice(...alternatives)
+}
+
+/** Any character of a string. */
+export function anyChar(grammar: Grammar): Expression {
+  return grammar.rule('char', 'char', () => jsonChar(complement([])))
+}
+
+/** A string of `min` to `max` characters (code points). */
+export function stringOfLength(grammar: Grammar, min: number, max: number): Expression {
+  return sequence('"', times(grammar, 'char', anyChar(grammar), min, max), '"')
+}
+
+/**
+ * `item` from `min` to `max` times, also above what llama.cpp can count at once.
+ * @param key names the item among the rules
+ */
+export function times(grammar: Grammar, key: string, item: Expression, min: number, max: number): Expression {
+  if (min > MAX_REPETITIONS) {
+    const rest = times(grammar, key, item, min - MAX_REPETITIONS, max - MAX_REPETITIONS)
+    return sequence(repeat(item, MAX_REPETITIONS, MAX_REPETITIONS), rest)
+  }
+  if (max <= MAX_REPETITIONS || max === Number.POSITIVE_INFINITY) {
+    return max === 0 ? EMPTY : repeat(item, min, max)
+  }
+  // Two readings, of which the shorter one ends soon: never more than two of them at a time.
+  return grammar.rule(`${key}{${min},${max}}`, 'count', () =>
+    ambiguousChoice(
+      repeat(item, min, MAX_REPETITIONS - 1),
+      sequence(
+        repeat(item, MAX_REPETITIONS, MAX_REPETITIONS),
+        times(grammar, key, item, 0, max - MAX_REPETITIONS),
+      ),
+    ),
+  )
+}
+
+/** After a colon or comma: one blank or none, so that a model cannot lose itself in white space. */
+export const BLANK = optional(text(' '))
+export const COMMA = sequence(',', BLANK)
+export const COLON = sequence(':', BLANK)
+
+/** The member `"name": value` of an object. */
+export function member(name: string, value: Expression): Expression {
+  return sequence(JSON.stringify(name), COLON, value)
+}
+
+/** `items`, in brackets or braces and separated by commas, `min` to `max` of them. */
+export function list(
+  grammar: Grammar,
+  key: string,
+  [open, close]: readonly [string, string],
+  item: Expression,
+  min: number,
+  max: number,
+): Expression {
+  if (max === 0) return text(open + close)
+  const rest = times(grammar, `,${key}`, sequence(COMMA, item), Math.max(0, min - 1), max - 1)
+  const some = sequence(item, rest)
+  return sequence(open, min === 0 ? optional(some) : some, close)
+}
+
+const DIGIT = charClass(chars(['0', '9']))
+const INFINITY = Number.POSITIVE_INFINITY
+
+/**
+ * Any number that JSON.parse reads as a finite one: up to 16 digits before the point and exponents to 289
+ * (a longer number would lose digits or become Infinity).
+ */
+export function anyNumber(grammar: Grammar): Expression {
+  return grammar.rule('number', 'number', () => {
+    const integer = choice(text('0'), sequence(charClass(chars(['1', '9'])), repeat(DIGIT, 0, 15)))
+    const fraction = sequence('.', repeat(DIGIT, 1, 20))
+    const large = choice(
+      sequence(charClass(chars(['3', '9'])), optional(DIGIT)),
+      sequence(charClass(chars('0')), optional(DIGIT)),
+      sequence('1', repeat(DIGIT, 0, 2)),
+      sequence('2', optional(choice(sequence(charClass(chars(['0', '8'])), optional(DIGIT)), text('9')))),
+    )
+    const exponent = sequence(
+      charClass(chars('e', 'E')),
+      choice(sequence('-', repeat(DIGIT, 1, 3)), sequence(optional(text('+')), large)),
+    )
+    return sequence(optional(text('-')), integer, optional(fraction), optional(exponent))
+  })
+}
+
+/** Any JSON value. */
+export function anyValue(grammar: Grammar): Expression {
+  return grammar.rule('value', 'value', () =>
+    choice(
+      anyObject(grammar),
+      grammar.rule('array', 'array', () =>
+        list(grammar, 'value', ['[', ']'], anyValue(grammar), 0, INFINITY),
+      ),
+      stringOfLength(grammar, 0, INFINITY),
+      anyNumber(grammar),
+      text('true'),
+      text('false'),
+      text('null'),
+    ),
+  )
+}
+
+/** Any JSON object. */
+export function anyObject(grammar: Grammar): Expression {
+  return grammar.rule('object', 'object', () => {
+    const any = sequence(stringOfLength(grammar, 0, INFINITY), COLON, anyValue(grammar))
+    return list(grammar, 'member', ['{', '}'], any, 0, INFINITY)
+  })
+}
+
+/**
+ * The texts of an automaton as rules, one for each state that something can come back to or that several lead to.
+ * @param char writes one character of a set
+ */
+export function automatonRules(
+  grammar: Grammar,
+  key: string,
+  automaton: Automaton,
+  char: (set: CharSet) => Expression,
+): Expression {
+  const small = minimise(automaton)
+  const entered = new Array<number>(small.accepts.length).fill(0)
+  for (const { to } of small.edges.flat()) entered[to] = (entered[to] ?? 0) + 1
+
+  function state(id: number): Expression {
+    return grammar.rule(`${key}/${id}`, 'text', () => {
+      const alternatives = (small.edges[id] ?? []).map((edge) => chain(edge.set, edge.to))
+      return small.accepts[id] ? choice(...alternatives, EMPTY) : choice(...alternatives)
+    })
+  }
+
+  /** Follows states in which there is nothing to choose, so that a word is one text and not a rule a letter. */
+  function chain(set: CharSet, to: number): Expression {
+    const items = [char(set)]
+    let at = to
+    for (;;) {
+      const [next, ...others] = small.edges[at] ?? []
+      if (next === undefined) return sequence(...items)
+      if (others.length > 0 || small.accepts[at] || (entered[at] ?? 0) > 1) break
+      items.push(char(next.set))
+      at = next.to
+    }
+    return sequence(...items, state(at))
+  }
+
+  return state(0)
+}
