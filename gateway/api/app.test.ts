@@ -46,7 +46,7 @@ describe('errors', () => {
     ['empty messages', { ...chat, messages: [] }, {}, 400, 'messages', 'empty_array'],
     ['temperature above 2', { ...chat, temperature: 2.1 }, {}, 400, 'temperature', 'decimal_above_max_value'],
     ['an unknown field', { ...chat, nonsense: 1 }, {}, 400, 'nonsense', 'unknown_parameter'],
-    ['n = 2', { ...chat, n: 2 }, {}, 400, 'n', 'unsupported_value'],
+    ['n = 129', { ...chat, n: 129 }, {}, 400, 'n', 'integer_above_max_value'],
     ['an unknown model', { ...chat, model: 'gpt-9' }, {}, 404, 'model', 'model_not_found'],
     ['another content type', 'x', { 'content-type': 'text/plain' }, 415, null, 'unsupported_media_type'],
     ['a compressed body', 'x', { 'content-encoding': 'br' }, 415, null, 'unsupported_media_type'],

@@ -1,12 +1,18 @@
 /** How many tokens a request can cost at most, told from its text alone: the gateway reserves by these bounds. */
 
-import type { ChatRequest } from './chat.ts'
+import type { ChatMessage, ChatRequest } from './chat.ts'
+import type { CompletionRequest, TextInput } from './completions.ts'
+import type { EmbeddingRequest } from './embeddings.ts'
 import type { TranslationRequest } from './translation.ts'
 
-/** Both are enforced by the worker: the first before prefill, the second while decoding. */
+/** All are enforced by the worker: prompt tokens before prefill, output tokens while decoding. */
 export interface RequestBounds {
+  /** Of all distinct prompts together: each is read once, however many choices there are. */
   maxPromptTokens: number
+  /** Of each choice, over all prompts of a batch together. */
   maxOutputTokens: number
+  /** Choices that are generated, and charged, for each prompt. */
+  n: number
 }
 
 /**
@@ -15,11 +21,12 @@ export interface RequestBounds {
  */
 const TEMPLATE_TOKENS = 64
 
-const encoder = new TextEncoder()
+/** Tokens by which a template explains how tools are called. */
+const TOOL_TEMPLATE_TOKENS = 1024
 
 /** A tokenizer never makes more tokens than there are UTF-8 bytes, but for one leading space that some add. */
 function promptBound(text: string): number {
-  return encoder.encode(text).length + 1 + TEMPLATE_TOKENS
+  return Buffer.byteLength(text) + 1 + TEMPLATE_TOKENS
 }
 
 /**
@@ -27,15 +34,54 @@ function promptBound(text: string): number {
  * @param contextLength tokens of prompt and answer together that the model takes
  */
 export function boundsOfChat(request: ChatRequest, contextLength: number): RequestBounds {
-  const prompt = request.messages.reduce((sum, { content }) => sum + promptBound(content), TEMPLATE_TOKENS)
+  const messages = request.messages.reduce((sum, message) => sum + messageBound(message), TEMPLATE_TOKENS)
   return {
-    maxPromptTokens: Math.min(prompt, contextLength),
+    maxPromptTokens: Math.min(messages + toolsBound(request), contextLength),
     maxOutputTokens: Math.min(request.maxTokens ?? contextLength, contextLength),
+    n: request.n,
   }
+}
+
+/** Templates write arguments anew, at most with a space after each comma and colon. */
+function messageBound({ content, toolCalls = [] }: ChatMessage): number {
+  return toolCalls.reduce(
+    (sum, { name, arguments: text }) => sum + promptBound(name) + 2 * Buffer.byteLength(text),
+    promptBound(content),
+  )
+}
+
+/** Templates write tools as JSON, some of them indented by four. */
+function toolsBound({ tools, toolChoice }: ChatRequest): number {
+  if (tools.length === 0 || toolChoice.mode === 'none') return 0
+  return (
+    TOOL_TEMPLATE_TOKENS + tools.length * TEMPLATE_TOKENS + Buffer.byteLength(JSON.stringify(tools, null, 4))
+  )
+}
+
+/** Bounds of a completion: a batch of prompts counts as one longer prompt with one longer answer. */
+export function boundsOfCompletion(request: CompletionRequest, contextLength: number): RequestBounds {
+  const { prompts, suffix = '', maxTokens, bestOf } = request
+  const suffixBytes = Buffer.byteLength(suffix)
+  const bound = (prompt: TextInput) => Math.min(inputBound(prompt) + suffixBytes, contextLength)
+  return {
+    maxPromptTokens: prompts.reduce((sum, prompt) => sum + bound(prompt), 0),
+    maxOutputTokens: prompts.length * Math.min(maxTokens, contextLength),
+    n: bestOf,
+  }
+}
+
+/** Bounds of embeddings: nothing is generated. */
+export function boundsOfEmbedding({ inputs }: EmbeddingRequest, contextLength: number): RequestBounds {
+  const prompts = inputs.reduce((sum, input) => sum + Math.min(inputBound(input), contextLength), 0)
+  return { maxPromptTokens: prompts, maxOutputTokens: 0, n: 1 }
+}
+
+function inputBound(input: TextInput): number {
+  return 'text' in input ? promptBound(input.text) : input.tokens.length + TEMPLATE_TOKENS
 }
 
 /** Bounds of a translation: the sum over its items, each of which is a prompt of its own. */
 export function boundsOfTranslation(request: TranslationRequest, contextLength: number): RequestBounds {
   const prompts = request.input.reduce((sum, text) => sum + Math.min(promptBound(text), contextLength), 0)
-  return { maxPromptTokens: prompts, maxOutputTokens: request.input.length * contextLength }
+  return { maxPromptTokens: prompts, maxOutputTokens: request.input.length * contextLength, n: 1 }
 }

@@ -1,189 +1,172 @@
 /** What a worker accepts as a chat completion: every field of OpenAI's API is honoured or refused by name. */
 
-import { z } from 'zod'
-import { invalidRequest } from './errors.ts'
 import {
-  arrayOf,
+  accepted,
+  defaulted,
   defaultOnly,
-  integerFrom,
-  invalidChoice,
-  invalidType,
+  type Fields,
+  object,
   optional,
-  type Parser,
   parseFields,
+  refused,
   required,
 } from './fields.ts'
-import { modelIdSchema } from './ids.ts'
+import { modelId } from './ids.ts'
+import { type ChatMessage, messages, textContent } from './messages.ts'
+import { boolean, choice, integer, mapOf, mapped, type Reader, text } from './readers.ts'
+import { invalidCombination, unsupportedValue } from './refusals.ts'
+import { chatResponseFormat, type ResponseFormat } from './response-format.ts'
+import {
+  type SamplingRequest,
+  type StreamRequest,
+  samplingFields,
+  samplingOf,
+  streamFields,
+  streamOf,
+} from './sampling.ts'
+import {
+  type ChatTool,
+  chatToolChoice,
+  chatTools,
+  legacyChoice,
+  legacyFunctions,
+  resolveChoice,
+  type ToolChoice,
+} from './tools.ts'
 
-export const CHAT_ROLES = ['developer', 'system', 'user', 'assistant'] as const
-export type ChatRole = (typeof CHAT_ROLES)[number]
+export { CHAT_ROLES, type ChatMessage, type ChatRole, type ChatToolCall } from './messages.ts'
+export type { ResponseFormat } from './response-format.ts'
+export type { ChatTool, CustomTool, FunctionTool, ToolChoice } from './tools.ts'
 
-/** A message whose text parts have been joined by newlines. */
-export interface ChatMessage {
-  role: ChatRole
-  content: string
-}
+/** The most choices of one request, OpenAI's bound. */
+export const MAX_CHOICES = 128
+/** The longest grammar, in UTF-16 units. */
+const MAX_GRAMMAR = 65_536
+
+export const REASONING_EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
+export type ReasoningEffort = (typeof REASONING_EFFORTS)[number]
 
 /** A chat completion request, read and filled with OpenAI's defaults. */
-export interface ChatRequest {
+export interface ChatRequest extends SamplingRequest, StreamRequest {
   model: string
   messages: ChatMessage[]
-  /** 0 to 2, default 1. */
-  temperature: number
-  /** 0 to 1, default 1. */
-  topP: number
-  /** From max_completion_tokens or its older name max_tokens; at least 1. */
+  /** From max_completion_tokens or its older name max_tokens; at least 1, for each choice. */
   maxTokens?: number
-  /** Up to four texts that end the answer and are not part of it. */
-  stop: string[]
-  /** A whole number within 64 bits; reduce it to what the engine takes. */
-  seed?: number
-  /** -2 to 2, default 0. */
-  presencePenalty: number
-  frequencyPenalty: number
-  stream: boolean
-  /** One more chunk with the usage, and `usage: null` on every other one. */
-  includeUsage: boolean
-  /** Pad the streamed events; on unless switched off. */
-  includeObfuscation: boolean
+  /** Answers to make, 1 to 128. */
+  n: number
+  /** Tell log probabilities, with this many alternatives for each token (0 to 20); absent: none. */
+  logprobs?: number
+  tools: ChatTool[]
+  toolChoice: ToolChoice
+  /** An answer may hold several calls. */
+  parallelToolCalls: boolean
+  /** Tools came as `functions`: calls are answered as `function_call`. */
+  legacyFunctions: boolean
+  responseFormat: ResponseFormat
+  /** GBNF that the answer follows; only with text and without tools. */
+  grammar?: string
+  /** Absent: as the model does by itself. */
+  reasoningEffort?: ReasoningEffort
+  /** What the answer will probably be like. */
+  prediction?: string
   user?: string
   safetyIdentifier?: string
-  /** Requests with the same key (of the same payer) may share a prompt cache; absent: no sharing. */
   promptCacheKey?: string
+  /** Requests of one payer with the same partition may share prompt prefixes; absent: no sharing. */
+  cachePartition?: string
   /** Returned with the completion. */
   metadata?: Record<string, string>
   /** Whether the response names its service tier, which is always `default`. */
   serviceTier?: 'default'
 }
 
-const TEXT = z.string()
+export const metadata = mapOf(text({ max: 64 }), text({ max: 512 }), 16)
 
-const textPartFields = {
-  type: required(z.literal('text')),
-  text: required(TEXT),
-  prompt_cache_breakpoint: defaultOnly(),
+// `auto` and `default` are what every request gets; a response names its tier only when the request did.
+export const serviceTier: Reader<'default'> = {
+  schema: { type: 'string', enum: ['auto', 'default'] },
+  read(value, path) {
+    if (value === 'auto' || value === 'default') return 'default'
+    throw unsupportedValue(path, '"auto" or "default"')
+  },
 }
 
-const parsePart: Parser<string> = (value, path) => {
-  const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined
-  if (typeof type === 'string' && type !== 'text') throw invalidChoice(`${path}.type`, ['text'])
-  return parseFields(textPartFields, value, path).text
+export const reasoningEffort = choice(...REASONING_EFFORTS)
+
+/** Who asks, and whose prompts may share a cache: alike in both APIs. */
+export const partyFields = {
+  user: optional(
+    text({ max: 512 }),
+    'Deprecated name of the end user. Parts the prompt cache, see `prompt_cache_key`.',
+  ),
+  safety_identifier: optional(
+    text({ max: 128 }),
+    'The end user. Parts the prompt cache, see `prompt_cache_key`.',
+  ),
+  prompt_cache_key: optional(
+    text({ max: 512 }),
+    'Requests of one account share the cache of a common prefix only if `prompt_cache_key`, `safety_identifier` and `user` are all the same and at least one is given.',
+  ),
+  metadata: optional(metadata, 'Up to 16 pairs, returned with a whole answer; nothing is stored.'),
+  service_tier: optional(serviceTier, 'There is one tier; the answer then names it.'),
+  prompt_cache_retention: defaultOnly(['in_memory'], 'Prompts are cached in memory only.'),
 }
 
-const parseParts = arrayOf(parsePart, 1, 4096)
+const prediction: Reader<string> = mapped(
+  object({
+    type: required(choice('content'), 'Always `content`.'),
+    content: required(textContent, 'A string, or text parts.'),
+  }),
+  ({ content }) => content,
+)
 
-const parseContent: Parser<string> = (value, path) => {
-  if (typeof value === 'string') return value
-  if (Array.isArray(value)) return parseParts(value, path).join('\n')
-  throw invalidType(path, 'one of a string or array of content parts', value)
-}
-
-const plainMessageFields = {
-  role: required(z.enum(CHAT_ROLES)),
-  content: required(parseContent),
-  name: defaultOnly(),
-}
-
-// What a response held may be sent back as it was: the keys that say "nothing of the kind" pass.
-const assistantMessageFields = {
-  role: required(z.enum(CHAT_ROLES)),
-  content: optional(parseContent),
-  name: defaultOnly(),
-  refusal: defaultOnly(),
-  annotations: defaultOnly([]),
-  audio: defaultOnly(),
-  tool_calls: defaultOnly([]),
-  function_call: defaultOnly(),
-}
-
-const parseMessage: Parser<ChatMessage> = (value, path) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidType(path, 'an object', value)
-  }
-  const role = (value as { role?: unknown }).role
-  if (typeof role === 'string' && !(CHAT_ROLES as readonly string[]).includes(role)) {
-    throw invalidChoice(`${path}.role`, CHAT_ROLES)
-  }
-  if (role === 'assistant')
-    return { role, content: parseFields(assistantMessageFields, value, path).content ?? '' }
-  const message = parseFields(plainMessageFields, value, path)
-  return { role: message.role, content: message.content }
-}
-
-const stopText = z.string().min(1).max(1024)
-
-const parseStop: Parser<string[]> = (value, path) => {
-  if (typeof value !== 'string' && !Array.isArray(value)) {
-    throw invalidType(path, 'one of a string or array of strings', value)
-  }
-  return arrayOf(stopText, 0, 4)(Array.isArray(value) ? value : [value], path)
-}
-
-const parseSeed: Parser<number> = (value, path) => {
-  if (typeof value !== 'number' || !Number.isInteger(value)) throw invalidType(path, 'an integer', value)
-  if (Math.abs(value) > 2 ** 63)
-    throw invalidRequest(path, `Invalid '${path}': it must fit into 64 bits.`, 'invalid_value')
-  return value
-}
-
-const streamOptionsFields = {
-  include_usage: optional(z.boolean()),
-  include_obfuscation: optional(z.boolean()),
-}
-
-const parseStreamOptions: Parser<{ include_usage?: boolean; include_obfuscation?: boolean }> = (
-  value,
-  path,
-) => parseFields(streamOptionsFields, value, path)
-
-const metadata = z
-  .record(z.string().max(64), z.string().max(512))
-  .refine((map) => Object.keys(map).length <= 16, { message: 'at most 16 pairs are allowed' })
-
-/**
- * Every field of OpenAI's CreateChatCompletionRequest. `defaultOnly` lists, besides null, the values that ask for
- * what happens anyway.
- */
+/** Every field of OpenAI's CreateChatCompletionRequest, and the extras of other servers that many clients send. */
 export const chatFields = {
-  model: required(modelIdSchema),
-  messages: required(arrayOf(parseMessage, 1, 10_000)),
+  model: required(modelId, 'A name or alias of `GET /v1/models`.'),
+  messages: required(messages, 'The conversation; text only.'),
 
-  temperature: optional(z.number().min(0).max(2)),
-  top_p: optional(z.number().min(0).max(1)),
-  max_completion_tokens: optional(integerFrom(1)),
-  max_tokens: optional(integerFrom(1)),
-  stop: optional(parseStop),
-  seed: optional(parseSeed),
-  presence_penalty: optional(z.number().min(-2).max(2)),
-  frequency_penalty: optional(z.number().min(-2).max(2)),
-  stream: optional(z.boolean()),
-  stream_options: optional(parseStreamOptions),
-  user: optional(z.string().max(512)),
-  safety_identifier: optional(z.string().max(128)),
-  prompt_cache_key: optional(z.string().max(512)),
-  metadata: optional(metadata),
+  max_completion_tokens: optional(integer(1), 'Bound on the tokens of each choice, reasoning included.'),
+  max_tokens: optional(integer(1), 'Older name of `max_completion_tokens`; both at once are refused.'),
+  n: defaulted(integer(1, MAX_CHOICES), 1, 'Answers to make; the prompt is charged once.'),
+  ...samplingFields,
+  ...streamFields,
+  logprobs: defaulted(boolean, false, "Tell the model's own log probability of each token of the content."),
+  top_logprobs: optional(integer(0, 20), 'With `logprobs`: so many of the likeliest alternatives as well.'),
 
-  n: defaultOnly(1),
-  logit_bias: defaultOnly({}),
-  logprobs: defaultOnly(false),
-  top_logprobs: defaultOnly(0),
-  tools: defaultOnly([]),
-  tool_choice: defaultOnly('none', 'auto'),
-  parallel_tool_calls: defaultOnly(true),
-  functions: defaultOnly([]),
-  function_call: defaultOnly('none', 'auto'),
-  response_format: defaultOnly({ type: 'text' }),
-  reasoning_effort: defaultOnly('medium', 'none'),
-  verbosity: defaultOnly('medium'),
-  modalities: defaultOnly(['text']),
-  audio: defaultOnly(),
-  prediction: defaultOnly(),
-  service_tier: optional(parseServiceTier),
-  store: defaultOnly(false),
-  prompt_cache_retention: defaultOnly('in_memory'),
-  prompt_cache_options: defaultOnly({}, { mode: 'implicit' }),
-  web_search_options: defaultOnly(),
-  moderation: defaultOnly(),
+  tools: defaulted(chatTools, [], 'Up to 128 functions and custom tools.'),
+  tool_choice: optional(
+    chatToolChoice,
+    '`none`, `auto`, `required`, one named tool, or `allowed_tools`; what is demanded is forced by a grammar.',
+  ),
+  parallel_tool_calls: defaulted(boolean, true, 'Whether one answer may hold several calls.'),
+  functions: optional(legacyFunctions, 'Deprecated form of `tools`.'),
+  function_call: optional(legacyChoice, 'Deprecated form of `tool_choice`.'),
+  response_format: defaulted(
+    chatResponseFormat,
+    { type: 'text' },
+    '`text`, `json_object` or `json_schema`; JSON is forced by a grammar.',
+  ),
+  grammar: optional(
+    text({ min: 1, max: MAX_GRAMMAR }),
+    'Not of OpenAI: GBNF that the answer follows. Not together with tools or a JSON format.',
+  ),
+  reasoning_effort: optional(
+    reasoningEffort,
+    'How much a model that reasons does so; others have nothing to change.',
+  ),
+  prediction: accepted(prediction, 'A hint for speed; every token is generated, and none is charged twice.'),
+  verbosity: defaultOnly(['medium'], 'Models here have no such setting: say it in a message.'),
+  modalities: defaultOnly([['text']], 'Text is the only output.'),
+  store: defaultOnly([false], 'Nothing is stored.'),
+
+  ...partyFields,
+  prompt_cache_options: defaultOnly(
+    [{}, { mode: 'implicit' }, { ttl: '30m' }, { mode: 'implicit', ttl: '30m' }],
+    'Prefixes are found by themselves and stay as long as the worker has room.',
+  ),
+  audio: refused('Text is the only output.'),
+  web_search_options: refused('Nothing here searches the web.'),
+  moderation: refused('Nobody but you and the model reads along.'),
 }
 
 /**
@@ -193,49 +176,102 @@ export const chatFields = {
  */
 export function parseChatRequest(json: unknown): ChatRequest {
   const fields = parseFields(chatFields, json)
-  const stream = fields.stream ?? false
-  if (fields.stream_options !== undefined && !stream) {
-    throw invalidRequest(
-      'stream_options',
-      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-      'invalid_parameter_combination',
-    )
-  }
-  if (fields.max_tokens !== undefined && fields.max_completion_tokens !== undefined) {
-    throw invalidRequest(
-      'max_tokens',
-      "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
-      'invalid_parameter_combination',
-    )
-  }
+  const stream = streamOf(fields)
+  const tools = toolsOf(fields)
+  checkCombinations(fields, tools)
   const maxTokens = fields.max_completion_tokens ?? fields.max_tokens
   return {
     model: fields.model,
     messages: fields.messages,
-    temperature: fields.temperature ?? 1,
-    topP: fields.top_p ?? 1,
-    stop: fields.stop ?? [],
-    presencePenalty: fields.presence_penalty ?? 0,
-    frequencyPenalty: fields.frequency_penalty ?? 0,
-    stream,
-    includeUsage: fields.stream_options?.include_usage ?? false,
-    includeObfuscation: fields.stream_options?.include_obfuscation ?? true,
+    n: fields.n,
+    ...samplingOf(fields),
+    ...stream,
+    ...tools,
+    responseFormat: fields.response_format,
+    ...partyOf(fields),
     ...(maxTokens !== undefined && { maxTokens }),
-    ...(fields.seed !== undefined && { seed: fields.seed }),
-    ...(fields.user !== undefined && { user: fields.user }),
-    ...(fields.safety_identifier !== undefined && { safetyIdentifier: fields.safety_identifier }),
-    ...(fields.prompt_cache_key !== undefined && { promptCacheKey: fields.prompt_cache_key }),
+    ...(fields.logprobs && { logprobs: fields.top_logprobs ?? 0 }),
+    ...(fields.grammar !== undefined && { grammar: fields.grammar }),
+    ...(fields.reasoning_effort !== undefined && { reasoningEffort: fields.reasoning_effort }),
+    ...(fields.prediction !== undefined && { prediction: fields.prediction }),
+  }
+}
+
+type ChatFields = Fields<typeof chatFields>
+type Tools = Pick<ChatRequest, 'tools' | 'toolChoice' | 'parallelToolCalls' | 'legacyFunctions'>
+
+function toolsOf(fields: ChatFields): Tools {
+  const legacy = fields.functions !== undefined || fields.function_call !== undefined
+  if (!legacy) {
+    const { tools } = fields
+    return {
+      tools,
+      toolChoice: resolveChoice(fields.tool_choice, tools, 'tool_choice', 'tools'),
+      parallelToolCalls: fields.parallel_tool_calls,
+      legacyFunctions: false,
+    }
+  }
+  const old = fields.functions === undefined ? 'function_call' : 'functions'
+  if (fields.tools.length > 0 || fields.tool_choice !== undefined) {
+    throw invalidCombination(
+      old,
+      `'${old}' is the deprecated form of tools. Give 'tools' and 'tool_choice' alone.`,
+    )
+  }
+  const tools = fields.functions ?? []
+  return {
+    tools,
+    toolChoice: resolveChoice(fields.function_call, tools, 'function_call', 'functions'),
+    parallelToolCalls: false,
+    legacyFunctions: true,
+  }
+}
+
+function checkCombinations(fields: ChatFields, { tools, toolChoice }: Tools): void {
+  if (fields.max_tokens !== undefined && fields.max_completion_tokens !== undefined) {
+    throw invalidCombination(
+      'max_tokens',
+      "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+    )
+  }
+  if (fields.top_logprobs && !fields.logprobs) {
+    throw invalidCombination(
+      'top_logprobs',
+      "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+    )
+  }
+  if (fields.grammar === undefined) return
+  const calls = tools.length > 0 && toolChoice.mode !== 'none'
+  if (calls || fields.response_format.type !== 'text') {
+    throw invalidCombination(
+      'grammar',
+      "'grammar' cannot be combined with 'tools' or a JSON 'response_format'.",
+    )
+  }
+}
+
+/** The fields of {@link partyFields} as a request has them. */
+export function partyOf(
+  fields: Fields<typeof partyFields>,
+): Pick<
+  ChatRequest,
+  'user' | 'safetyIdentifier' | 'promptCacheKey' | 'cachePartition' | 'metadata' | 'serviceTier'
+> {
+  const { user, safety_identifier, prompt_cache_key } = fields
+  const partition = cachePartition(prompt_cache_key, safety_identifier, user)
+  return {
+    ...(user !== undefined && { user }),
+    ...(safety_identifier !== undefined && { safetyIdentifier: safety_identifier }),
+    ...(prompt_cache_key !== undefined && { promptCacheKey: prompt_cache_key }),
+    ...(partition !== undefined && { cachePartition: partition }),
     ...(fields.metadata !== undefined && { metadata: fields.metadata }),
     ...(fields.service_tier !== undefined && { serviceTier: fields.service_tier }),
   }
 }
 
-// `auto` and `default` are what every request gets; a response names its tier only when the request did.
-function parseServiceTier(value: unknown, path: string): 'default' {
-  if (value === 'auto' || value === 'default') return 'default'
-  throw invalidRequest(
-    path,
-    `Unsupported value: '${path}' does not support this value with this model. Only the default ("auto" or "default") value is supported.`,
-    'unsupported_value',
-  )
+/** One text for the three names that part a prompt cache; distinct triples give distinct texts. */
+export function cachePartition(...names: readonly (string | undefined)[]): string | undefined {
+  return names.every((name) => name === undefined)
+    ? undefined
+    : JSON.stringify(names.map((name) => name ?? null))
 }

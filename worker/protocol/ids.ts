@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import { text } from './readers.ts'
 
 /** Request ids are chosen by the gateway (or a client) and are safe in headers, file names and logs. */
 export const requestIdSchema = z.string().regex(/^[A-Za-z0-9_-]{8,64}$/, 'must be 8-64 of A-Z a-z 0-9 _ -')
@@ -51,9 +52,12 @@ export function base64UrlSchema(min: number, max = min): z.ZodString {
 export const amountSchema = z.string().regex(/^(0|[1-9][0-9]{0,26})$/, 'must be a decimal string of nanotons')
 
 /** A model's name as clients write it: exactly what the context of a sealed request can hold. */
-export const modelIdSchema = z
-  .string()
-  .regex(/^[\x21-\x7e]{1,256}$/, 'must be 1-256 visible ASCII characters without spaces')
+const MODEL_ID = /^[\x21-\x7e]{1,256}$/
+const MODEL_ID_FORM = '1-256 visible ASCII characters without spaces'
+export const modelIdSchema = z.string().regex(MODEL_ID, `must be ${MODEL_ID_FORM}`)
+
+/** The same as a field of a request. */
+export const modelId = text({ pattern: MODEL_ID, expected: MODEL_ID_FORM })
 
 /** A TON address in raw form: workchain, colon, 64 lower-case hexadecimal digits. */
 export const rawAddressSchema = z.string().regex(/^(-1|0):[0-9a-f]{64}$/, 'must be a raw TON address (0:hex)')

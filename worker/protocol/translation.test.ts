@@ -53,6 +53,7 @@ test('bounds are sums over the inputs', () => {
   expect(boundsOfTranslation(request, 10_000)).toEqual({
     maxPromptTokens: 4 + 65 + 65,
     maxOutputTokens: 20_000,
+    n: 1,
   })
-  expect(boundsOfTranslation(request, 32)).toEqual({ maxPromptTokens: 64, maxOutputTokens: 64 })
+  expect(boundsOfTranslation(request, 32)).toEqual({ maxPromptTokens: 64, maxOutputTokens: 64, n: 1 })
 })

@@ -1,9 +1,9 @@
 /** POST /v1/translations: what a worker accepts and returns. */
 
-import { z } from 'zod'
 import { invalidRequest } from './errors.ts'
-import { arrayOf, invalidType, optional, type Parser, parseFields, required } from './fields.ts'
-import { modelIdSchema } from './ids.ts'
+import { defaulted, parseFields, required } from './fields.ts'
+import { modelId } from './ids.ts'
+import { arrayOf, boolean, mapped, type Reader, text, textOr } from './readers.ts'
 
 /** The most texts that one request may hold. */
 export const MAX_TRANSLATION_INPUTS = 128
@@ -72,20 +72,15 @@ export type TranslationStreamEvent = {
   obfuscation: string
 } & TranslationEventContent
 
-const parseInput: Parser<string[]> = (value, path) => {
-  if (typeof value === 'string') return [value]
-  if (!Array.isArray(value)) throw invalidType(path, 'one of a string or array of strings', value)
-  return arrayOf(z.string(), 1, MAX_TRANSLATION_INPUTS)(value, path)
-}
+const input: Reader<string[]> = mapped(
+  textOr(text(), arrayOf(text(), 1, MAX_TRANSLATION_INPUTS), 'one of a string or array of strings'),
+  (value) => (typeof value === 'string' ? [value] : value),
+)
 
-const languageText = z.string().min(2).max(64)
-
-const parseLanguage: Parser<string> = (value, path) => {
-  const parsed = languageText.safeParse(value)
-  if (typeof value !== 'string') throw invalidType(path, 'a string', value)
+const language: Reader<string> = mapped(text(), (tag, path) => {
   try {
-    const tag = parsed.success ? Intl.getCanonicalLocales(parsed.data)[0] : undefined
-    if (tag !== undefined) return tag
+    const canonical = tag.length >= 2 && tag.length <= 64 ? Intl.getCanonicalLocales(tag)[0] : undefined
+    if (canonical !== undefined) return canonical
   } catch {
     // Not a language tag: refused below.
   }
@@ -94,16 +89,19 @@ const parseLanguage: Parser<string> = (value, path) => {
     `Invalid '${path}': expected a BCP 47 language tag such as 'de' or 'pt-BR'.`,
     'invalid_value',
   )
+})
+
+const source: Reader<string> = {
+  schema: language.schema,
+  read: (value, path) => (value === 'auto' ? 'auto' : language.read(value, path)),
 }
 
-const parseSource: Parser<string> = (value, path) => (value === 'auto' ? 'auto' : parseLanguage(value, path))
-
 export const translationFields = {
-  model: required(modelIdSchema),
-  input: required(parseInput),
-  target_language: required(parseLanguage),
-  source_language: optional(parseSource),
-  stream: optional(z.boolean()),
+  model: required(modelId, 'A name or alias of `GET /v1/models`.'),
+  input: required(input, 'A text, or up to 128 texts; an empty text is answered by an empty text.'),
+  target_language: required(language, 'BCP 47 tag of the language to translate into.'),
+  source_language: defaulted(source, 'auto', 'BCP 47 tag of the language of the input, or `auto`.'),
+  stream: defaulted(boolean, false, 'Server-sent events, a piece of one text each, then `data: [DONE]`.'),
 }
 
 /**
@@ -117,7 +115,7 @@ export function parseTranslationRequest(json: unknown): TranslationRequest {
     model: fields.model,
     input: fields.input,
     targetLanguage: fields.target_language,
-    sourceLanguage: fields.source_language ?? 'auto',
-    stream: fields.stream ?? false,
+    sourceLanguage: fields.source_language,
+    stream: fields.stream,
   }
 }

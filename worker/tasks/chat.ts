@@ -8,6 +8,7 @@ import { checkAgreement } from './agreement.ts'
 import { toTaskError } from './errors.ts'
 import { padEvent } from './padding.ts'
 import { type TaskContext, type TaskEvent, type TaskResult, type Usage, usageOf } from './types.ts'
+import { refuseUnsupported } from './unsupported.ts'
 
 /** Runs a chat completion; yields OpenAI's documents, the last of a stream without `[DONE]`. */
 export async function* chat(
@@ -17,6 +18,7 @@ export async function* chat(
 ): AsyncGenerator<TaskEvent, TaskResult> {
   const request = parseChatRequest(json)
   checkAgreement(request, context)
+  refuseUnsupported(request)
   const documents = new ChatDocuments(request, context)
   const { meter } = context
   let finishReason: TaskResult['finishReason'] = 'stop'
@@ -55,12 +57,12 @@ export async function* chat(
 }
 
 function toGenerate(request: ChatRequest, context: TaskContext): GenerateRequest {
-  const { promptCacheKey } = request
+  const { cachePartition } = request
   return {
     prompt: {
       kind: 'chat',
       messages: request.messages.map(({ role, content }) => ({
-        role: role === 'developer' ? 'system' : role,
+        role: role === 'user' || role === 'assistant' ? role : 'system',
         content,
       })),
     },
@@ -75,9 +77,9 @@ function toGenerate(request: ChatRequest, context: TaskContext): GenerateRequest
     },
     stop: request.stop,
     limit: context.affordable,
-    ...(promptCacheKey !== undefined &&
+    ...(cachePartition !== undefined &&
       context.cacheKey !== undefined && {
-        cacheKey: createHmac('sha256', context.cacheKey).update(promptCacheKey).digest('hex'),
+        cacheKey: createHmac('sha256', context.cacheKey).update(cachePartition).digest('hex'),
       }),
   }
 }
