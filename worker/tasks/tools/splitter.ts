@@ -2,6 +2,9 @@
 
 import type { ModelInfo } from '../../engine/types.ts'
 import type { ToolFormat } from './formats.ts'
+import { type CallHead, readHead, skipTail } from './head.ts'
+import { Input, type Reading, ValueScanner } from './input.ts'
+import { PartSink } from './sink.ts'
 import type { AnswerPart } from './types.ts'
 
 export interface SplitterOptions {
@@ -15,17 +18,154 @@ export interface SplitterOptions {
   readonly tools: ReadonlySet<string>
 }
 
-/** Splits streamed text; never shows half a mark. */
+/**
+ * Splits streamed text; never shows half a mark. How the text was cut into pieces changes nothing but the moment at
+ * which a part is told.
+ *
+ * A call counts from the moment its name and the beginning of its arguments are known; until then it may still turn
+ * out to be text, and all of it is shown as content. From then on the arguments are told as the model writes them,
+ * valid or not (OpenAI's own clients are told to expect that), up to the end of the JSON value: a mark inside a
+ * string ends nothing.
+ */
 export class AnswerSplitter {
-  constructor(_options: SplitterOptions) {}
+  readonly #options: SplitterOptions
+  readonly #input = new Input()
+  readonly #sink: PartSink
+  readonly #reading: Reading<void>
+  /** Characters with which a mark may begin. */
+  readonly #suspects: ReadonlySet<string>
+  readonly #silent: readonly string[]
+  /** Marks that stand behind and between calls. */
+  readonly #glue: readonly string[]
+
+  constructor(options: SplitterOptions) {
+    this.#options = options
+    const { reasoning, toolFormat } = options
+    this.#silent = toolFormat?.silent ?? []
+    this.#glue = toolFormat ? glueOf(toolFormat) : []
+    const marks = [...this.#silent, reasoning?.open ?? '', this.#callBegin ?? '']
+    this.#suspects = new Set(marks.map((mark) => mark.charAt(0)).filter(Boolean))
+    this.#sink = new PartSink(reasoning !== undefined || this.#callBegin !== undefined)
+    this.#reading = this.#readAnswer()
+  }
 
   /** @returns what is certain by now; the rest comes with later pieces. */
   push(text: string): AnswerPart[] {
-    return text === '' ? [] : [{ type: 'content', text }]
+    this.#input.add(text)
+    this.#reading.next()
+    return this.#sink.take()
   }
 
-  /** The answer is over: what was held back. */
+  /** The answer is over: what was held back. A call that is not complete ends as it stands. */
   end(): AnswerPart[] {
-    return []
+    this.#input.end()
+    this.#reading.next()
+    this.#sink.end()
+    return this.#sink.take()
   }
+
+  /** What a call begins with; undefined where none is looked for. */
+  get #callBegin(): string | undefined {
+    const { toolFormat, tools } = this.#options
+    return toolFormat && tools.size > 0 ? (toolFormat.trigger ?? '{') : undefined
+  }
+
+  *#readAnswer(): Reading<void> {
+    if (this.#options.insideReasoning) yield* this.#readReasoning()
+    for (;;) {
+      this.#sink.text(this.#input.takeUntil(this.#suspects))
+      if (yield* this.#input.atEnd()) return
+      if (!(yield* this.#readMark())) this.#sink.text(this.#input.take(1))
+    }
+  }
+
+  /** @returns whether anything was read. */
+  *#readMark(): Reading<boolean> {
+    const { reasoning, toolFormat } = this.#options
+    const input = this.#input
+    if (reasoning && this.#sink.atStart && (yield* input.accept(reasoning.open))) {
+      yield* this.#readReasoning()
+      return true
+    }
+    for (const mark of this.#silent) if (yield* input.accept(mark)) return true
+    const begin = this.#callBegin
+    // Without a trigger only an answer that is a call from its beginning can be told from one that shows JSON.
+    if (begin === undefined || (toolFormat?.trigger === undefined && !this.#sink.atStart)) return false
+    return (yield* input.follows(begin)) && (yield* this.#readCalls())
+  }
+
+  *#readReasoning(): Reading<void> {
+    const close = this.#options.reasoning?.close ?? ''
+    const suspects = new Set(close.charAt(0))
+    this.#sink.turnTo('reasoning')
+    while (!(yield* this.#input.atEnd())) {
+      this.#sink.text(this.#input.takeUntil(suspects))
+      if (this.#input.isEmpty) continue
+      if (yield* this.#input.accept(close)) {
+        this.#sink.turnTo('content')
+        return
+      }
+      this.#sink.text(this.#input.take(1))
+    }
+  }
+
+  /** @returns whether there was at least one. */
+  *#readCalls(): Reading<boolean> {
+    const { toolFormat, tools } = this.#options
+    if (!toolFormat) return false
+    for (let count = 0; ; count++) {
+      const head = yield* this.#input.attempt(readHead(this.#input, toolFormat, tools))
+      if (head === undefined) return count > 0
+      yield* this.#readArguments(this.#sink.call(head.name), head)
+      if (toolFormat.call === 'object') yield* skipTail(this.#input)
+      yield* this.#skipGlue()
+    }
+  }
+
+  *#readArguments(index: number, head: CallHead): Reading<void> {
+    const input = this.#input
+    const isObject = head.arguments === undefined && (yield* input.follows('{'))
+    const whole = isObject ? undefined : (head.arguments ?? (yield* input.attempt(input.value())))
+    if (whole !== undefined) {
+      this.#sink.arguments(index, plainArguments(whole))
+      return
+    }
+    const scanner = new ValueScanner()
+    while (!scanner.done && !(yield* input.atEnd()))
+      this.#sink.arguments(index, input.take(scanner.scan(input.rest)))
+  }
+
+  *#skipGlue(): Reading<void> {
+    for (;;) {
+      this.#sink.text(yield* this.#input.blanks())
+      if (!(yield* this.#acceptGlue())) return
+    }
+  }
+
+  *#acceptGlue(): Reading<boolean> {
+    for (const mark of this.#glue) {
+      if (!(yield* this.#input.accept(mark))) continue
+      this.#sink.dropBlanks()
+      return true
+    }
+    return false
+  }
+}
+
+/** Some models write the object inside a string, or null for none. */
+function plainArguments(written: string): string {
+  if (written === 'null') return '{}'
+  if (!written.startsWith('"')) return written
+  try {
+    const text: unknown = JSON.parse(written)
+    return typeof text === 'string' && text.trimStart().startsWith('{') ? text : written
+  } catch {
+    return written
+  }
+}
+
+/** `\n</tool_call>\n<tool_call>\n` and the like, mark by mark; what begins a call is none. */
+function glueOf({ trigger, afterArguments, separator, close, beforeName }: ToolFormat): string[] {
+  const marks = `${afterArguments}${separator}${close}`.match(/<[^<>]+>|`+|\S/g) ?? []
+  return [...new Set(marks)].filter((mark) => mark !== trigger && !beforeName.startsWith(mark))
 }

@@ -1,0 +1,220 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { ToolFormat } from './formats.ts'
+import { type AnswerPart, AnswerSplitter, type SplitterOptions, TOOL_FORMATS } from './index.ts'
+
+const tools = new Set(['get_weather', 'send', 'a.b-c'])
+const think = { open: '<think>', close: '</think>' }
+const formats = Object.values(TOOL_FORMATS)
+
+/** Joins neighbours of one kind, so that only what was told counts and not when. */
+function joined(parts: readonly AnswerPart[]): AnswerPart[] {
+  const all: AnswerPart[] = []
+  for (const part of parts) {
+    const last = all.at(-1)
+    const same = last && last.type === part.type && part.type !== 'call' && last.type !== 'call'
+    const sameCall = !(last && 'index' in last) || ('index' in part && last.index === part.index)
+    if (same && sameCall) all[all.length - 1] = { ...part, text: last.text + part.text }
+    else all.push(part)
+  }
+  return all
+}
+
+function split(options: Partial<SplitterOptions>, ...pieces: string[]): AnswerPart[] {
+  const splitter = new AnswerSplitter({ tools, ...options })
+  return joined([...pieces.flatMap((piece) => splitter.push(piece)), ...splitter.end()])
+}
+
+const content = (text: string): AnswerPart => ({ type: 'content', text })
+const reasoning = (text: string): AnswerPart => ({ type: 'reasoning', text })
+const call = (index: number, name: string, text: string): AnswerPart[] => [
+  { type: 'call', index, name },
+  ...(text === '' ? [] : [{ type: 'arguments', index, text } as const]),
+]
+
+/** As {@link ToolFormat} says that a turn is written. */
+function write(format: ToolFormat, calls: readonly { name: string; json: string }[]): string {
+  const { open, beforeName, beforeArguments, afterArguments, separator, close } = format
+  const texts = calls.map(({ name, json }) => beforeName + name + beforeArguments + json + afterArguments)
+  return open + texts.join(separator) + close
+}
+
+const marks = formats.flatMap(({ open, beforeName, close, separator, silent }) => [
+  open,
+  beforeName,
+  close,
+  separator,
+  ...(silent ?? []),
+])
+const words = fc.constantFrom(
+  ...marks,
+  'get_weather',
+  '{',
+  '}',
+  '"',
+  '\\',
+  ' ',
+  '\n',
+  'a',
+  '😀',
+  '<think>',
+  '</think>',
+  '<',
+  '[',
+  '{"name": "send", "arguments": {"x": "</tool_call>"}}',
+)
+const noise = fc.array(words, { maxLength: 12 }).map((parts) => parts.join(''))
+/** A text, and the same in pieces cut anywhere. */
+const cut = (text: string) =>
+  fc.array(fc.nat(text.length), { maxLength: 8 }).map((places) => {
+    const sorted = [0, ...places.toSorted((a, b) => a - b), text.length]
+    return sorted.slice(1).map((end, index) => text.slice(sorted[index], end))
+  })
+
+describe('AnswerSplitter', () => {
+  it('passes plain text through, blanks and all', () => {
+    expect(split({}, ' Hello', '\n\n')).toEqual([content(' Hello\n\n')])
+    expect(split({ toolFormat: TOOL_FORMATS.hermes }, ' a <', 'b> ')).toEqual([content(' a <b> ')])
+    const splitter = new AnswerSplitter({ tools })
+    expect(splitter.push('Hello ')).toEqual([content('Hello ')])
+  })
+
+  it.each(formats)('reads what a grammar for $name writes, cut anywhere', (format) => {
+    const json = fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value))
+    const calls = fc.array(fc.record({ name: fc.constantFrom(...tools), json }), {
+      minLength: 1,
+      maxLength: format.name === 'harmony' ? 1 : 3,
+    })
+    const cases = calls.chain((list) => fc.tuple(fc.constant(list), cut(write(format, list))))
+    fc.assert(
+      fc.property(cases, ([list, pieces]) => {
+        const expected = list.flatMap(({ name, json }, index) => call(index, name, json))
+        expect(split({ toolFormat: format }, ...pieces)).toEqual(expected)
+      }),
+    )
+  })
+
+  it('does not depend on where any text was cut, and shows all of it where nothing is a call', () => {
+    const cases = noise.chain((text) =>
+      fc.tuple(fc.constant(text), cut(text), fc.constantFrom(...formats), fc.boolean(), fc.boolean()),
+    )
+    fc.assert(
+      fc.property(cases, ([text, pieces, toolFormat, thinks, insideReasoning]) => {
+        const options = {
+          toolFormat,
+          insideReasoning: thinks && insideReasoning,
+          ...(thinks && { reasoning: think }),
+        }
+        expect(split(options, ...pieces)).toEqual(split(options, text))
+        const { silent: _, ...shown } = toolFormat
+        expect(split({ tools: new Set(), toolFormat: shown }, ...pieces)).toEqual(
+          text === '' ? [] : [content(text)],
+        )
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('never shows half a mark', () => {
+    const splitter = new AnswerSplitter({ tools, reasoning: think, toolFormat: TOOL_FORMATS.hermes })
+    expect(splitter.push('<thi')).toEqual([])
+    expect(splitter.push('nk>\nHm')).toEqual([reasoning('Hm')])
+    expect(splitter.push('.\n</')).toEqual([reasoning('.')])
+    expect(splitter.push('think>\n\nLet me see.\n<tool')).toEqual([content('Let me see.')])
+    expect(splitter.push('_call>\n{"name": "get_')).toEqual([])
+    expect(splitter.push('weather", "arguments": ')).toEqual([])
+    expect(splitter.push('{"city": "Par')).toEqual([...call(0, 'get_weather', '{"city": "Par')])
+    expect(splitter.push('is"}}\n</tool_call>')).toEqual([{ type: 'arguments', index: 0, text: 'is"}' }])
+    expect(splitter.end()).toEqual([])
+  })
+
+  it('keeps a mark inside a string in the string', () => {
+    const json = '{"text":"</tool_call> \\" } <tool_call>","more":[{"a":"]"}]}'
+    const text = write(TOOL_FORMATS.hermes, [
+      { name: 'send', json },
+      { name: 'send', json: '{}' },
+    ])
+    expect(split({ toolFormat: TOOL_FORMATS.hermes }, text)).toEqual([
+      ...call(0, 'send', json),
+      ...call(1, 'send', '{}'),
+    ])
+  })
+
+  it.each([
+    ['<tool_call>{"name":"send","arguments":{"a":1}}</tool_call>', '{"a":1}'],
+    ['<tool_call>\n{"arguments": {"a": 1}, "name": "send"}\n</tool_call>', '{"a": 1}'],
+    ['<tool_call>{"id": "x", "type": "function", "name": "send"}</tool_call>', '{}'],
+    ['<tool_call>{"name": "send", "arguments": null}</tool_call>', '{}'],
+    ['<tool_call>{"name": "send", "arguments": "{\\"a\\": 1}"}</tool_call>', '{"a": 1}'],
+    ['<tool_call>{"name": "send", "arguments": {"a": 1}, "id": 7}}</tool_call>\n', '{"a": 1}'],
+    ['<tool_call>{"name": "send", "arguments": {"a": 1', '{"a": 1'],
+    ['<tool_call>{"name": "send", "arguments": ', ''],
+    ['<tool_call>{"name": "send", "arguments": "half', '"half'],
+  ])('takes a call as models vary it: %s', (text, json) => {
+    expect(split({ toolFormat: TOOL_FORMATS.hermes }, text)).toEqual(call(0, 'send', json))
+  })
+
+  it.each([
+    '<tool_call>{"name": "rm", "arguments": {}}</tool_call>',
+    '<tool_call>{"name": 7}</tool_call>',
+    '<tool_call> is how it writes a call',
+    '<tool_call>{"x": 1}',
+    '<tool_call>{"name": "se',
+  ])('leaves as content what calls no tool: %s', (text) => {
+    expect(split({ toolFormat: TOOL_FORMATS.hermes }, `Hi\n${text}`)).toEqual([content(`Hi\n${text}`)])
+  })
+
+  it('reads on behind calls', () => {
+    const one = write(TOOL_FORMATS.hermes, [{ name: 'send', json: '{}' }])
+    const parts = split({ toolFormat: TOOL_FORMATS.hermes }, `First ${one}\n\nThen`)
+    expect(parts).toEqual([content('First'), ...call(0, 'send', '{}'), content('\n\nThen')])
+    expect(split({ toolFormat: TOOL_FORMATS.hermes }, `${one}\nThen`)).toEqual([
+      ...call(0, 'send', '{}'),
+      content('Then'),
+    ])
+  })
+
+  it('takes a bare object for a call at the beginning of an answer only', () => {
+    const options = { toolFormat: TOOL_FORMATS.llama3 }
+    const json = '{"name": "send", "parameters": {"a": 1}}'
+    expect(split(options, `<|python_tag|>${json}`)).toEqual(call(0, 'send', '{"a": 1}'))
+    expect(split(options, `See ${json}`)).toEqual([content(`See ${json}`)])
+    expect(new AnswerSplitter({ tools, ...options }).push('{"city": "')).toEqual([content('{"city": "')])
+  })
+
+  it('reads the channels of gpt-oss', () => {
+    const harmony = {
+      reasoning: { open: '<|channel|>analysis<|message|>', close: '<|end|>' },
+      toolFormat: TOOL_FORMATS.harmony,
+    }
+    const thought = '<|channel|>analysis<|message|>Weather?<|end|><|start|>assistant'
+    expect(split(harmony, `${thought}<|channel|>final<|message|>It rains.`)).toEqual([
+      reasoning('Weather?'),
+      content('It rains.'),
+    ])
+    const called =
+      '<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{"city":"Paris"}<|call|>'
+    expect(split(harmony, thought + called)).toEqual([
+      reasoning('Weather?'),
+      ...call(0, 'get_weather', '{"city":"Paris"}'),
+    ])
+    expect(split({ ...harmony, tools: new Set() }, '<|channel|>final<|message|>Hi')).toEqual([content('Hi')])
+  })
+
+  it('tells reasoning that the prompt began, that never ends, and that only seems to begin', () => {
+    const options = { reasoning: think, insideReasoning: true }
+    expect(split(options, '\nHm\n</think>\n\nYes ')).toEqual([reasoning('Hm'), content('Yes ')])
+    expect(split(options, 'Hm </thin')).toEqual([reasoning('Hm </thin')])
+    expect(split(options, '\n\n</think>\n\nYes')).toEqual([content('Yes')])
+    expect(split({ reasoning: think }, 'The mark is <think>.')).toEqual([content('The mark is <think>.')])
+  })
+
+  it('is not slowed by a call that never comes to its name', () => {
+    const splitter = new AnswerSplitter({ tools, toolFormat: TOOL_FORMATS.hermes })
+    const shown = [...splitter.push('<tool_call>{"arguments": {"a": "')]
+    for (let i = 0; i < 20_000; i++) shown.push(...splitter.push('word '))
+    expect(joined(shown)).toEqual([
+      content(expect.stringMatching(/^<tool_call>\{"arguments": \{"a": "word/) as never),
+    ])
+  })
+})
