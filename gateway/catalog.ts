@@ -46,13 +46,14 @@ export class Catalog {
     const [first] = same.filter((model) => model.contextLength === contextLength)
     if (!first) throw new TypeError('a model that nobody serves')
     const tee = same.find((model) => model.tee !== 'tdx')?.tee ?? first.tee
-    const { quantization, price } = first
+    const { quantization, price, languages } = first
     return {
       id,
       sha256,
       contextLength,
       created: this.#firstSeen(id),
       quantization,
+      ...(languages && { languages }),
       price,
       workers: same.length,
       tee,

@@ -59,6 +59,8 @@ const claimsSchema = z.strictObject({
         contextLength: z.int().min(1),
         tokenizerSha256: hexOf(32),
         templateSha256: hexOf(32),
+        /** BCP 47 tags that the model file says it translates between. */
+        languages: z.array(visibleAscii(35)).max(512).optional(),
       }),
     )
     .max(64),

@@ -14,6 +14,8 @@ export interface CatalogModel {
   /** Unix seconds since which this gateway knows the model. */
   created: number
   quantization: string
+  /** BCP 47 languages that the model translates between; absent when it does not say. */
+  languages?: readonly string[]
   /** What a client pays, nanotons per million tokens. */
   price: Prices
   /** Verified workers that serve it now. */

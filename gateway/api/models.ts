@@ -25,7 +25,7 @@ export function modelRoutes(app: Hono<Env>, deps: ApiDeps): void {
 
 /** OpenAI's four fields, and what is ours in one object of its own. */
 function describe(model: CatalogModel, name: string, { names }: ApiDeps) {
-  const { id, created, sha256, contextLength, quantization, price, workers, tee } = model
+  const { id, created, sha256, contextLength, quantization, languages, price, workers, tee } = model
   return {
     id: name,
     object: 'model',
@@ -36,6 +36,7 @@ function describe(model: CatalogModel, name: string, { names }: ApiDeps) {
       sha256,
       quantization,
       context_length: contextLength,
+      ...(languages && { languages }),
       modalities: { input: ['text'], output: ['text', 'embedding'] },
       price: { ...price, currency: 'TON', unit: 'nanoton per million tokens' },
       workers,

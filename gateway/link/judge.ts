@@ -106,11 +106,12 @@ function identityOf(claims: Claims, signingKey: Uint8Array, tee: string): Worker
     signingKey,
     bootId: claims.bootId,
     tee,
-    models: claims.models.map(({ id, sha256, quantization, contextLength }) => ({
+    models: claims.models.map(({ id, sha256, quantization, contextLength, languages }) => ({
       id,
       sha256,
       quantization,
       contextLength,
+      ...(languages && { languages }),
     })),
     payoutAddress: claims.payoutAddress,
   }

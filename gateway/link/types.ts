@@ -18,6 +18,8 @@ export interface WorkerModel {
   sha256: string
   quantization: string
   contextLength: number
+  /** BCP 47; absent when the model file does not say. */
+  languages?: readonly string[]
 }
 
 /** One epoch of a worker, from accepted evidence. */

@@ -35,8 +35,16 @@ export interface IdentityOptions {
 
 /** What claims and measurements say of a model. */
 export function claimedModel(model: ModelInfo): Claims['models'][number] {
-  const { quantization, contextLength, tokenizerSha256, templateSha256, id, sha256 } = model
-  return { id, sha256, quantization, contextLength, tokenizerSha256, templateSha256 }
+  const { quantization, contextLength, tokenizerSha256, templateSha256, id, sha256, languages } = model
+  return {
+    id,
+    sha256,
+    quantization,
+    contextLength,
+    tokenizerSha256,
+    templateSha256,
+    ...(languages && { languages: [...languages] }),
+  }
 }
 
 /** Who this enclave is for as long as it runs: boot id, signing key (in memory only), and the claims of each epoch. */
