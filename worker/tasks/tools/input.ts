@@ -14,12 +14,19 @@ export class Input {
   #text = ''
   #at = 0
   #ended = false
+  /** Units before the text that is kept. */
+  #dropped = 0
   /** Where to come back to when an attempt fails. */
   #held: number | undefined
 
   /** Everything there is from the cursor on. */
   get rest(): string {
     return this.#text.slice(this.#at)
+  }
+
+  /** Units of the whole text before the cursor. */
+  get position(): number {
+    return this.#dropped + this.#at
   }
 
   get isEmpty(): boolean {
@@ -34,6 +41,7 @@ export class Input {
     const from = this.#held ?? this.#at
     this.#text = this.#text.slice(from) + text
     this.#at -= from
+    this.#dropped += from
     if (this.#held !== undefined) this.#held = 0
   }
 

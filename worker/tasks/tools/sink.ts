@@ -2,17 +2,12 @@
 
 import type { AnswerPart } from './types.ts'
 
-type TextPart = Exclude<AnswerPart, { type: 'call' }>
-
-const trailingBlanks = /[ \t\r\n]*$/
-const leadingBlanks = /^[ \t\r\n]*/
-
 export class PartSink {
   /** Blanks before a call, and around reasoning, are the format's and not the answer's. */
   readonly #holdsBlanks: boolean
   #parts: AnswerPart[] = []
   #type: 'reasoning' | 'content' = 'content'
-  #blanks = ''
+  #blanks: { readonly at: number; readonly text: string }[] = []
   #trimsLead = false
   #calls = 0
   /** Nothing of the content has been seen yet, or nothing since the reasoning. */
@@ -22,6 +17,10 @@ export class PartSink {
     this.#holdsBlanks = holdsBlanks
   }
 
+  get type(): 'reasoning' | 'content' {
+    return this.#type
+  }
+
   /** Hands out the parts so far. */
   take(): AnswerPart[] {
     const parts = this.#parts
@@ -29,27 +28,31 @@ export class PartSink {
     return parts
   }
 
-  text(text: string): void {
-    const lead = this.#trimsLead ? text.replace(leadingBlanks, '') : text
-    if (lead === '') return
+  /** @param at where the text stands in the whole answer. */
+  text(text: string, at: number): void {
+    const lead = this.#trimsLead ? text.length - text.trimStart().length : 0
+    if (lead === text.length) return
     this.#trimsLead = false
-    const all = this.#blanks + lead
-    const end = this.#holdsBlanks ? all.search(trailingBlanks) : all.length
-    this.#blanks = all.slice(end)
-    if (end > 0) this.#show(all.slice(0, end))
+    const end = this.#holdsBlanks ? text.trimEnd().length : text.length
+    if (end > lead) {
+      this.#showBlanks()
+      this.#show(text.slice(lead, end), at + lead)
+    }
+    if (end < text.length)
+      this.#blanks.push({ at: at + Math.max(lead, end), text: text.slice(Math.max(lead, end)) })
   }
 
   /** From here on texts are of this type; blanks around the border are dropped. */
   turnTo(type: 'reasoning' | 'content'): void {
     this.#type = type
-    this.#blanks = ''
+    this.dropBlanks()
     this.#trimsLead = true
     this.atStart = true
   }
 
   /** The blanks before this place were the format's. */
   dropBlanks(): void {
-    this.#blanks = ''
+    this.#blanks = []
   }
 
   /** @returns the index of the call. */
@@ -63,29 +66,29 @@ export class PartSink {
   }
 
   arguments(index: number, text: string): void {
-    if (text !== '') this.#append({ type: 'arguments', index, text })
+    const last = this.#parts.at(-1)
+    if (text === '') return
+    if (last?.type === 'arguments' && last.index === index)
+      this.#parts[this.#parts.length - 1] = { ...last, text: last.text + text }
+    else this.#parts.push({ type: 'arguments', index, text })
   }
 
   /** The answer is over: blanks that end the content are its own. */
   end(): void {
-    if (this.#type === 'content' && this.#calls === 0 && this.#blanks !== '') this.#show(this.#blanks)
-    this.#blanks = ''
+    if (this.#type === 'content' && this.#calls === 0) this.#showBlanks()
+    this.dropBlanks()
   }
 
-  #show(text: string): void {
-    this.atStart = false
-    this.#append({ type: this.#type, text })
+  #showBlanks(): void {
+    for (const { at, text } of this.#blanks) this.#show(text, at)
+    this.dropBlanks()
   }
 
-  #append(part: TextPart): void {
+  #show(text: string, at: number): void {
     const last = this.#parts.at(-1)
-    const joins =
-      last !== undefined && last.type !== 'call' && last.type === part.type && indexOf(last) === indexOf(part)
-    if (joins) this.#parts[this.#parts.length - 1] = { ...part, text: last.text + part.text }
-    else this.#parts.push(part)
+    this.atStart = false
+    if (last?.type === this.#type && last.at + last.text.length === at)
+      this.#parts[this.#parts.length - 1] = { ...last, text: last.text + text }
+    else this.#parts.push({ type: this.#type, at, text })
   }
-}
-
-function indexOf(part: TextPart): number | undefined {
-  return part.type === 'arguments' ? part.index : undefined
 }

@@ -7,27 +7,32 @@ const tools = new Set(['get_weather', 'send', 'a.b-c'])
 const think = { open: '<think>', close: '</think>' }
 const formats = Object.values(TOOL_FORMATS)
 
+type Told = Exclude<AnswerPart, { at: number }> | { type: 'content' | 'reasoning'; text: string }
+
 /** Joins neighbours of one kind, so that only what was told counts and not when. */
-function joined(parts: readonly AnswerPart[]): AnswerPart[] {
-  const all: AnswerPart[] = []
+function joined(parts: readonly AnswerPart[]): Told[] {
+  const all: Told[] = []
   for (const part of parts) {
+    const told = 'at' in part ? { type: part.type, text: part.text } : part
     const last = all.at(-1)
-    const same = last && last.type === part.type && part.type !== 'call' && last.type !== 'call'
-    const sameCall = !(last && 'index' in last) || ('index' in part && last.index === part.index)
-    if (same && sameCall) all[all.length - 1] = { ...part, text: last.text + part.text }
-    else all.push(part)
+    const joins = last?.type === told.type && 'text' in last && 'text' in told
+    const sameCall = !('index' in told) || (last && 'index' in last && last.index === told.index)
+    if (joins && sameCall) all[all.length - 1] = { ...told, text: last.text + told.text }
+    else all.push(told)
   }
   return all
 }
 
-function split(options: Partial<SplitterOptions>, ...pieces: string[]): AnswerPart[] {
+function parts(options: Partial<SplitterOptions>, ...pieces: string[]): AnswerPart[] {
   const splitter = new AnswerSplitter({ tools, ...options })
-  return joined([...pieces.flatMap((piece) => splitter.push(piece)), ...splitter.end()])
+  return [...pieces.flatMap((piece) => splitter.push(piece)), ...splitter.end()]
 }
 
-const content = (text: string): AnswerPart => ({ type: 'content', text })
-const reasoning = (text: string): AnswerPart => ({ type: 'reasoning', text })
-const call = (index: number, name: string, text: string): AnswerPart[] => [
+const split = (options: Partial<SplitterOptions>, ...pieces: string[]) => joined(parts(options, ...pieces))
+
+const content = (text: string): Told => ({ type: 'content', text })
+const reasoning = (text: string): Told => ({ type: 'reasoning', text })
+const call = (index: number, name: string, text: string): Told[] => [
   { type: 'call', index, name },
   ...(text === '' ? [] : [{ type: 'arguments', index, text } as const]),
 ]
@@ -76,7 +81,7 @@ describe('AnswerSplitter', () => {
     expect(split({}, ' Hello', '\n\n')).toEqual([content(' Hello\n\n')])
     expect(split({ toolFormat: TOOL_FORMATS.hermes }, ' a <', 'b> ')).toEqual([content(' a <b> ')])
     const splitter = new AnswerSplitter({ tools })
-    expect(splitter.push('Hello ')).toEqual([content('Hello ')])
+    expect(splitter.push('Hello ')).toEqual([{ type: 'content', at: 0, text: 'Hello ' }])
   })
 
   it.each(formats)('reads what a grammar for $name writes, cut anywhere', (format) => {
@@ -106,6 +111,9 @@ describe('AnswerSplitter', () => {
           ...(thinks && { reasoning: think }),
         }
         expect(split(options, ...pieces)).toEqual(split(options, text))
+        for (const part of parts(options, ...pieces))
+          if ('at' in part)
+            expect(text.slice(part.at)).toSatisfy((rest: string) => rest.startsWith(part.text))
         const { silent: _, ...shown } = toolFormat
         expect(split({ tools: new Set(), toolFormat: shown }, ...pieces)).toEqual(
           text === '' ? [] : [content(text)],
@@ -115,12 +123,15 @@ describe('AnswerSplitter', () => {
     )
   })
 
-  it('never shows half a mark', () => {
+  it('never shows half a mark, and tells what it is in and where its parts stand', () => {
     const splitter = new AnswerSplitter({ tools, reasoning: think, toolFormat: TOOL_FORMATS.hermes })
     expect(splitter.push('<thi')).toEqual([])
-    expect(splitter.push('nk>\nHm')).toEqual([reasoning('Hm')])
-    expect(splitter.push('.\n</')).toEqual([reasoning('.')])
-    expect(splitter.push('think>\n\nLet me see.\n<tool')).toEqual([content('Let me see.')])
+    expect(splitter.inReasoning).toBe(false)
+    expect(splitter.push('nk>\nHm')).toEqual([{ ...reasoning('Hm'), at: 8 }])
+    expect(splitter.push('.\n</')).toEqual([{ ...reasoning('.'), at: 10 }])
+    expect(splitter.inReasoning).toBe(true)
+    expect(splitter.push('think>\n\nLet me see.\n<tool')).toEqual([{ ...content('Let me see.'), at: 22 }])
+    expect(splitter.inReasoning).toBe(false)
     expect(splitter.push('_call>\n{"name": "get_')).toEqual([])
     expect(splitter.push('weather", "arguments": ')).toEqual([])
     expect(splitter.push('{"city": "Par')).toEqual([...call(0, 'get_weather', '{"city": "Par')])
@@ -166,8 +177,11 @@ describe('AnswerSplitter', () => {
 
   it('reads on behind calls', () => {
     const one = write(TOOL_FORMATS.hermes, [{ name: 'send', json: '{}' }])
-    const parts = split({ toolFormat: TOOL_FORMATS.hermes }, `First ${one}\n\nThen`)
-    expect(parts).toEqual([content('First'), ...call(0, 'send', '{}'), content('\n\nThen')])
+    expect(split({ toolFormat: TOOL_FORMATS.hermes }, `First ${one}\n\nThen`)).toEqual([
+      content('First'),
+      ...call(0, 'send', '{}'),
+      content('\n\nThen'),
+    ])
     expect(split({ toolFormat: TOOL_FORMATS.hermes }, `${one}\nThen`)).toEqual([
       ...call(0, 'send', '{}'),
       content('Then'),
@@ -179,7 +193,9 @@ describe('AnswerSplitter', () => {
     const json = '{"name": "send", "parameters": {"a": 1}}'
     expect(split(options, `<|python_tag|>${json}`)).toEqual(call(0, 'send', '{"a": 1}'))
     expect(split(options, `See ${json}`)).toEqual([content(`See ${json}`)])
-    expect(new AnswerSplitter({ tools, ...options }).push('{"city": "')).toEqual([content('{"city": "')])
+    expect(joined(new AnswerSplitter({ tools, ...options }).push('{"city": "'))).toEqual([
+      content('{"city": "'),
+    ])
   })
 
   it('reads the channels of gpt-oss', () => {

@@ -64,18 +64,28 @@ export class AnswerSplitter {
     return this.#sink.take()
   }
 
+  /** Whether the next text is reasoning, as far as is known; what is held back counts to where it stands. */
+  get inReasoning(): boolean {
+    return this.#sink.type === 'reasoning'
+  }
+
   /** What a call begins with; undefined where none is looked for. */
   get #callBegin(): string | undefined {
     const { toolFormat, tools } = this.#options
     return toolFormat && tools.size > 0 ? (toolFormat.trigger ?? '{') : undefined
   }
 
+  /** Text that was just taken from the input. */
+  #show(text: string): void {
+    this.#sink.text(text, this.#input.position - text.length)
+  }
+
   *#readAnswer(): Reading<void> {
     if (this.#options.insideReasoning) yield* this.#readReasoning()
     for (;;) {
-      this.#sink.text(this.#input.takeUntil(this.#suspects))
+      this.#show(this.#input.takeUntil(this.#suspects))
       if (yield* this.#input.atEnd()) return
-      if (!(yield* this.#readMark())) this.#sink.text(this.#input.take(1))
+      if (!(yield* this.#readMark())) this.#show(this.#input.take(1))
     }
   }
 
@@ -99,13 +109,13 @@ export class AnswerSplitter {
     const suspects = new Set(close.charAt(0))
     this.#sink.turnTo('reasoning')
     while (!(yield* this.#input.atEnd())) {
-      this.#sink.text(this.#input.takeUntil(suspects))
+      this.#show(this.#input.takeUntil(suspects))
       if (this.#input.isEmpty) continue
       if (yield* this.#input.accept(close)) {
         this.#sink.turnTo('content')
         return
       }
-      this.#sink.text(this.#input.take(1))
+      this.#show(this.#input.take(1))
     }
   }
 
@@ -137,7 +147,7 @@ export class AnswerSplitter {
 
   *#skipGlue(): Reading<void> {
     for (;;) {
-      this.#sink.text(yield* this.#input.blanks())
+      this.#show(yield* this.#input.blanks())
       if (!(yield* this.#acceptGlue())) return
     }
   }
