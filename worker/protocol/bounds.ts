@@ -3,6 +3,7 @@
 import type { ChatMessage, ChatRequest } from './chat.ts'
 import type { CompletionRequest, TextInput } from './completions.ts'
 import type { EmbeddingRequest } from './embeddings.ts'
+import type { InputTokensRequest } from './input-tokens.ts'
 import type { TranslationRequest } from './translation.ts'
 
 /** All are enforced by the worker: prompt tokens before prefill, output tokens while decoding. */
@@ -74,6 +75,11 @@ export function boundsOfCompletion(request: CompletionRequest, contextLength: nu
 export function boundsOfEmbedding({ inputs }: EmbeddingRequest, contextLength: number): RequestBounds {
   const prompts = inputs.reduce((sum, input) => sum + Math.min(inputBound(input), contextLength), 0)
   return { maxPromptTokens: prompts, maxOutputTokens: 0, n: 1 }
+}
+
+/** Bounds of counting: no model reads the prompt, so it costs nothing. */
+export function boundsOfInputTokens(_request: InputTokensRequest, _contextLength: number): RequestBounds {
+  return { maxPromptTokens: 0, maxOutputTokens: 0, n: 1 }
 }
 
 function inputBound(input: TextInput): number {

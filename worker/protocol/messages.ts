@@ -2,7 +2,7 @@
 
 import { invalidRequest } from './errors.ts'
 import { accepted, type Fields, object, optional, refused, required } from './fields.ts'
-import { arrayOf, choice, mapped, type Reader, tagged, text, textOr } from './readers.ts'
+import { anything, arrayOf, choice, mapped, type Reader, tagged, text, textOr } from './readers.ts'
 
 export const CHAT_ROLES = ['developer', 'system', 'user', 'assistant', 'tool'] as const
 export type ChatRole = (typeof CHAT_ROLES)[number]
@@ -98,7 +98,7 @@ function speaker<R extends 'developer' | 'system' | 'user'>(role: R, about: stri
   return mapped(reader, (fields) => speak(role, fields))
 }
 
-const callId = text({ min: 1, max: 256 })
+export const callId = text({ min: 1, max: 256 })
 
 const functionCall = object({
   id: required(callId, 'The id under which its result comes.'),
@@ -107,7 +107,7 @@ const functionCall = object({
     object({
       name: required(toolName, 'The function.'),
       arguments: required(text(), 'The arguments as the model wrote them.'),
-      parsed_arguments: accepted(anything(), 'Written by the official client; `arguments` says it.'),
+      parsed_arguments: accepted(anything, 'Written by the official client; `arguments` says it.'),
     }),
     'What was called.',
   ),
@@ -152,8 +152,8 @@ const assistantFields = {
   name: accepted(participant, 'The model is the only assistant.'),
   reasoning_content: accepted(text(), 'Earlier reasoning is left out of the prompt, as models expect it.'),
   reasoning: accepted(text(), 'As `reasoning_content`.'),
-  annotations: accepted(arrayOf(anything(), 0, 1024), 'Notes about the text that an answer of OpenAI held.'),
-  parsed: accepted(anything(), 'Written by the official client; `content` says it.'),
+  annotations: accepted(arrayOf(anything, 0, 1024), 'Notes about the text that an answer of OpenAI held.'),
+  parsed: accepted(anything, 'Written by the official client; `content` says it.'),
   audio: refused('Audio is not read.'),
 }
 
@@ -214,9 +214,4 @@ function strayResult(path: string) {
     `Invalid parameter: messages with role 'tool' must be a response to a preceding message with 'tool_calls'. '${path}.tool_call_id' names no call of the assistant message before it.`,
     'invalid_value',
   )
-}
-
-/** Any JSON value, which is not looked at. */
-function anything(): Reader<unknown> {
-  return { schema: {}, read: (value) => value }
 }

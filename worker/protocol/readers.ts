@@ -162,6 +162,9 @@ function checkDepth(value: unknown, path: string, left: number): void {
   for (const entry of Object.values(value)) checkDepth(entry, path, left - 1)
 }
 
+/** Any JSON value, which is not looked at. */
+export const anything: Reader<unknown> = { schema: {}, read: (value) => value }
+
 /** The same value, further worked on; `work` may refuse it. */
 export function mapped<T, U>(reader: Reader<T>, work: (value: T, path: string) => U): Reader<U> {
   return { schema: reader.schema, read: (value, path) => work(reader.read(value, path), path) }
