@@ -290,7 +290,6 @@ export class Worker {
       throw invalidRequest(null, 'The context names another kind of TEE.', 'context_mismatch')
     }
     if (ctx.method !== 'POST' || !PATHS.has(ctx.path)) throw notFound('This worker does not serve that path.')
-    if (ctx.n !== 1) throw invalidRequest('n', 'This worker makes one choice.', 'unsupported_value')
   }
 
   /** Tells payers apart for prompt caches: by key and by account, since one gateway's key pays for many. */

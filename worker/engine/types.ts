@@ -109,6 +109,8 @@ export interface Grammar {
   readonly gbnf: string
   /** The grammar holds from the first of these texts on, the text itself included; absent: from the first token. */
   readonly triggers?: readonly string[]
+  /** Held instead of the above when the prompt's end opened a reasoning block. */
+  readonly insideReasoning?: { readonly gbnf: string; readonly triggers?: readonly string[] }
 }
 
 /** What llama.cpp parses of a grammar in a few milliseconds; it does so while all generations wait. */

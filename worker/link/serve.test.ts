@@ -72,7 +72,7 @@ describe('requests', () => {
 
   test.each([
     [400, 'temperature', { body: hi({ temperature: 5 }) }],
-    [400, 'tools', { body: hi({ tools: [{}] }) }],
+    [400, 'web_search_options', { body: hi({ web_search_options: {} }) }],
     [400, null, { body: new TextEncoder().encode('{') }],
     [404, null, { context: { path: '/v1/embeddings' } }],
     [404, null, { context: { method: 'GET' as const } }],

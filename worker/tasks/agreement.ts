@@ -6,20 +6,31 @@ import type { TaskContext } from './types.ts'
  * @throws ApiError 400 naming the field
  */
 export function checkAgreement(
-  request: { readonly model: string; readonly stream: boolean },
+  {
+    model,
+    stream = false,
+    n = 1,
+  }: { readonly model: string; readonly stream?: boolean; readonly n?: number },
   context: TaskContext,
 ): void {
-  if (request.model !== context.model) {
+  if (model !== context.model) {
     throw invalidRequest(
       'model',
       "The body's 'model' is not the model of the sealed context.",
       'context_mismatch',
     )
   }
-  if (request.stream !== context.stream) {
+  if (stream !== context.stream) {
     throw invalidRequest(
       'stream',
       "The body's 'stream' is not what the sealed context says.",
+      'context_mismatch',
+    )
+  }
+  if (n !== context.n) {
+    throw invalidRequest(
+      'n',
+      "The body's choices are not as many as the sealed context says.",
       'context_mismatch',
     )
   }

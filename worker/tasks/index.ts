@@ -3,7 +3,7 @@
 import type { Engine } from '../engine/types.ts'
 import { notFound } from '../protocol/errors.ts'
 import { parseJsonObject } from '../protocol/fields.ts'
-import { chat } from './chat.ts'
+import { chat } from './chat/task.ts'
 import { translation } from './translation.ts'
 import type { Task, TaskContext, TaskEvent, TaskResult } from './types.ts'
 

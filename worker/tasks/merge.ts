@@ -8,6 +8,8 @@ export async function* sideBySide<Item, Value>(
   signal: AbortSignal,
   run: (item: Item, signal: AbortSignal) => AsyncGenerator<Value>,
 ): AsyncGenerator<Value> {
+  const [only] = items
+  if (items.length === 1 && only !== undefined) return yield* run(only, signal)
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])
   const queue = [...items]

@@ -49,11 +49,16 @@ export interface Usage {
   readonly completion_tokens: number
   readonly total_tokens: number
   readonly prompt_tokens_details: { readonly cached_tokens: number }
-  readonly completion_tokens_details: { readonly reasoning_tokens: number }
+  readonly completion_tokens_details: {
+    readonly reasoning_tokens: number
+    /** Only where a prediction was sent; it changes nothing here, so both are 0. */
+    readonly accepted_prediction_tokens?: number
+    readonly rejected_prediction_tokens?: number
+  }
 }
 
 export interface TaskResult {
-  readonly finishReason: 'stop' | 'length'
+  readonly finishReason: 'stop' | 'length' | 'tool_calls'
   readonly usage: Usage
 }
 

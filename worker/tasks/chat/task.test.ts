@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { utf8 } from '../../attest/bytes.ts'
-import { EngineError } from '../engine/errors.ts'
-import { Gate, type ScriptedOptions, scriptedEngine } from '../engine/testing/scripted.ts'
-import { runTask, type TaskContext, type TaskEvent } from './index.ts'
-import { run as runPath, testContext } from './testing.ts'
+import { utf8 } from '../../../attest/bytes.ts'
+import { EngineError } from '../../engine/errors.ts'
+import { Gate, type ScriptedOptions, scriptedEngine } from '../../engine/testing/scripted.ts'
+import { runTask, type TaskContext, type TaskEvent } from '../index.ts'
+import { run as runPath, testContext } from '../testing.ts'
 
 const messages = [{ role: 'user', content: 'Hi' }]
 const plain = { messages, stream: true, stream_options: { include_obfuscation: false } }

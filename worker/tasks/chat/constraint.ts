@@ -1,0 +1,93 @@
+/** @module What an answer's text is held to: calls that are forced or allowed, a JSON document, a client's grammar. */
+
+import type { Grammar, ModelInfo } from '../../engine/types.ts'
+import type { ChatRequest, ChatTool } from '../../protocol/chat.ts'
+import { ApiError } from '../../protocol/errors.ts'
+import { type CallableTool, jsonObjectGbnf, schemaToGbnf, toolCallGbnf } from '../grammar/index.ts'
+import type { ToolFormat } from '../tools/index.ts'
+import { inputSchema } from './custom-tool.ts'
+import { afterMark, afterReasoning, either } from './gbnf.ts'
+import type { ChatPaths } from './plan.ts'
+
+/** A tool that the model may call in this answer. */
+export interface OfferedTool {
+  readonly tool: ChatTool
+  /** Its place among the request's tools. */
+  readonly index: number
+}
+
+export interface ConstraintInput {
+  readonly request: ChatRequest
+  readonly tools: readonly OfferedTool[]
+  readonly format: ToolFormat | undefined
+  /** The model's marks; absent when it does not think in this answer. */
+  readonly reasoning: ModelInfo['reasoning']
+  readonly paths: ChatPaths
+}
+
+/**
+ * The grammar of an answer; undefined where any text will do. Reasoning is never held to it.
+ * @throws ApiError 400 naming the field whose schema or grammar cannot be held
+ */
+export function constraintOf(input: ConstraintInput): Grammar | undefined {
+  const { reasoning } = input
+  const gbnf = wholeAnswer(input)
+  if (gbnf === undefined) return lazyCalls(input)
+  if (!reasoning) return { gbnf }
+  const inside = { gbnf: afterMark(reasoning.close, gbnf), triggers: [reasoning.close] }
+  return { gbnf: afterReasoning(reasoning, gbnf), insideReasoning: inside }
+}
+
+/** What holds from the answer's first character on. */
+function wholeAnswer(input: ConstraintInput): string | undefined {
+  const { request, tools } = input
+  const document = documentGbnf(input)
+  // The protocol takes a grammar of the client's only where nothing else is to be held.
+  if (request.grammar !== undefined) return request.grammar
+  if (request.toolChoice.mode === 'required') return callsGbnf(input)
+  if (document === undefined || tools.length === 0) return document
+  return either(callsGbnf(input), document)
+}
+
+function documentGbnf({ request: { responseFormat }, paths }: ConstraintInput): string | undefined {
+  if (responseFormat.type === 'text') return undefined
+  if (responseFormat.type === 'json_object') return jsonObjectGbnf()
+  const { schema, strict } = responseFormat
+  return schemaToGbnf(schema, paths.schema, { strict })
+}
+
+/** Free text until the model begins a call by itself; where its calls have no mark of their own, the text stays free. */
+function lazyCalls(input: ConstraintInput): Grammar | undefined {
+  const { tools, format } = input
+  if (tools.length === 0 || format?.trigger === undefined) return undefined
+  return { gbnf: callsGbnf(input), triggers: [format.trigger] }
+}
+
+function callsGbnf({ request, tools, format, paths }: ConstraintInput): string {
+  if (!format) throw new TypeError('tools without a format')
+  const callables = tools.map(({ tool, index }) => callable(tool, paths.tool(tool, index)))
+  return toolCallGbnf({ format, tools: callables, parallel: request.parallelToolCalls })
+}
+
+function callable(tool: ChatTool, path: string): CallableTool {
+  const { name } = tool
+  if (tool.type === 'custom') return { name, schema: inputSchema(tool), path }
+  const schema = tool.parameters ?? EMPTY
+  if (tool.strict) return { name, schema, path, strict: true }
+  return { name, schema: isWritable(schema, path) ? schema : ANY_OBJECT, path }
+}
+
+/** Arguments that nobody asked to be strict are held to their schema where that can be done. */
+function isWritable(schema: unknown, path: string): boolean {
+  try {
+    schemaToGbnf(schema, path)
+    return true
+  } catch (error) {
+    if (error instanceof ApiError) return false
+    throw error
+  }
+}
+
+/** What a function without parameters takes. */
+const EMPTY = { type: 'object', properties: {}, additionalProperties: false }
+const ANY_OBJECT = { type: 'object' }
