@@ -1,6 +1,11 @@
 import { z } from 'zod'
+import { ConfigError } from '../attest/cli/config.ts'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
-import { amountSchema, modelIdSchema } from '../worker/protocol/index.ts'
+import { amountSchema, isLoopback, modelIdSchema } from '../worker/protocol/index.ts'
+
+const corsOriginSchema = z
+  .string()
+  .regex(/^(\*|none|https?:\/\/[^\s,/]+(,https?:\/\/[^\s,/]+)*)$/, 'expected *, none, or ORIGIN[,ORIGIN …]')
 
 const aliasesSchema = z
   .string()
@@ -18,6 +23,11 @@ export const gatewaySchema = z.strictObject({
     .max(65_535)
     .default(8787)
     .describe('port to listen on; 0 picks a free one'),
+  corsOrigin: corsOriginSchema
+    .optional()
+    .describe(
+      'origins of web pages that may call, in a comma-separated list, * for all, none for none; default: none on loopback, else *',
+    ),
   data: z.string().min(1).default('./.chrysalis/gateway').describe('folder for ledger and keys'),
   teeDir: z.string().min(1).default('./.chrysalis/tee').describe('folder of the simulated TEE'),
   chainUrl: z.string().min(1).describe('URL of the local chain'),
@@ -115,6 +125,24 @@ export const gatewaySchema = z.strictObject({
 })
 
 export type GatewayConfig = z.infer<typeof gatewaySchema>
+
+/**
+ * The origins whose pages may call. Everywhere but on this machine all may: what counts is the API key that a page
+ * sends. On loopback a page has to be named, since any page in the user's browser reaches it.
+ *
+ * @throws ConfigError
+ */
+export function corsOrigins({ host, corsOrigin }: Pick<GatewayConfig, 'host' | 'corsOrigin'>): string[] {
+  const loopback = isLoopback(host)
+  if (corsOrigin === undefined) return loopback ? [] : ['*']
+  if (corsOrigin === 'none') return []
+  if (corsOrigin === '*' && loopback) {
+    throw new ConfigError(
+      'setting corsOrigin: on loopback * would let every web page call; name the origins, e.g. http://localhost:3000',
+    )
+  }
+  return corsOrigin.split(',')
+}
 
 /** The pinned models as a policy wants them. */
 export function pinnedModels(text: string | undefined): Record<string, string[]> | undefined {

@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
-import type { IncomingMessage, Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { createAdaptorServer } from '@hono/node-server'
 import { Address } from '@ton/core'
 import type { Logger } from 'pino'
 import { openTee, warnOfSimulation } from '../attest/cli/open-tee.ts'
@@ -15,12 +14,13 @@ import { refusePublicNetwork } from '../attest/simulate/network.ts'
 import { connectLocalChain } from '../contracts/index.ts'
 import { LINK_PATH, readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
+import { createHttpServer } from './api/http-server.ts'
 import { RateLimiter } from './api/limits.ts'
 import { isLoopback } from './api/loopback.ts'
 import { ModelNames } from './api/names.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
-import type { GatewayConfig } from './config.ts'
+import { corsOrigins, type GatewayConfig } from './config.ts'
 import { serveControl } from './control/index.ts'
 import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
@@ -126,6 +126,7 @@ export async function startGateway(
     missing: () => (catalog.models().length === 0 ? ['worker'] : []),
     tee: trust.real ? 'tdx' : 'simulated',
     loopback: isLoopback(config.host),
+    corsOrigins: corsOrigins(config),
     limits: {
       bodyBytes: config.maxBodyBytes,
       deadlineMs: config.deadlineSeconds * 1000,
@@ -135,8 +136,7 @@ export async function startGateway(
     log,
   })
   // Some HTTP clients offer h2c by an Upgrade header: whatever is not the link is served as plain HTTP/1.1.
-  const shouldUpgradeCallback = ({ url }: IncomingMessage) => url?.split('?', 1)[0] === LINK_PATH
-  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { shouldUpgradeCallback } }) as Server
+  const server = createHttpServer(app, { upgrades: (path) => path === LINK_PATH })
   server.on('upgrade', (request, socket, head) => {
     if (!pool.handleUpgrade(request, socket, head)) socket.destroy()
   })

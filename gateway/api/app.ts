@@ -7,13 +7,15 @@ import { ATTESTATION_PATH, newRequestId, notFound } from '../../worker/protocol/
 import { INFERENCE_PATHS } from './admit.ts'
 import { attestationRoutes } from './attestation.ts'
 import { authenticate, keyAdmission } from './auth.ts'
+import { cors } from './cors.ts'
 import type { ApiDeps } from './deps.ts'
 import { answerError } from './errors.ts'
-import { healthRoutes } from './health.ts'
+import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { inferenceRoutes } from './inference.ts'
 import { loopbackOnly } from './loopback.ts'
 import { modelRoutes } from './models.ts'
 import { receiptRoutes } from './receipts.ts'
+import { clientRequestId, setProcessingTime } from './request-headers.ts'
 import { type Env, only } from './route.ts'
 
 /** Builds the application; it holds no socket and no process state of its own. */
@@ -21,11 +23,15 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   const app = new Hono<Env>()
   app.use(async (c, next) => {
     c.set('requestId', newRequestId())
+    c.set('startedAt', deps.monotonic())
     c.header('x-request-id', c.get('requestId'))
     c.header('chrysalis-tee', deps.tee)
     await next()
   })
-  app.onError((error, c) => answerError(c, error, deps.log))
+  app.onError((error, c) => {
+    setProcessingTime(c, deps)
+    return answerError(c, error, deps.log)
+  })
   app.notFound((c) =>
     answerError(
       c,
@@ -34,16 +40,17 @@ export function createApp(deps: ApiDeps): Hono<Env> {
     ),
   )
 
-  if (deps.loopback) app.use(loopbackOnly())
+  if (deps.loopback) app.use(loopbackOnly(deps.corsOrigins))
+  app.use(cors(deps.corsOrigins))
+  app.use(clientRequestId())
+  only(app, 'GET', ...HEALTH_PATHS, ATTESTATION_PATH, '/v1/models', '/v1/models/:id{.+}', '/v1/receipts/:id')
+  only(app, 'POST', ...INFERENCE_PATHS)
   healthRoutes(app, deps)
   // Before the check of keys: evidence is for everybody.
   attestationRoutes(app, deps)
-  only(app, 'GET', ATTESTATION_PATH)
   app.use('/v1/*', authenticate(keyAdmission(deps.keys, deps.limiter)))
   modelRoutes(app, deps)
   receiptRoutes(app, deps)
   inferenceRoutes(app, deps)
-  only(app, 'GET', '/healthz', '/readyz', '/v1/models', '/v1/models/:id{.+}', '/v1/receipts/:id')
-  only(app, 'POST', ...INFERENCE_PATHS)
   return app
 }

@@ -1,25 +1,65 @@
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate } from 'node:zlib'
 import type { Context } from 'hono'
 import { concat } from '../../attest/bytes.ts'
-import { bodyTooLarge, unsupportedMediaType } from '../../worker/protocol/index.ts'
+import {
+  ApiError,
+  bodyTooLarge,
+  clip,
+  invalidRequest,
+  unsupportedMediaType,
+} from '../../worker/protocol/index.ts'
+import type { Env } from './route.ts'
+
+type Decode = (
+  bytes: Uint8Array,
+  options: { maxOutputLength: number; rejectGarbageAfterEnd: boolean },
+) => Promise<Uint8Array>
+
+/** Content codings (RFC 9110 §8.4.1) that a body may have, one at a time. */
+const CODINGS: Readonly<Record<string, Decode>> = {
+  gzip: promisify(gunzip) as Decode,
+  'x-gzip': promisify(gunzip) as Decode,
+  deflate: promisify(inflate) as Decode,
+  br: promisify(brotliDecompress) as Decode,
+}
 
 /**
- * Reads the bytes of a JSON request body within a size limit.
+ * Reads the bytes of a JSON request body within a size limit, which holds for what arrives and for what it decodes to.
  *
  * The limit is checked on Content-Length when the client sends one (Node enforces that length itself) and counted
  * while reading when it does not. hono/body-limit is not used: it forces node-server's slow request path.
  *
  * @param limit bytes
- * @throws ApiError 415 or 413
+ * @throws ApiError 415 or 413; 400 for a body that ends early or is not in the coding that it names
  */
-export async function readJsonBody(c: Context, limit: number): Promise<Uint8Array> {
+export async function readJsonBody(c: Context<Env>, limit: number): Promise<Uint8Array> {
   const type = c.req.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  const encoding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity'
-  if (type !== 'application/json' || encoding !== 'identity') throw unsupportedMediaType()
-  const declared = c.req.header('content-length')
-  if (declared !== undefined) {
-    if (Number(declared) > limit) throw bodyTooLarge(limit)
-    return new Uint8Array(await c.req.arrayBuffer())
+  if (type !== 'application/json') throw unsupportedMediaType()
+  return await readBody(c, limit)
+}
+
+/** The same for a body of any type. */
+export async function readBody(c: Context<Env>, limit: number): Promise<Uint8Array> {
+  const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity'
+  const decode = Object.hasOwn(CODINGS, coding) ? CODINGS[coding] : undefined
+  if (!decode && coding !== 'identity') throw unsupportedCoding(coding)
+  const sent = await receive(c, limit).catch(asIncomplete)
+  if (!decode) return sent
+  try {
+    return await decode(sent, { maxOutputLength: limit, rejectGarbageAfterEnd: true })
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') throw bodyTooLarge(limit)
+    throw invalidRequest(null, `The body is not what its Content-Encoding says: ${coding}.`, 'invalid_body')
   }
+}
+
+async function receive(c: Context<Env>, limit: number): Promise<Uint8Array> {
+  const declared = c.req.header('content-length')
+  if (declared !== undefined && Number(declared) > limit) throw bodyTooLarge(limit)
+  // Only now does a client that asked first send its body: see `createHttpServer`.
+  if (c.req.header('expect') !== undefined) c.env.outgoing.writeContinue()
+  if (declared !== undefined) return new Uint8Array(await c.req.arrayBuffer())
   const parts: Uint8Array[] = []
   let length = 0
   for await (const part of c.req.raw.body ?? []) {
@@ -28,4 +68,20 @@ export async function readJsonBody(c: Context, limit: number): Promise<Uint8Arra
     parts.push(part)
   }
   return concat(...parts)
+}
+
+/** The connection broke in mid-body. Nobody reads the answer; what matters is that it is no fault of ours. */
+function asIncomplete(error: unknown): never {
+  if (error instanceof ApiError) throw error
+  throw invalidRequest(null, 'The body ended before it was complete.', 'incomplete_body')
+}
+
+function unsupportedCoding(coding: string): ApiError {
+  return new ApiError({
+    status: 415,
+    type: 'invalid_request_error',
+    message: `Unsupported Content-Encoding: ${clip(coding)}. Send the body as it is, or in one of gzip, deflate and br.`,
+    apiCode: 'unsupported_content_encoding',
+    headers: { 'accept-encoding': 'gzip, deflate, br' },
+  })
 }

@@ -43,6 +43,8 @@ export interface ApiDeps {
   tee: 'simulated' | 'tdx'
   /** The listener is bound to this machine only, so requests have to name it. */
   loopback: boolean
+  /** Origins of web pages that may call; `*` for all of them. */
+  corsOrigins: readonly string[]
   limits: {
     /** bytes of a request body */
     bodyBytes: number

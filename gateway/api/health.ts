@@ -2,13 +2,18 @@ import type { Hono } from 'hono'
 import type { ApiDeps } from './deps.ts'
 import type { Env } from './route.ts'
 
-/** `/healthz`: the process lives. `/readyz`: a request would be served now; if not, what is missing. */
+export const HEALTH_PATHS = ['/healthz', '/readyz', '/health', '/v1/health'] as const
+
+/**
+ * `/healthz`: the process lives. `/readyz`, which clients of llama.cpp call `/health`: a request would be served now;
+ * if not, what is missing. None of them needs a key.
+ */
 export function healthRoutes(app: Hono<Env>, deps: ApiDeps): void {
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', (c) => {
-    const missing = deps.missing()
-    return missing.length === 0
-      ? c.json({ status: 'ready' })
-      : c.json({ status: 'unavailable', missing }, 503)
-  })
+  for (const path of ['/readyz', '/health', '/v1/health'])
+    app.get(path, (c) => {
+      const missing = deps.missing()
+      const ready = missing.length === 0
+      return ready ? c.json({ status: 'ready' }) : c.json({ status: 'unavailable', missing }, 503)
+    })
 }

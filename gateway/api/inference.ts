@@ -5,6 +5,7 @@ import { readJsonBody } from './body.ts'
 import type { ApiDeps } from './deps.ts'
 import { errorDocument } from './errors.ts'
 import { collect, execute, prepare } from './execute.ts'
+import { setProcessingTime } from './request-headers.ts'
 import type { Env } from './route.ts'
 import { eventStream } from './sse.ts'
 
@@ -20,6 +21,7 @@ async function serve(c: Context<Env>, deps: ApiDeps, path: string): Promise<Resp
   const signal = AbortSignal.any([gone.signal, c.req.raw.signal])
   const response = await execute(c, deps, prepared, signal)
   c.header('chrysalis-receipt', response.requestId)
+  setProcessingTime(c, deps)
   if (prepared.stream) return streamed(c, deps, response, gone)
   return c.body(await collect(c, response), 200, { 'content-type': 'application/json' })
 }

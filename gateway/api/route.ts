@@ -6,14 +6,25 @@ import type { ApiKey } from '../ledger/index.ts'
 /** What the routes may count on: the middleware set these before them. */
 export interface Env {
   Bindings: HttpBindings
-  Variables: { requestId: string; key: ApiKey }
+  Variables: {
+    requestId: string
+    /** Monotonic milliseconds. */
+    startedAt: number
+    key: ApiKey
+  }
 }
 
-/** Answers every other method on these paths with 405 and `Allow`. Call it after the real routes. */
+/**
+ * Lets only these methods through to the paths: OPTIONS is answered with `Allow`, every other one with 405. To be
+ * called before the check of keys, since none is needed to be told this.
+ */
 export function only(app: Hono<Env>, method: 'GET' | 'POST', ...paths: string[]): void {
   const allow = method === 'GET' ? ['GET', 'HEAD'] : ['POST']
-  for (const path of paths)
-    app.all(path, (c) => {
+  for (const path of paths) {
+    app.use(path, async (c, next) => {
+      if (allow.includes(c.req.method)) return await next()
+      if (c.req.method === 'OPTIONS') return c.body(null, 204, { allow: allow.join(', ') })
       throw methodNotAllowed(c.req.method, c.req.path, allow)
     })
+  }
 }

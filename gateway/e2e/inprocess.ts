@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
 import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
 import type { SimulatedTee } from '../../attest/index.ts'
 import { type ReceiptBody, verifyReceipt } from '../../attest/receipt/index.ts'
@@ -13,6 +12,7 @@ import { Link } from '../../worker/link/index.ts'
 import { silentLog } from '../../worker/log.ts'
 import type { ManualClock } from '../../worker/testing/manual-clock.ts'
 import { createApp } from '../api/app.ts'
+import { createHttpServer } from '../api/http-server.ts'
 import { RateLimiter } from '../api/limits.ts'
 import { ModelNames } from '../api/names.ts'
 import { AttestationDesk } from '../attestations.ts'
@@ -238,12 +238,13 @@ export class InProcess implements AsyncDisposable {
       missing: () => [],
       tee: 'simulated',
       loopback: true,
+      corsOrigins: [],
       limits: { bodyBytes: 1 << 20, deadlineMs: LONG },
       now: this.clock.now,
       monotonic: this.clock.monotonic,
       log: silentLog as Parameters<typeof createApp>[0]['log'],
     })
-    const server = createAdaptorServer({ fetch: app.fetch }) as Server
+    const server = createHttpServer(app)
     server.on('request', () => {
       this.requests += 1
     })

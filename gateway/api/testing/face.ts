@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
 import { utf8 } from '../../../attest/bytes.ts'
 import type { DispatchEvent, DispatchFinal, DispatchRequest, DispatchResponse } from '../../dispatch/index.ts'
 import type { ApiKey } from '../../ledger/index.ts'
 import { createApp } from '../app.ts'
 import type { ApiDeps, CatalogModel } from '../deps.ts'
+import { createHttpServer, type HttpServerOptions } from '../http-server.ts'
 import { RateLimiter } from '../limits.ts'
 import { ModelNames } from '../names.ts'
 
@@ -26,6 +26,7 @@ export const TEST_MODEL: CatalogModel = {
 export async function serveFace(
   dispatch: (request: DispatchRequest) => Promise<DispatchResponse>,
   overrides: Partial<ApiDeps> = {},
+  serverOptions: HttpServerOptions = {},
 ): Promise<{ url: string; logged: unknown[]; close(): Promise<void> }> {
   const logged: unknown[] = []
   const log = (...line: unknown[]) => void logged.push(line)
@@ -52,13 +53,14 @@ export async function serveFace(
     missing: () => [],
     tee: 'simulated',
     loopback: false,
+    corsOrigins: [],
     limits: { bodyBytes: 4096, deadlineMs: 60_000 },
     now: Date.now,
     monotonic: () => performance.now(),
     log: { info: log, warn: log, error: log } as unknown as ApiDeps['log'],
     ...overrides,
   })
-  const server = createAdaptorServer({ fetch: app.fetch })
+  const server = createHttpServer(app, serverOptions)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
