@@ -1,0 +1,129 @@
+/**
+ * Checks documents against JSON Schemas that are made, when tests run, from the types of the `openai` package: what its
+ * users' programs were compiled against. Unknown members are errors too, but for those of {@link EXTRAS}.
+ */
+
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv, type ValidateFunction } from 'ajv'
+import { createGenerator } from 'ts-json-schema-generator'
+
+/** The kinds of documents: the types of `openai-types.ts`, less `Document`. */
+export type OpenAiKind =
+  | 'Chat'
+  | 'ChatChunk'
+  | 'Completion'
+  | 'Embeddings'
+  | 'Response'
+  | 'ResponseEvent'
+  | 'InputTokens'
+  | 'Model'
+  | 'Models'
+  | 'Failure'
+
+/** Members that are ours (or many servers'), by the type that they are in. */
+const EXTRAS: Readonly<Record<string, readonly string[]>> = {
+  ChatCompletionMessage: ['reasoning_content'],
+  'ChatCompletionChunk.Choice.Delta': ['reasoning_content'],
+  Completion: ['obfuscation'],
+  Model: ['chrysalis'],
+}
+
+interface Schema {
+  type?: string
+  properties?: Record<string, Schema | object>
+  required?: string[]
+  items?: unknown
+}
+
+const root = join(import.meta.dirname, '..', '..')
+const typesFile = join(import.meta.dirname, 'openai-types.ts')
+
+/**
+ * Checks that `document` is what the official client's types say.
+ * @throws Error naming the kind and every place that is wrong
+ */
+export function validateAgainstOpenAi(kind: OpenAiKind, document: unknown): void {
+  const validate = validator(kind)
+  if (validate(document)) return
+  const problems = validate.errors?.map(
+    ({ instancePath, message, params }) => `${instancePath || '/'} ${message} ${JSON.stringify(params)}`,
+  )
+  throw new Error(`not an OpenAI ${kind}:\n  ${problems?.join('\n  ')}\n${JSON.stringify(document, null, 2)}`)
+}
+
+const validators = new Map<OpenAiKind, ValidateFunction>()
+
+function validator(kind: OpenAiKind): ValidateFunction {
+  const known = validators.get(kind)
+  if (known) return known
+  const made = ajv().compile({ $ref: `openai#/definitions/${kind}Document` })
+  validators.set(kind, made)
+  return made
+}
+
+let shared: Ajv | undefined
+
+function ajv(): Ajv {
+  shared ??= new Ajv({ strict: false, allErrors: true, schemas: { openai: amended(definitions()) } })
+  return shared
+}
+
+/** Making the schemas takes some seconds: they are kept under `node_modules` for one version of the package. */
+function definitions(): Record<string, Schema> {
+  const manifest = readFileSync(join(root, 'node_modules', 'openai', 'package.json'), 'utf8')
+  const name = createHash('sha256')
+    .update(manifest)
+    .update(readFileSync(typesFile))
+    .digest('hex')
+    .slice(0, 16)
+  const folder = join(root, 'node_modules', '.cache', 'chrysalis')
+  const path = join(folder, `openai-${name}.json`)
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    // Not made yet.
+  }
+  const made = generate()
+  mkdirSync(folder, { recursive: true })
+  const temporary = `${path}.${process.pid}`
+  writeFileSync(temporary, JSON.stringify(made))
+  renameSync(temporary, path)
+  return made
+}
+
+function generate(): Record<string, Schema> {
+  const generator = createGenerator({
+    path: typesFile,
+    type: '*',
+    skipTypeCheck: true,
+    additionalProperties: false,
+    jsDoc: 'none',
+  })
+  return generator.createSchema('*').definitions as Record<string, Schema>
+}
+
+/** The types as the service's answers are: where they differ, the types are those of the client's own objects. */
+function amended(made: Record<string, Schema>): object {
+  for (const [name, members] of Object.entries(EXTRAS)) {
+    const properties = definition(made, name).properties
+    for (const member of members) if (properties) properties[member] = {}
+  }
+  // The client adds this member to what it receives.
+  const response = definition(made, 'Response')
+  response.required = response.required?.filter((member) => member !== 'output_text') ?? []
+  // The first token of an echoed prompt has no probability: null, in the service's answers and in lm-eval's reading.
+  const logprobs = definition(made, 'CompletionChoice.Logprobs').properties ?? {}
+  for (const member of ['token_logprobs', 'top_logprobs'] as const) {
+    const array = logprobs[member] as Schema
+    array.items = { anyOf: [array.items, { type: 'null' }] }
+  }
+  return { definitions: made }
+}
+
+function definition(made: Record<string, Schema>, name: string): Schema {
+  const found = made[name]
+  if (!found) throw new Error(`openai's types have no ${name} any more`)
+  return found
+}

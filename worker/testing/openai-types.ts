@@ -1,0 +1,19 @@
+/** The documents of OpenAI's API whose shapes tests check, as the official client types them. */
+
+import type OpenAI from 'openai'
+
+export type ChatDocument = OpenAI.ChatCompletion
+export type ChatChunkDocument = OpenAI.ChatCompletionChunk
+export type CompletionDocument = OpenAI.Completion
+export type EmbeddingsDocument = OpenAI.CreateEmbeddingResponse
+export type ResponseDocument = OpenAI.Responses.Response
+export type ResponseEventDocument = OpenAI.Responses.ResponseStreamEvent
+export type InputTokensDocument = OpenAI.Responses.InputTokenCountResponse
+export interface ModelsDocument {
+  object: 'list'
+  data: OpenAI.Model[]
+}
+export type ModelDocument = OpenAI.Model
+export interface FailureDocument {
+  error: OpenAI.ErrorObject
+}
