@@ -2,7 +2,16 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { EngineError, type EngineErrorCode, PromptTooLong } from './errors.ts'
-import type { EngineStats, FromChild, ToChild, WireError, WireEvent, WireRequest } from './messages.ts'
+import type {
+  Answers,
+  EngineStats,
+  FromChild,
+  Question,
+  ToChild,
+  WireError,
+  WireEvent,
+  WireRequest,
+} from './messages.ts'
 import { windowEvents } from './messages.ts'
 import type {
   Embedding,
@@ -79,7 +88,7 @@ export class ChildEngine implements Engine {
   /** Of generations whose cancellation the child has not confirmed. */
   readonly #cancelTimers = new Map<number, () => void>()
   readonly #inboxes = new Map<number, Inbox>()
-  readonly #statistics = new Map<number, PromiseWithResolvers<EngineStats>>()
+  readonly #questions = new Map<number, PromiseWithResolvers<Answers[keyof Answers]>>()
   #nextId = 1
   #closing = false
   #gone: EngineError | undefined
@@ -113,7 +122,7 @@ export class ChildEngine implements Engine {
     if (this.#gone) throw this.#gone
     const id = this.#nextId++
     const inbox = new Inbox()
-    const onAbort = () => inbox.fail(new EngineError('ERR_CANCELLED', 'the request was cancelled'))
+    const onAbort = () => inbox.fail(cancelled())
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     this.#inboxes.set(id, inbox)
@@ -138,12 +147,12 @@ export class ChildEngine implements Engine {
     }
   }
 
-  async count(_prompt: Prompt, _signal: AbortSignal): Promise<number> {
-    throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this engine does not do this yet')
+  async count(prompt: Prompt, signal: AbortSignal): Promise<number> {
+    return await this.#ask({ kind: 'count', prompt }, signal)
   }
 
-  async embed(_input: EmbeddingInput, _maxTokens: number, _signal: AbortSignal): Promise<Embedding> {
-    throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this engine does not do this yet')
+  async embed(input: EmbeddingInput, maxTokens: number, signal: AbortSignal): Promise<Embedding> {
+    return await this.#ask({ kind: 'embed', input, maxTokens }, signal)
   }
 
   async close(): Promise<void> {
@@ -159,12 +168,30 @@ export class ChildEngine implements Engine {
 
   /** Counters of the child, for tests, benches and metrics. */
   async stats(): Promise<EngineStats> {
+    return await this.#ask({ kind: 'stats' })
+  }
+
+  async #ask<K extends Question['kind']>(
+    question: Question & { kind: K },
+    signal?: AbortSignal,
+  ): Promise<Answers[K]> {
     if (this.#gone) throw this.#gone
+    if (signal?.aborted) throw cancelled()
     const id = this.#nextId++
-    const answer = Promise.withResolvers<EngineStats>()
-    this.#statistics.set(id, answer)
-    this.#send({ type: 'stats', id })
-    return await answer.promise
+    const answer = Promise.withResolvers<Answers[keyof Answers]>()
+    const onAbort = () => {
+      answer.reject(cancelled())
+      this.#cancel(id)
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#questions.set(id, answer)
+    this.#send({ type: 'ask', id, question })
+    try {
+      return (await answer.promise) as Answers[K] // the child answers each question with its own kind of value
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      this.#questions.delete(id)
+    }
   }
 
   #go(
@@ -174,7 +201,8 @@ export class ChildEngine implements Engine {
     { promptTokens, cachedTokens }: EngineEvent & { type: 'prompt' },
   ): void {
     const maxTokens = Math.min(wanted, limit?.(promptTokens, cachedTokens) ?? wanted)
-    if (!(maxTokens >= 1)) throw new EngineError('ERR_NO_OUTPUT_ROOM', 'no output token is allowed')
+    if (!(maxTokens >= Math.min(1, wanted)))
+      throw new EngineError('ERR_NO_OUTPUT_ROOM', 'no output token is allowed')
     this.#send({ type: 'go', id, maxTokens })
   }
 
@@ -201,9 +229,8 @@ export class ChildEngine implements Engine {
   #receive(message: FromChild): void {
     if (message.type === 'events') for (const event of message.events) this.#deliver(event)
     if (message.type === 'cancelled') this.#onCancelled(message.id)
-    if (message.type !== 'stats') return
-    this.#statistics.get(message.id)?.resolve(message.stats)
-    this.#statistics.delete(message.id)
+    if (message.type === 'answer') this.#questions.get(message.id)?.resolve(message.value)
+    if (message.type === 'unanswered') this.#questions.get(message.id)?.reject(revive(message.error))
   }
 
   #deliver(wire: WireEvent): void {
@@ -218,9 +245,12 @@ export class ChildEngine implements Engine {
       : new EngineError('ERR_ENGINE_LOST', 'the engine process ended; start it again')
     for (const id of this.#cancelTimers.keys()) this.#onCancelled(id)
     for (const inbox of this.#inboxes.values()) inbox.fail(this.#gone)
-    for (const waiting of this.#statistics.values()) waiting.reject(this.#gone)
-    this.#statistics.clear()
+    for (const question of this.#questions.values()) question.reject(this.#gone)
   }
+}
+
+function cancelled(): EngineError {
+  return new EngineError('ERR_CANCELLED', 'the request was cancelled')
 }
 
 function revive({ code, message, promptTokens, limit }: WireError): EngineError {

@@ -1,7 +1,7 @@
 /** @module What passes between the worker and the engine's child process (structured clone over the IPC channel). */
 
 import type { EngineErrorCode } from './errors.ts'
-import type { EngineEvent, GenerateRequest } from './types.ts'
+import type { Embedding, EmbeddingInput, EngineEvent, GenerateRequest, Prompt } from './types.ts'
 
 export type GpuChoice = 'auto' | 'cuda' | 'off'
 
@@ -27,7 +27,19 @@ export type ToChild =
   /** So many more events of this generation have been consumed. */
   | { readonly type: 'ack'; readonly id: number; readonly events: number }
   | { readonly type: 'cancel'; readonly id: number }
-  | { readonly type: 'stats'; readonly id: number }
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+
+/** What is answered by one value. */
+export type Question =
+  | { readonly kind: 'stats' }
+  | { readonly kind: 'count'; readonly prompt: Prompt }
+  | { readonly kind: 'embed'; readonly input: EmbeddingInput; readonly maxTokens: number }
+
+export interface Answers {
+  readonly stats: EngineStats
+  readonly count: number
+  readonly embed: Embedding
+}
 
 export interface WireError {
   readonly code: EngineErrorCode
@@ -51,13 +63,21 @@ export interface EngineStats {
   readonly tokensAfterCancel: number
 }
 
+/** What only the loaded model tells. */
+export interface ReadyFacts {
+  readonly accelerator: string
+  /** The model has tokens to fill in a middle. */
+  readonly infill: boolean
+}
+
 export type FromChild =
-  | { readonly type: 'ready'; readonly accelerator: string }
+  | ({ readonly type: 'ready' } & ReadyFacts)
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'events'; readonly events: readonly WireEvent[] }
-  /** The answer to `cancel`: this generation computes no more. */
+  /** The answer to `cancel`: this generation computes no more, or this question will not be answered. */
   | { readonly type: 'cancelled'; readonly id: number }
-  | { readonly type: 'stats'; readonly id: number; readonly stats: EngineStats }
+  | { readonly type: 'answer'; readonly id: number; readonly value: Answers[keyof Answers] }
+  | { readonly type: 'unanswered'; readonly id: number; readonly error: WireError }
 
 /** A generation pauses when so many of its events are not yet consumed. */
 export const windowEvents = 32

@@ -14,7 +14,7 @@ import { embeddedModel } from './embedded.ts'
 import { EngineError } from './errors.ts'
 import { readGgufHeader } from './gguf/header.ts'
 import { identify, type ModelIdentity } from './gguf/identity.ts'
-import type { FromChild, GpuChoice, LoadOptions, ToChild } from './messages.ts'
+import type { FromChild, GpuChoice, LoadOptions, ReadyFacts, ToChild } from './messages.ts'
 import type { ModelInfo } from './types.ts'
 import { openWeights, type Weights } from './weights.ts'
 
@@ -63,9 +63,9 @@ export async function startEngine(options: EngineOptions): Promise<ChildEngine> 
     const child = spawnChild(weights)
     try {
       watchStderr(child, options.onDiagnostic)
-      const accelerator = await load(child, toLoadOptions(settings, identity, weights), options)
+      const { accelerator, infill } = await load(child, toLoadOptions(settings, identity, weights), options)
       await weights.recheck()
-      const info = toInfo(identity, weights.sha256, settings.contextLength)
+      const info = { ...toInfo(identity, weights.sha256, settings.contextLength), ...(infill && { infill }) }
       const facts = { accelerator, sequences: settings.sequences, weights: weights.kind }
       return new ChildEngine(child, info, facts, {
         after: options.after ?? systemClock.after,
@@ -149,15 +149,15 @@ function watchStderr(child: ChildProcess, onDiagnostic: ((code: string) => void)
   lines.on('line', (line) => onDiagnostic?.(diagnosticCode(line)))
 }
 
-/** Waits until the model is loaded; returns what computes. */
+/** Waits until the model is loaded. */
 function load(
   child: ChildProcess,
   options: LoadOptions,
   { signal, startMs = defaultStartMs, after = systemClock.after }: EngineOptions,
-): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
+): Promise<ReadyFacts> {
+  const { promise, resolve, reject } = Promise.withResolvers<ReadyFacts>()
   const onMessage = (message: FromChild) => {
-    if (message.type === 'ready') resolve(message.accelerator)
+    if (message.type === 'ready') resolve(message)
     if (message.type === 'failed') reject(new EngineError(message.error.code, message.error.message))
   }
   const onExit = () => {

@@ -217,8 +217,8 @@ export interface Engine {
    */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<EngineEvent>
   /**
-   * Tokens of a prompt by the model's own template and tokenizer; nothing is evaluated. Throws as `generate` does,
-   * and never for length.
+   * Tokens of a prompt by the model's own template and tokenizer; nothing is evaluated. Throws as `generate` does.
+   * @throws {PromptTooLong} above the context length
    */
   count(prompt: Prompt, signal: AbortSignal): Promise<number>
   /**

@@ -1,37 +1,42 @@
 /** @module One generation inside the child: prompt, prefill, decode, and a stop at every turn. */
 
-import type { LlamaContextSequence, SequenceEvaluateOptions, Token } from 'node-llama-cpp'
-import { EngineError, PromptTooLong } from '../errors.ts'
+import type { EvaluationPriority } from 'node-llama-cpp'
+import { EngineError } from '../errors.ts'
 import { type WireRequest, windowEvents } from '../messages.ts'
-import type { EngineEvent } from '../types.ts'
+import { type EngineEvent, maxTopLogprobs, type TokenLogprob } from '../types.ts'
+import { Answer } from './answer.ts'
 import { Batching, prefillChunk } from './batching.ts'
+import { ChanceReader, type Chances } from './chances.ts'
+import { checkSampling, type EncodedPrompt, encodePrompt } from './encode.ts'
+import { ActiveGrammar } from './grammar.ts'
+import { evaluate, evaluateAll, evaluateLast, type LogitRow } from './library.ts'
 import type { LoadedModel } from './model.ts'
 import type { Slot } from './pool.ts'
-import { samplingOptions } from './sampling.ts'
-import { StopFilter, TokenDecoder } from './text.ts'
-
-/** A text event is due after so many tokens, even an empty one: what is counted must also be told. */
-const maxSilentTokens = 16
-
-type Finish = 'stop' | 'length'
+import { Sampler } from './sampling.ts'
+import { describeChances, divide } from './shown.ts'
+import { TokenDecoder } from './text.ts'
 
 /** The state that the parent steers by messages. */
 export class Generation {
   readonly id: number
-  /** Tokens generated so far. */
-  tokens = 0
   /** Tokens when the cancellation was read; undefined while nobody cancelled. */
   cancelledAt: number | undefined
   stalled = false
   readonly #abort = new AbortController()
   readonly #go = Promise.withResolvers<number>()
   readonly #emit: (event: EngineEvent) => void
+  #answer: Answer | undefined
   #unconsumed = 0
   #room: PromiseWithResolvers<void> | undefined
 
   constructor(id: number, emit: (event: EngineEvent) => void) {
     this.id = id
     this.#emit = emit
+  }
+
+  /** Tokens generated so far. */
+  get tokens(): number {
+    return this.#answer?.tokens ?? 0
   }
 
   get signal(): AbortSignal {
@@ -60,16 +65,23 @@ export class Generation {
 
   /** Runs to the end; returns early without an `end` event once cancelled. */
   async run(model: LoadedModel, request: WireRequest): Promise<void> {
-    const tokens = encodePrompt(model, request)
-    const slot = await model.pool.acquire(tokens, request.cacheKey, this.signal)
+    const limit = Math.min(request.maxPromptTokens, model.contextLength - 1)
+    const prompt = encodePrompt(model, request.prompt, limit)
+    checkSampling(model, request.sampling)
+    const grammar = request.grammar && (await ActiveGrammar.open(model.grammars, request.grammar))
+    const { tokens } = prompt
+    // Log probabilities of a prompt come from evaluating all of it.
+    const cacheKey = request.echo && request.logprobs !== undefined ? undefined : request.cacheKey
+    const slot = await model.pool.acquire(tokens, cacheKey, this.signal)
     if (!slot) return
     let usable = false
     try {
-      const cachedTokens = await model.pool.prepare(slot, tokens, request.cacheKey)
-      this.#send({ type: 'prompt', promptTokens: tokens.length, cachedTokens })
+      const cachedTokens = await model.pool.prepare(slot, tokens, cacheKey)
+      const reasoning = prompt.reasoning && { reasoning: true }
+      this.#send({ type: 'prompt', promptTokens: tokens.length, cachedTokens, ...reasoning })
       const maxTokens = Math.min(await this.#go.promise, model.contextLength - tokens.length)
-      if (!this.signal.aborted)
-        await this.#generate(model, slot, tokens.slice(cachedTokens), maxTokens, request)
+      const stage = { model, slot, priority: Batching.priority(slot.index, model.sequences), request }
+      if (!this.signal.aborted) await this.#generate(stage, prompt, cachedTokens, maxTokens, grammar)
       usable = true
     } finally {
       model.pool.release(slot, usable)
@@ -77,84 +89,103 @@ export class Generation {
   }
 
   async #generate(
-    model: LoadedModel,
-    slot: Slot,
-    rest: readonly number[],
+    stage: Stage,
+    prompt: EncodedPrompt,
+    cachedTokens: number,
     maxTokens: number,
-    request: WireRequest,
+    grammar: ActiveGrammar | undefined,
   ): Promise<void> {
-    const { batching } = model
-    const priority = Batching.priority(slot.index, model.sequences)
-    batching.enter()
+    const { model, request } = stage
+    const reader = request.logprobs === undefined ? undefined : new ChanceReader(model.llama, topOf(request))
+    const sampler = new Sampler(model.llama, request.sampling, maxTokens)
+    model.batching.enter()
     try {
-      const last = await this.#prefill(slot.sequence, rest, priority, batching)
-      if (last === undefined) return
-      const options = samplingOptions(request.sampling, priority, () => this.#generated)
-      await this.#decode(model, slot.sequence, last, options, maxTokens, request.stop)
+      const chances = await this.#prefill(
+        stage,
+        prompt.tokens,
+        cachedTokens,
+        request.echo ? reader : undefined,
+      )
+      if (this.signal.aborted) return
+      if (request.echo) this.#send(echo(model, prompt.tokens, request, chances))
+      this.#answer = new Answer({
+        decoder: new TokenDecoder(
+          model.detokenize,
+          request.specialText || grammar?.native !== undefined,
+          prompt.continues ? prompt.tokens : [],
+        ),
+        stop: request.stop,
+        grammar,
+        bytesOf: reader && model.bytesOf,
+        send: (event) => this.#send(event),
+      })
+      await this.#decode(stage, prompt.tokens.slice(-1), this.#answer, sampler, reader, maxTokens, grammar)
     } finally {
-      batching.leave()
+      model.batching.leave()
+      sampler.dispose()
+      reader?.dispose()
     }
   }
 
-  readonly #generated: number[] = []
-
-  /** All but the last token, in pieces that let others through; undefined: cancelled. */
+  /**
+   * Evaluates all but the last token, in pieces that let others through; returns early once cancelled.
+   *
+   * @returns what `reader` reads of each token but the first
+   */
   async #prefill(
-    sequence: LlamaContextSequence,
+    { model, slot, priority }: Stage,
     tokens: readonly number[],
-    evaluationPriority: SequenceEvaluateOptions['evaluationPriority'],
-    batching: Batching,
-  ): Promise<number | undefined> {
+    from: number,
+    reader: ChanceReader | undefined,
+  ): Promise<Chances[]> {
+    const chances: Chances[] = []
     const end = tokens.length - 1
-    for (let at = 0; at < end; at += prefillChunk) {
-      await batching.turn()
-      if (this.signal.aborted) return undefined
-      const chunk = tokens.slice(at, Math.min(end, at + prefillChunk)) as Token[]
-      await sequence.evaluateWithoutGeneratingNewTokens(
-        chunk,
-        evaluationPriority ? { evaluationPriority } : {},
-      )
+    for (let at = from; at < end; at += prefillChunk) {
+      await model.batching.turn()
+      if (this.signal.aborted) break
+      const chunk = tokens.slice(at, Math.min(end, at + prefillChunk))
+      if (!reader) {
+        await evaluate(slot.sequence, chunk, priority)
+        continue
+      }
+      const read = (row: LogitRow, index: number) => reader.read(row, tokens[at + index + 1] ?? 0)
+      chances.push(...(await evaluateAll(slot.sequence, chunk, priority, read)))
     }
-    return this.signal.aborted ? undefined : tokens[end]
+    return chances
   }
 
   async #decode(
-    model: LoadedModel,
-    sequence: LlamaContextSequence,
-    first: number,
-    options: SequenceEvaluateOptions,
+    { model, slot, priority }: Stage,
+    last: readonly number[],
+    answer: Answer,
+    sampler: Sampler,
+    reader: ChanceReader | undefined,
     maxTokens: number,
-    stops: readonly string[],
+    grammar: ActiveGrammar | undefined,
   ): Promise<void> {
-    const decoder = new TokenDecoder(model.detokenize)
-    const filter = new StopFilter(stops)
-    const stream = sequence.evaluate([first] as Token[], options)
-    let told = 0
-    const tell = (text: string) => {
-      if (text === '' && this.tokens - told < maxSilentTokens) return
-      this.#send({ type: 'text', text, tokens: this.tokens - told })
-      told = this.tokens
-    }
-    try {
-      for (;;) {
-        if (this.tokens >= maxTokens)
-          return this.#finish('length', tell, filter.push(decoder.end()).text + filter.end())
-        await this.#mayGoOn(model.batching)
-        if (this.signal.aborted) return
-        const { value: token, done } = await stream.next()
-        if (this.signal.aborted) return
-        if (done || model.isEnd(token)) {
-          const rest = filter.push(decoder.end())
-          return this.#finish('stop', tell, rest.text + (rest.stopped ? '' : filter.end()))
-        }
-        this.tokens++
-        this.#generated.push(token)
-        const cut = filter.push(decoder.push(token))
-        if (cut.stopped) return this.#finish('stop', tell, cut.text)
-        tell(cut.text)
+    const { sequence } = slot
+    const drawn: number[] = []
+    let constrained = false
+    let next = last
+    for (;;) {
+      const isFull = sequence.nextTokenIndex + next.length >= model.contextLength
+      if (answer.tokens >= maxTokens || isFull) return answer.end('length')
+      await this.#mayGoOn(model.batching)
+      if (this.signal.aborted) return
+      if (!constrained && grammar?.native) {
+        sampler.constrain(grammar.native, drawn)
+        constrained = true
       }
-    } finally {
-      await stream.return()
+      const { token, chances } = await evaluateLast(sequence, next, priority, async (row) => {
+        const chosen = await draw(sampler, row, constrained)
+        return { token: chosen, chances: await reader?.read(row, chosen) }
+      })
+      if (this.signal.aborted) return
+      if (model.isEnd(token)) return answer.end('stop')
+      drawn.push(token)
+      const { stopped, cut } = answer.take(token, chances)
+      if (stopped) return
+      next = cut === undefined ? [token] : model.grammars.tokenize(cut)
     }
   }
 
@@ -172,33 +203,50 @@ export class Generation {
     if (turn) await turn
   }
 
-  #finish(finishReason: Finish, tell: (text: string) => void, rest: string): void {
-    if (rest !== '') tell(rest)
-    this.#send({ type: 'end', finishReason, completionTokens: this.tokens })
-  }
-
   #send(event: EngineEvent): void {
     this.#unconsumed++
     this.#emit(event)
   }
 }
 
-function encodePrompt(model: LoadedModel, request: WireRequest): number[] {
-  const { prompt, grammar, logprobs, echo, specialText } = request
-  const { topK, minP, repeatPenalty, logitBias } = request.sampling
-  const extras = [grammar, logprobs, echo, specialText, topK, minP, repeatPenalty, logitBias]
-  if (prompt.kind === 'tokens' || prompt.kind === 'text')
-    throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this engine does not do this yet')
-  if (request.maxTokens < 1 || extras.some((extra) => extra !== undefined))
-    throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this engine does not do this yet')
-  const pieces = model.prompts.write(prompt)
-  const limit = Math.min(request.maxPromptTokens, model.contextLength - 1)
-  // A text that cannot fit is refused by its length, before time goes into tokenizing it.
-  const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece.text), 0)
-  const least = Math.floor(bytes / model.longestToken)
-  if (least > limit) throw new PromptTooLong(least, limit)
-  const tokens = model.vocabulary.encode(pieces)
-  if (tokens.length > limit) throw new PromptTooLong(tokens.length, limit)
-  if (tokens.length === 0) throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'the prompt is empty')
-  return tokens
+/** Where and for what a generation computes. */
+interface Stage {
+  readonly model: LoadedModel
+  readonly slot: Slot
+  readonly priority: EvaluationPriority
+  readonly request: WireRequest
+}
+
+function topOf({ logprobs = 0 }: WireRequest): number {
+  return Math.min(maxTopLogprobs, logprobs)
+}
+
+async function draw(sampler: Sampler, row: LogitRow, constrained: boolean): Promise<number> {
+  try {
+    return await sampler.draw(row)
+  } catch (cause) {
+    if (!constrained) throw cause
+    const problem = 'the grammar cannot be followed: at some point it takes no token that is allowed'
+    throw new EngineError('ERR_BAD_GRAMMAR', problem, { cause })
+  }
+}
+
+/** The prompt's text, and of each token but the first how likely it was. */
+function echo(
+  model: LoadedModel,
+  tokens: readonly number[],
+  { specialText = false, logprobs }: WireRequest,
+  chances: readonly Chances[],
+): EngineEvent {
+  const decoder = new TokenDecoder(model.detokenize, specialText)
+  const parts = tokens.map((token) => decoder.push(token))
+  parts.push(decoder.end())
+  const text = parts.map((part) => part.text).join('')
+  if (logprobs === undefined) return { type: 'echo', text }
+  const [first, ...others] = parts.flatMap((part) => divide(part, model.bytesOf))
+  const entries = others.flatMap((bytes, index): TokenLogprob[] => {
+    const chance = chances[index]
+    return chance ? [describeChances(chance, bytes, model.bytesOf)] : []
+  })
+  return { type: 'echo', text, logprobs: [null, ...entries], first: first?.toString('utf8') ?? '' }
 }

@@ -1,7 +1,18 @@
 /** @module The engine's child process: loads one model, then generates on request until its channel closes. */
 
 import { EngineError, PromptTooLong } from '../errors.ts'
-import type { EngineStats, FromChild, ToChild, WireError, WireEvent, WireRequest } from '../messages.ts'
+import type {
+  Answers,
+  EngineStats,
+  FromChild,
+  Question,
+  ToChild,
+  WireError,
+  WireEvent,
+  WireRequest,
+} from '../messages.ts'
+import type { Embedding } from '../types.ts'
+import { encodeInput, encodePrompt } from './encode.ts'
 import { Generation } from './generation.ts'
 import { type LoadedModel, loadModel } from './model.ts'
 
@@ -64,10 +75,42 @@ function stats(): EngineStats {
   }
 }
 
+/** Waiting embeddings, which a cancellation takes out of the queue. */
+const asked = new Map<number, AbortController>()
+
+async function embed(
+  loaded: LoadedModel,
+  { input, maxTokens }: Question & { kind: 'embed' },
+  signal: AbortSignal,
+): Promise<Embedding | undefined> {
+  const tokens = encodeInput(loaded, input, maxTokens)
+  return await loaded.embedder.embed(tokens, maxTokens, signal)
+}
+
+async function answer(question: Question, signal: AbortSignal): Promise<Answers[keyof Answers] | undefined> {
+  if (question.kind === 'stats') return stats()
+  if (!model) throw new EngineError('ERR_ENGINE_START', 'no model is loaded')
+  if (question.kind === 'embed') return await embed(model, question, signal)
+  return encodePrompt(model, question.prompt, model.contextLength).tokens.length
+}
+
+async function ask(id: number, question: Question): Promise<void> {
+  const cancel = new AbortController()
+  asked.set(id, cancel)
+  try {
+    const value = await answer(question, cancel.signal)
+    if (value !== undefined) send({ type: 'answer', id, value })
+  } catch (cause) {
+    send({ type: 'unanswered', id, error: describe(cause) })
+  } finally {
+    asked.delete(id)
+  }
+}
+
 async function load(options: (ToChild & { type: 'load' })['options']): Promise<void> {
   try {
     model = await loadModel(options)
-    send({ type: 'ready', accelerator: model.accelerator })
+    send({ type: 'ready', accelerator: model.accelerator, infill: model.infill !== undefined })
   } catch (cause) {
     send({ type: 'failed', error: describe(cause) })
   }
@@ -76,6 +119,7 @@ async function load(options: (ToChild & { type: 'load' })['options']): Promise<v
 /** Answered once the generation has ended; at once when it has ended already. */
 function cancel(id: number): void {
   const generation = running.get(id)
+  asked.get(id)?.abort()
   if (generation) generation.cancel()
   else send({ type: 'cancelled', id })
 }
@@ -86,7 +130,7 @@ function receive(message: ToChild): void {
   else if (message.type === 'go') running.get(message.id)?.go(message.maxTokens)
   else if (message.type === 'ack') running.get(message.id)?.ack(message.events)
   else if (message.type === 'cancel') cancel(message.id)
-  else send({ type: 'stats', id: message.id, stats: stats() })
+  else void ask(message.id, message.question)
 }
 
 // A Ctrl-C in a terminal reaches every process; when to stop is the supervisor's decision, told by the channel.

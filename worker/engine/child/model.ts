@@ -4,9 +4,13 @@ import { getLlama, type Llama, type LlamaModel, type Token } from 'node-llama-cp
 import { EngineError } from '../errors.ts'
 import type { GpuChoice, LoadOptions } from '../messages.ts'
 import { Batching } from './batching.ts'
+import { Embedder } from './embedder.ts'
+import type { GrammarHost } from './grammar.ts'
 import { SequencePool } from './pool.ts'
 import { PromptWriter } from './prompt.ts'
+import type { BytesOf } from './shown.ts'
 import type { Detokenize } from './text.ts'
+import { tokenBytes } from './token-bytes.ts'
 import { tokenizerOf, Vocabulary } from './vocabulary.ts'
 
 export interface LoadedModel {
@@ -20,7 +24,20 @@ export interface LoadedModel {
   /** The most bytes that one token stands for. */
   readonly longestToken: number
   readonly detokenize: Detokenize
+  readonly bytesOf: BytesOf
+  readonly vocabularySize: number
+  /** Names of the tokens around a middle that is to be filled in; undefined when the model has none. */
+  readonly infill: InfillMarks | undefined
+  readonly grammars: GrammarHost
+  readonly embedder: Embedder
+  readonly llama: LlamaModel
   isEnd(token: number): boolean
+}
+
+export interface InfillMarks {
+  readonly prefix: string
+  readonly suffix: string
+  readonly middle: string
 }
 
 const batchTokens = 512
@@ -58,9 +75,20 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
     prompts: new PromptWriter(format, vocabulary),
     vocabulary,
     longestToken: tokenizer.longestToken,
-    detokenize: (tokens, before) => model.detokenize(tokens as Token[], false, before as Token[]),
+    detokenize: (tokens, before, special) => model.detokenize(tokens as Token[], special, before as Token[]),
+    bytesOf: tokenBytes(model),
+    vocabularySize: tokenizer.size,
+    infill: infillMarks(model),
+    grammars: { llama, model, tokenize: (text) => tokenizer.tokenize(text, true) },
+    embedder: new Embedder(model, { contextLength, threads: options.threads }),
+    llama: model,
     isEnd: (token) => model.isEogToken(token as Token),
   }
+}
+
+function infillMarks({ tokens: { infill } }: LlamaModel): InfillMarks | undefined {
+  const { prefixString: prefix, suffixString: suffix, middleString: middle } = infill
+  return prefix && suffix && middle ? { prefix, suffix, middle } : undefined
 }
 
 async function startLlama(gpu: GpuChoice, threads: number): Promise<Llama> {

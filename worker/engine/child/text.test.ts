@@ -7,8 +7,8 @@ const detokenize = (tokens: readonly number[]) => Buffer.from(tokens).toString('
 
 function decode(bytes: Iterable<number>): { parts: string[]; end: string } {
   const decoder = new TokenDecoder(detokenize)
-  const parts = [...bytes].map((byte) => decoder.push(byte))
-  return { parts, end: decoder.end() }
+  const parts = [...bytes].map((byte) => decoder.push(byte).text)
+  return { parts, end: decoder.end().text }
 }
 
 function filter(parts: readonly string[], stops: readonly string[]): { text: string; stopped: boolean } {

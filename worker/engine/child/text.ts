@@ -1,40 +1,56 @@
 /** @module From tokens to text that may be shown: whole characters only, nothing of a stop string. */
 
-/** Turns tokens into text; `before` are the tokens that precede them. */
-export type Detokenize = (tokens: readonly number[], before: readonly number[]) => string
+/** Turns tokens into text; `before` are the tokens that precede them, `special`: control tokens are text, too. */
+export type Detokenize = (tokens: readonly number[], before: readonly number[], special: boolean) => string
+
+export interface Decoded {
+  /** What has become whole, possibly nothing. */
+  readonly text: string
+  /** The tokens that it stands for; none while they are held back. */
+  readonly tokens: readonly number[]
+}
 
 /** A character has at most four bytes, so a longer run of unfinished tokens is not going to be one. */
 const maxHeldTokens = 8
 const replacement = '\uFFFD'
 
+/** Tokens that detokenizing looks back at. */
+const lookBack = 4
+
 /** Decodes one token after another; holds back what is not yet a whole character. */
 export class TokenDecoder {
-  #detokenize: Detokenize
-  #shown: number[] = []
+  /** Show control tokens as text, from the next token on. */
+  special: boolean
+  readonly #detokenize: Detokenize
+  #before: readonly number[]
   #held: number[] = []
 
-  constructor(detokenize: Detokenize) {
+  /** @param before tokens that the text continues */
+  constructor(detokenize: Detokenize, special = false, before: readonly number[] = []) {
     this.#detokenize = detokenize
+    this.special = special
+    this.#before = before.slice(-lookBack)
   }
 
-  /** Returns the text that has become whole with this token, possibly none. */
-  push(token: number): string {
+  push(token: number): Decoded {
     this.#held.push(token)
-    const text = this.#detokenize(this.#held, this.#shown)
-    if (text.endsWith(replacement) && this.#held.length < maxHeldTokens) return ''
+    const text = this.#detokenize(this.#held, this.#before, this.special)
+    if (text.endsWith(replacement) && this.#held.length < maxHeldTokens) return { text: '', tokens: [] }
     return this.#release(text)
   }
 
   /** The rest at the end of an answer; a cut character is dropped. */
-  end(): string {
-    if (this.#held.length === 0) return ''
-    return this.#release(this.#detokenize(this.#held, this.#shown)).replace(/\uFFFD+$/, '')
+  end(): Decoded {
+    if (this.#held.length === 0) return { text: '', tokens: [] }
+    const { text, tokens } = this.#release(this.#detokenize(this.#held, this.#before, this.special))
+    return { text: text.replace(/\uFFFD+$/, ''), tokens }
   }
 
-  #release(text: string): string {
-    this.#shown = [...this.#shown, ...this.#held].slice(-4)
+  #release(text: string): Decoded {
+    const tokens = this.#held
+    this.#before = [...this.#before, ...tokens].slice(-lookBack)
     this.#held = []
-    return text
+    return { text, tokens }
   }
 }
 

@@ -137,10 +137,14 @@ class Encoder {
 }
 
 /** Reads the special tokens of a loaded model. */
-export function tokenizerOf(model: LlamaModel): Tokenizer & { readonly longestToken: number } {
+export function tokenizerOf(
+  model: LlamaModel,
+): Tokenizer & { readonly longestToken: number; readonly size: number } {
   const specials: SpecialToken[] = []
+  let size = 0
   let longestToken = 1
   for (const token of model.iterateAllTokens()) {
+    size++
     const attributes = model.getTokenAttributes(token)
     const isSpecial =
       attributes.control || attributes.userDefined || attributes.unknown || model.isEogToken(token)
@@ -154,6 +158,7 @@ export function tokenizerOf(model: LlamaModel): Tokenizer & { readonly longestTo
   return {
     specials,
     longestToken,
+    size,
     tokenize: (text, continues) => model.tokenize(text, false, continues ? 'trimLeadingSpace' : undefined),
     ...(begin !== null && { beginToken: begin as Token & number }),
   }
