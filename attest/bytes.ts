@@ -67,33 +67,59 @@ export function utf16le(text: string): Uint8Array<ArrayBuffer> {
   return concat(...Array.from({ length: text.length }, (_, i) => u16le(text.charCodeAt(i))))
 }
 
+/** What is used of Node's Buffer; a browser has none. */
+interface Codec {
+  from(text: string, encoding: Encoding): Uint8Array<ArrayBuffer> & Encodable
+  from(bytes: ArrayBufferLike, offset: number, length: number): Encodable
+}
+type Encoding = 'hex' | 'base64' | 'base64url'
+interface Encodable {
+  toString(encoding: Encoding): string
+}
+
+/** Node's own codec takes a tenth of the time of one in JavaScript, which is kept for browsers. */
+const codec = (globalThis as { Buffer?: Codec }).Buffer
+
+function encode(bytes: Uint8Array, encoding: Encoding): string | undefined {
+  return codec?.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(encoding)
+}
+
+/** Node decodes what it can and leaves out the rest: only a text that comes back the same was all of it, canonically. */
+function decode(text: string, encoding: Encoding): Uint8Array<ArrayBuffer> | undefined {
+  if (!codec) return undefined
+  const bytes = codec.from(text, encoding)
+  if (bytes.toString(encoding) !== text) throw new SyntaxError(`not canonical ${encoding}`)
+  // A copy: the codec's bytes may be a part of a pool.
+  return new Uint8Array(bytes)
+}
+
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
-  return hex.encode(bytes)
+  return encode(bytes, 'hex') ?? hex.encode(bytes)
 }
 
 /** Parses lower-case hexadecimal of even length; throws on anything else. */
 export function fromHex(text: string): Uint8Array {
   if (text !== text.toLowerCase()) throw new SyntaxError('hexadecimal here is lower-case')
-  return hex.decode(text)
+  return decode(text, 'hex') ?? hex.decode(text)
 }
 
 /** Standard base64 with padding. */
 export function toBase64(bytes: Uint8Array): string {
-  return base64.encode(bytes)
+  return encode(bytes, 'base64') ?? base64.encode(bytes)
 }
 
 /** Parses standard base64 with padding, canonically; throws on anything else. */
 export function fromBase64(text: string): Uint8Array {
-  return base64.decode(text)
+  return decode(text, 'base64') ?? base64.decode(text)
 }
 
 /** base64url without padding. */
 export function toBase64Url(bytes: Uint8Array): string {
-  return base64urlnopad.encode(bytes)
+  return encode(bytes, 'base64url') ?? base64urlnopad.encode(bytes)
 }
 
 /** Parses base64url without padding, canonically; throws on anything else. */
 export function fromBase64Url(text: string): Uint8Array {
-  return base64urlnopad.decode(text)
+  return decode(text, 'base64url') ?? base64urlnopad.decode(text)
 }
