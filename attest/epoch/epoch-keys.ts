@@ -41,7 +41,8 @@ interface Life {
   readonly born: number
 }
 
-const nodeTimer: Timer = (callback, ms) => {
+/** An unreferenced setTimeout. */
+export const nodeTimer: Timer = (callback, ms) => {
   const handle = setTimeout(callback, ms)
   handle.unref()
   return () => clearTimeout(handle)

@@ -3,6 +3,7 @@
 import { equalBytes, toHex } from '../bytes.ts'
 import { sha256 } from '../crypto.ts'
 import { ChrysalisError } from '../errors.ts'
+import { Decapsulations } from './decapsulations.ts'
 import type { Exporter, KemKeyPair } from './kem.ts'
 import { type ReplayLimits, ReplaySet, type UsedRequests } from './replay.ts'
 
@@ -28,6 +29,7 @@ export class Epoch {
   /** Shared by all epochs of one EpochKeys. */
   readonly usedRequests: UsedRequests
   #keyPair: KemKeyPair | undefined
+  readonly #decapsulations = new Decapsulations()
   #claimsDigest: Uint8Array | undefined
 
   constructor(options: {
@@ -70,15 +72,17 @@ export class Epoch {
     return this.#keyPair === undefined
   }
 
-  /** SetupBaseR with this epoch's key. Rejects once the key is erased, and on an invalid encapsulation. */
+  /** SetupBaseR with this epoch's key, or what it gave for these bytes before. Rejects once the key is erased, and on an invalid encapsulation. */
   async setup(enc: Uint8Array, info: Uint8Array): Promise<Exporter> {
-    if (this.#keyPair === undefined) throw new ChrysalisError('ERR_EPOCH_ERASED', 'the epoch key is erased')
-    return this.#keyPair.setup(enc, info)
+    const keyPair = this.#keyPair
+    if (keyPair === undefined) throw new ChrysalisError('ERR_EPOCH_ERASED', 'the epoch key is erased')
+    return this.#decapsulations.of(enc, info, () => keyPair.setup(enc, info))
   }
 
   /** Drops the key and the replay set. Streams that are running hold their own keys and go on. */
   erase(): void {
     this.#keyPair = undefined
+    this.#decapsulations.clear()
     this.replay.erase()
   }
 }

@@ -17,7 +17,7 @@ export interface Exporter {
 }
 
 /** What the sender gets from one encapsulation. */
-interface SenderSetup extends Exporter {
+export interface SenderSetup extends Exporter {
   readonly enc: Uint8Array
 }
 

@@ -28,3 +28,4 @@ export {
   type SealRequestContext,
   seal,
 } from './seal.ts'
+export { SESSION_MS, SESSION_REQUESTS, SenderSessions, type SenderSessionsOptions } from './sessions.ts'

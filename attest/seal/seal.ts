@@ -23,6 +23,7 @@ import { SealError } from './errors.ts'
 import { bucket, FrameSealer } from './frame.ts'
 import { authMessage, requestSecrets, responseSecret, sealInfo } from './keys.ts'
 import { ResponseOpener } from './response-opener.ts'
+import type { SenderSessions } from './sessions.ts'
 
 /** What the sender knows, from verified evidence, about the epoch that it seals to. */
 export interface SealEpoch {
@@ -47,6 +48,8 @@ export interface SealOptions {
   readonly sign: (message: Uint8Array) => Uint8Array | Promise<Uint8Array>
   /** Wall clock, ms. */
   readonly now: () => number
+  /** Contexts that serve many requests; absent: one for this request alone. */
+  readonly sessions?: SenderSessions
 }
 
 /** Replaceable parts, for vectors and tests; reached from code only. */
@@ -89,10 +92,8 @@ export async function seal(options: SealOptions, internals: SealInternals = {}):
   const h = contextHash(ctx)
   const padded = context.responseMode.padding === 'bucket'
   const units = layout(LENGTH_BYTES + ctx.length + ENC_BYTES + AUTH_BYTES + COMMIT_BYTES, body.length, padded)
-  const setup = await (internals.setupSender ?? setupSender)(
-    epoch.publicKey,
-    sealInfo(epoch.id, epoch.claimsDigest),
-  )
+  const begin = internals.setupSender ?? options.sessions?.setup ?? setupSender
+  const setup = await begin(epoch.publicKey, sealInfo(epoch.id, epoch.claimsDigest))
   const secrets = await requestSecrets(setup, h)
   const rsec = await responseSecret(setup, h)
   const auth = await options.sign(authMessage(h, setup.enc))

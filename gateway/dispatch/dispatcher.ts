@@ -1,5 +1,5 @@
 import { ChrysalisError } from '../../attest/errors.ts'
-import type { SealInternals } from '../../attest/seal/index.ts'
+import { type SealInternals, SenderSessions } from '../../attest/seal/index.ts'
 import { conflict, rateLimited } from '../../worker/protocol/errors.ts'
 import { type Clock, type LinkLog, type PoolListener, systemClock, type WorkerPool } from '../link/index.ts'
 import { draining, SlotQueue } from './queue.ts'
@@ -42,6 +42,7 @@ export class Dispatcher implements DispatcherFace {
   readonly #limits: DispatchLimits
   readonly #queue: SlotQueue
   readonly #recovery: Recovery
+  readonly #sessions = new SenderSessions()
   readonly #runs = new Map<string, { run: Run; settled: Promise<Settlement | undefined> }>()
   #draining = false
 
@@ -81,6 +82,7 @@ export class Dispatcher implements DispatcherFace {
       clock: this.#clock,
       limits: this.#limits,
       queue: this.#queue,
+      sessions: this.#sessions,
       sealInternals: this.#options.sealInternals,
     })
     const settled = run.execute().finally(() => this.#runs.delete(run.requestId))

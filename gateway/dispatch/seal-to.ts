@@ -1,5 +1,11 @@
 import { fromHex, toBase64 } from '../../attest/bytes.ts'
-import { type SealContext, type SealedRequest, type SealInternals, seal } from '../../attest/seal/index.ts'
+import {
+  type SealContext,
+  type SealedRequest,
+  type SealInternals,
+  type SenderSessions,
+  seal,
+} from '../../attest/seal/index.ts'
 import type { Clock, Lease } from '../link/index.ts'
 import type { DispatchRequest } from './types.ts'
 
@@ -15,13 +21,15 @@ export interface SealParts {
   readonly signer: GatewaySigner
   readonly gatewayId: string
   readonly clock: Clock
+  /** One for each dispatcher: who seals to the same epoch shares an encapsulation. */
+  readonly sessions: SenderSessions
   /** Replaced by tests only, e.g. to see a canary once sealing is off. */
   readonly sealInternals?: SealInternals | undefined
 }
 
 /**
  * Seals a request's body to the epoch of a leased worker, bound to model, quote, bounds and payer. Each call is a seal
- * of its own: a repeat on another worker shares no key with the first.
+ * of its own, with keys over its whole context; to another worker's epoch it shares not even the session.
  * @throws SealError
  */
 export function sealTo(
@@ -29,7 +37,7 @@ export function sealTo(
   request: Omit<DispatchRequest, 'body'>,
   body: Uint8Array,
   maxCharge: bigint,
-  { signer, gatewayId, clock, sealInternals }: SealParts,
+  { signer, gatewayId, clock, sessions, sealInternals }: SealParts,
 ): Promise<SealedRequest> {
   const { requestId, method, path, key, maxPromptTokens, maxOutputTokens, n = 1, stream, deadline } = request
   const context = {
@@ -59,6 +67,7 @@ export function sealTo(
     body,
     sign: (message: Uint8Array) => signer.sign(message),
     now: () => clock.now(),
+    sessions,
   }
   return seal(options, sealInternals)
 }
