@@ -97,6 +97,13 @@ export const gatewaySchema = z.strictObject({
     .max(3_600)
     .default(600)
     .describe('longest that a request may take'),
+  keepAliveSeconds: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(600)
+    .default(15)
+    .describe('silence within a stream, a long prefill for one, after which a comment is sent'),
   drainSeconds: z.coerce
     .number()
     .int()

@@ -12,7 +12,7 @@ import { ChrysalisError } from '../attest/errors.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
 import { connectLocalChain } from '../contracts/index.ts'
-import { LINK_PATH, readSoftware } from '../worker/protocol/index.ts'
+import { readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { createHttpServer } from './api/http-server.ts'
 import { RateLimiter } from './api/limits.ts'
@@ -26,7 +26,7 @@ import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
 import { Ledger, type LedgerOptions, newKeySecret } from './ledger/index.ts'
-import { WorkerPool } from './link/index.ts'
+import { systemClock, WorkerPool } from './link/index.ts'
 import { quotesFor } from './quotes.ts'
 import { Treasury, TreasuryKeys } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
@@ -130,13 +130,14 @@ export async function startGateway(
     limits: {
       bodyBytes: config.maxBodyBytes,
       deadlineMs: config.deadlineSeconds * 1000,
+      keepAliveMs: config.keepAliveSeconds * 1000,
     },
     now: Date.now,
     monotonic: () => performance.now(),
+    after: systemClock.after,
     log,
   })
-  // Some HTTP clients offer h2c by an Upgrade header: whatever is not the link is served as plain HTTP/1.1.
-  const server = createHttpServer(app, { upgrades: (path) => path === LINK_PATH })
+  const server = createHttpServer(app)
   server.on('upgrade', (request, socket, head) => {
     if (!pool.handleUpgrade(request, socket, head)) socket.destroy()
   })

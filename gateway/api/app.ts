@@ -3,8 +3,7 @@
  * dispatcher. It frames documents that the worker wrote; it never interprets an answer.
  */
 import { Hono } from 'hono'
-import { ATTESTATION_PATH, newRequestId, notFound } from '../../worker/protocol/index.ts'
-import { INFERENCE_PATHS } from './admit.ts'
+import { ATTESTATION_PATH, newRequestId, notFound, PATHS } from '../../worker/protocol/index.ts'
 import { attestationRoutes } from './attestation.ts'
 import { authenticate, keyAdmission } from './auth.ts'
 import { cors } from './cors.ts'
@@ -44,7 +43,7 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   app.use(cors(deps.corsOrigins))
   app.use(clientRequestId())
   only(app, 'GET', ...HEALTH_PATHS, ATTESTATION_PATH, '/v1/models', '/v1/models/:id{.+}', '/v1/receipts/:id')
-  only(app, 'POST', ...INFERENCE_PATHS)
+  only(app, 'POST', ...Object.keys(PATHS))
   healthRoutes(app, deps)
   // Before the check of keys: evidence is for everybody.
   attestationRoutes(app, deps)

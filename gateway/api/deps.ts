@@ -50,10 +50,14 @@ export interface ApiDeps {
     bodyBytes: number
     /** milliseconds from admission to the last byte */
     deadlineMs: number
+    /** milliseconds of silence within a stream after which a comment goes out */
+    keepAliveMs: number
   }
   /** wall milliseconds */
   now: () => number
   /** monotonic milliseconds */
   monotonic: () => number
+  /** Calls `fn` once after `ms` milliseconds; the returned function takes that back. */
+  after: (ms: number, fn: () => void) => () => void
   log: Pick<Logger, 'info' | 'warn' | 'error'>
 }

@@ -40,8 +40,3 @@ export function answerError(c: Context<Env>, error: unknown, log: ApiDeps['log']
   for (const [name, value] of Object.entries(errorHeaders(shown))) c.header(name, value)
   return c.json(shown.toJSON(), shown.status as 500)
 }
-
-/** The same envelope as one line, for an error inside a stream. */
-export function errorDocument(error: unknown, log: ApiDeps['log'], requestId: string): string {
-  return JSON.stringify(toApiError(error, log, requestId).toJSON())
-}

@@ -1,23 +1,29 @@
 import type { Context } from 'hono'
 import { concat, utf8 } from '../../attest/bytes.ts'
-import { modelNotFound, parseJsonObject, unavailable } from '../../worker/protocol/index.ts'
+import {
+  type Admitted,
+  modelNotFound,
+  PATHS,
+  parseJsonObject,
+  type SealedPath,
+  unavailable,
+} from '../../worker/protocol/index.ts'
 import type { DispatchRequest, DispatchResponse } from '../dispatch/index.ts'
-import { type Admitted, admit } from './admit.ts'
 import type { ApiDeps } from './deps.ts'
 import type { TokenHold } from './limits.ts'
 import type { Env } from './route.ts'
 
 /** A request that was read, with the bytes that are to be sealed. */
 export interface Prepared extends Admitted {
-  readonly path: string
+  readonly path: SealedPath
   readonly body: Uint8Array
 }
 
 /** Reads a client's body. Only where a name of a model has to be replaced are other bytes sealed than it sent. */
-export function prepare(deps: ApiDeps, path: string, body: Uint8Array): Prepared {
+export function prepare(deps: ApiDeps, path: SealedPath, body: Uint8Array): Prepared {
   const sent = parseJsonObject(body)
   const json = deps.names.apply(sent)
-  return { ...admit(path, json), path, body: json === sent ? body : utf8(JSON.stringify(json)) }
+  return { ...PATHS[path](json), path, body: json === sent ? body : utf8(JSON.stringify(json)) }
 }
 
 /**
@@ -95,10 +101,10 @@ export async function collect(c: Context<Env>, response: DispatchResponse): Prom
 export async function answerWhole(
   c: Context<Env>,
   deps: ApiDeps,
-  { path, json }: { path: string; json: Record<string, unknown> },
+  { path, json }: { path: SealedPath; json: Record<string, unknown> },
 ): Promise<Uint8Array> {
   const named = deps.names.apply(json)
-  const prepared: Prepared = { ...admit(path, named), path, body: utf8(JSON.stringify(named)) }
+  const prepared: Prepared = { ...PATHS[path](named), path, body: utf8(JSON.stringify(named)) }
   const response = await execute(c, deps, prepared, c.req.raw.signal)
   c.header('chrysalis-receipt', response.requestId)
   return await collect(c, response)

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import { ApiError, invalidRequest, newRequestId } from '../../worker/protocol/index.ts'
+import { ApiError, invalidRequest, LINK_PATH, newRequestId } from '../../worker/protocol/index.ts'
 import type { Env } from './route.ts'
 
 export interface HttpServerOptions {
@@ -14,8 +14,6 @@ export interface HttpServerOptions {
   requestMs?: number
   /** How often those are looked at, in ms. */
   checkMs?: number
-  /** Whether an Upgrade header on this path means it; otherwise the request is served as plain HTTP/1.1. */
-  upgrades?: (path: string) => boolean
 }
 
 /** An idle connection is kept longer than load balancers keep theirs (60 s), so that it is they who close it. */
@@ -32,7 +30,7 @@ const KEEP_ALIVE_MS = 65_000
  *   notice those that are.
  */
 export function createHttpServer(app: Hono<Env>, options: HttpServerOptions = {}): Server {
-  const { headersMs = 30_000, requestMs = 60_000, checkMs = 5_000, upgrades = () => false } = options
+  const { headersMs = 30_000, requestMs = 60_000, checkMs = 5_000 } = options
   const listener = getRequestListener(app.fetch, { errorHandler: () => malformedResponse() })
   const server = createServer(
     {
@@ -40,7 +38,8 @@ export function createHttpServer(app: Hono<Env>, options: HttpServerOptions = {}
       requestTimeout: requestMs,
       connectionsCheckingInterval: checkMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      shouldUpgradeCallback: ({ url }: IncomingMessage) => upgrades(url?.split('?', 1)[0] ?? ''),
+      // Some HTTP clients offer h2c by an Upgrade header: whatever is not the link is served as plain HTTP/1.1.
+      shouldUpgradeCallback: ({ url }: IncomingMessage) => url?.split('?', 1)[0] === LINK_PATH,
     },
     listener,
   )

@@ -239,9 +239,10 @@ export class InProcess implements AsyncDisposable {
       tee: 'simulated',
       loopback: true,
       corsOrigins: [],
-      limits: { bodyBytes: 1 << 20, deadlineMs: LONG },
+      limits: { bodyBytes: 1 << 20, deadlineMs: LONG, keepAliveMs: LONG },
       now: this.clock.now,
       monotonic: this.clock.monotonic,
+      after: (ms, fn) => this.clock.after(ms, fn),
       log: silentLog as Parameters<typeof createApp>[0]['log'],
     })
     const server = createHttpServer(app)

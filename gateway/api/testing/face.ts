@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { utf8 } from '../../../attest/bytes.ts'
 import type { DispatchEvent, DispatchFinal, DispatchRequest, DispatchResponse } from '../../dispatch/index.ts'
 import type { ApiKey } from '../../ledger/index.ts'
+import { systemClock } from '../../link/index.ts'
 import { createApp } from '../app.ts'
 import type { ApiDeps, CatalogModel } from '../deps.ts'
 import { createHttpServer, type HttpServerOptions } from '../http-server.ts'
@@ -54,9 +55,10 @@ export async function serveFace(
     tee: 'simulated',
     loopback: false,
     corsOrigins: [],
-    limits: { bodyBytes: 4096, deadlineMs: 60_000 },
+    limits: { bodyBytes: 4096, deadlineMs: 60_000, keepAliveMs: 15_000 },
     now: Date.now,
     monotonic: () => performance.now(),
+    after: systemClock.after,
     log: { info: log, warn: log, error: log } as unknown as ApiDeps['log'],
     ...overrides,
   })
