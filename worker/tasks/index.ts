@@ -7,7 +7,6 @@ import { chat } from './chat/task.ts'
 import { translation } from './translation.ts'
 import type { Task, TaskContext, TaskEvent, TaskResult } from './types.ts'
 
-export { detectLanguage } from './language.ts'
 export {
   type Meter,
   type TaskContext,

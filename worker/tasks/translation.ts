@@ -4,6 +4,7 @@ import { utf8 } from '../../attest/bytes.ts'
 import { PromptTooLong } from '../engine/errors.ts'
 import type { Engine, GenerateRequest } from '../engine/types.ts'
 import { contextLengthExceeded, invalidRequest } from '../protocol/errors.ts'
+import { detectLanguage, hasLetters } from '../protocol/language/index.ts'
 import {
   parseTranslationRequest,
   type TranslationEventContent,
@@ -14,7 +15,6 @@ import {
 import { checkAgreement } from './agreement.ts'
 import { OutputBudget } from './budget.ts'
 import { toTaskError } from './errors.ts'
-import { detectLanguage, hasLetters } from './language.ts'
 import { sideBySide } from './merge.ts'
 import { padEvent } from './padding.ts'
 import { type Segment, sentences } from './sentences.ts'

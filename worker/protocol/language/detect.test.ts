@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { readTestSet } from '../model/testset.ts'
-import { detectLanguage, SAMPLE_LENGTH, sampleOf, withoutNoise } from './language.ts'
-import { sentences } from './sentences.ts'
+import { readTestSet } from '../../model/testset.ts'
+import { sentences } from '../../tasks/sentences.ts'
+import { detectLanguage, rankLanguages, SAMPLE_LENGTH, sampleOf, withoutNoise } from './detect.ts'
 
 const languages = ['de', 'en', 'es', 'fr', 'ru'] as const
 
@@ -122,4 +122,20 @@ it('sentences joins what stands between', () => {
     { text: 'Two.', plain: false },
     { text: ' ', plain: true },
   ])
+})
+
+describe('rankLanguages', () => {
+  it('says how sure it is, the likeliest first', () => {
+    const found = rankLanguages('Guten Morgen, wo ist der Bahnhof?')
+    expect(found[0]?.language).toBe('de')
+    expect(found.reduce((sum, { confidence }) => sum + confidence, 0)).toBeCloseTo(1)
+    expect(found.map(({ confidence }) => confidence)).toEqual(
+      found.map(({ confidence }) => confidence).toSorted((a, b) => b - a),
+    )
+  })
+
+  it('is sure of a script that one language has, and knows nothing of digits', () => {
+    expect(rankLanguages('Καλημέρα')).toEqual([{ language: 'el', confidence: 1 }])
+    expect(rankLanguages('12345')).toEqual([])
+  })
 })

@@ -76,11 +76,32 @@ export function withoutNoise(text: string): string {
 
 /** The most likely language of a text among `candidates`; undefined when nothing speaks for any of them. */
 export function detectLanguage(text: string, candidates?: readonly string[]): string | undefined {
+  return ranked(text, candidates)[0]?.[0]
+}
+
+/** A language that a text may be in. */
+export interface RankedLanguage {
+  readonly language: string
+  /** From 0 to 1: its part of all that speaks for any language. */
+  readonly confidence: number
+}
+
+/** The languages that something in the text speaks for, the likeliest first. */
+export function rankLanguages(text: string, candidates?: readonly string[]): RankedLanguage[] {
+  const found = ranked(text, candidates).filter(([, score]) => score > 0)
+  const all = found.reduce((sum, [, score]) => sum + score, 0)
+  return found.map(([language, score]) => ({ language, confidence: score / all }))
+}
+
+function ranked(
+  text: string,
+  candidates: readonly string[] | undefined,
+): [language: string, score: number][] {
   const sample = sampleOf(text)
   const cleaned = withoutNoise(sample)
   const words = hasLetters(cleaned) ? cleaned : sample
   const possible = byScript(words, candidates)
-  if (possible?.length === 1) return possible[0]
+  if (possible?.length === 1) return possible.map((language) => [language, 1])
   const scores = statistics(words, candidates)
   const add = (language: string, weight: number) => {
     if (candidates && !candidates.includes(language)) return
@@ -91,8 +112,8 @@ export function detectLanguage(text: string, candidates?: readonly string[]): st
     const plain = word.replaceAll('’', "'")
     for (const [language, known] of wordSets) if (known.has(plain)) add(language, wordWeight)
   }
-  const ranked = [...scores].filter(([language]) => !possible || possible.includes(language))
-  return ranked.sort((a, b) => b[1] - a[1])[0]?.[0]
+  const suited = [...scores].filter(([language]) => !possible || possible.includes(language))
+  return suited.sort((a, b) => b[1] - a[1])
 }
 
 function statistics(text: string, candidates: readonly string[] | undefined): Map<string, number> {
