@@ -145,6 +145,93 @@ test.each([
   expect([error.status, error.param, error.apiCode]).toEqual([400, param, code])
 })
 
+test.each([
+  [{ n: 0 }, 'n', 'integer_below_min_value'],
+  [{ n: 129 }, 'n', 'integer_above_max_value'],
+  [{ n: '1' }, 'n', 'invalid_type'],
+  [{ logprobs: 5 }, 'logprobs', 'invalid_type'],
+  [{ top_logprobs: 3 }, 'top_logprobs', 'invalid_parameter_combination'],
+  [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs', 'integer_above_max_value'],
+  [{ logit_bias: { 5: 101 } }, 'logit_bias.5', 'decimal_above_max_value'],
+  [{ logit_bias: { hello: 1 } }, 'logit_bias.hello', 'invalid_value'],
+  [{ logit_bias: { '01': 1 } }, 'logit_bias.01', 'invalid_value'],
+  [{ logit_bias: [1] }, 'logit_bias', 'invalid_type'],
+  [{ top_k: -1 }, 'top_k', 'integer_below_min_value'],
+  [{ min_p: 1.5 }, 'min_p', 'decimal_above_max_value'],
+  [{ repeat_penalty: 0 }, 'repeat_penalty', 'decimal_below_min_value'],
+  [{ grammar: '' }, 'grammar', 'string_below_min_length'],
+  [{ grammar: 'x'.repeat(65_537) }, 'grammar', 'string_above_max_length'],
+  [{ seed: 1e20 }, 'seed', 'invalid_value'],
+  [{ reasoning_effort: 'extreme' }, 'reasoning_effort', 'invalid_value'],
+  [{ prediction: 'x' }, 'prediction', 'invalid_type'],
+  [{ prediction: { type: 'content' } }, 'prediction.content', 'missing_required_parameter'],
+  [{ response_format: { type: 'xml' } }, 'response_format.type', 'invalid_value'],
+  [{ response_format: 'json' }, 'response_format', 'invalid_type'],
+  [
+    { response_format: { type: 'json_schema', json_schema: { name: 'a' } } },
+    'response_format.json_schema.schema',
+    'missing_required_parameter',
+  ],
+  [
+    { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [i, ''])) },
+    'metadata',
+    'object_above_max_length',
+  ],
+])('%j is refused at %s with %s (chat)', (fields, param, code) => {
+  const error = refusal({ ...base, ...fields })
+  expect([error.status, error.param, error.apiCode]).toEqual([400, param, code])
+})
+
+test('what a request may ask for is read', () => {
+  const schema = { type: 'object', additionalProperties: false }
+  const request = parseChatRequest({
+    ...base,
+    n: 3,
+    logprobs: true,
+    top_logprobs: 2,
+    logit_bias: { 7: -100, 0: 1.5 },
+    top_k: 40,
+    min_p: 0.05,
+    repeat_penalty: 1.1,
+    seed: 2 ** 63,
+    reasoning_effort: 'low',
+    prediction: { type: 'content', content: [{ type: 'text', text: 'as before' }] },
+    response_format: { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } },
+  })
+  expect(request).toMatchObject({
+    n: 3,
+    logprobs: 2,
+    logitBias: [
+      [0, 1.5],
+      [7, -100],
+    ],
+    topK: 40,
+    minP: 0.05,
+    repeatPenalty: 1.1,
+    seed: 2 ** 63,
+    reasoningEffort: 'low',
+    prediction: 'as before',
+    responseFormat: { type: 'json_schema', name: 'answer', schema, strict: true },
+  })
+  expect(parseChatRequest({ ...base, logprobs: true }).logprobs).toBe(0)
+  expect(parseChatRequest({ ...base, grammar: 'root ::= "a"' }).grammar).toBe('root ::= "a"')
+})
+
+test('a prompt cache is parted by all three names together, and by none it is not shared', () => {
+  const partition = (fields: object) => parseChatRequest({ ...base, ...fields }).cachePartition
+  expect(partition({})).toBeUndefined()
+  const names = ['user', 'safety_identifier', 'prompt_cache_key']
+  const asked = [
+    ...names.map((name) => ({ [name]: 'a' })),
+    { user: 'a', prompt_cache_key: 'a' },
+    { user: 'b', prompt_cache_key: 'a' },
+    { user: 'a","a' },
+    { user: 'a', safety_identifier: 'a', prompt_cache_key: 'a' },
+  ]
+  expect(new Set(asked.map(partition)).size).toBe(asked.length)
+  expect(partition({ prompt_cache_key: 'a' })).toBe(partition({ prompt_cache_key: 'a', user: null }))
+})
+
 test('the words for a value out of range are the ones that clients know', () => {
   expect(refusal({ ...base, temperature: 200 }).toJSON()).toEqual({
     error: {

@@ -84,7 +84,7 @@ export function number(min: number, max: number): Reader<number> {
 /** A whole number within a range, ends included; by default up to what a double holds exactly. */
 export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Reader<number> {
   return {
-    schema: { type: 'integer', minimum: min, ...(max < Number.MAX_SAFE_INTEGER && { maximum: max }) },
+    schema: { type: 'integer', minimum: min, maximum: max },
     read(value, path) {
       if (typeof value !== 'number' || !Number.isInteger(value)) throw invalidType(path, 'an integer', value)
       return within(value, path, 'integer', min, max)
@@ -194,7 +194,7 @@ export function textOr<T, U>(
 
 /**
  * An object whose member `tag` says which of the variants it is.
- * @param untagged the variant of an object without the tag; absent: the tag is required
+ * @param untagged the variant of an object without the tag, or with null; absent: the tag is required
  */
 export function tagged<const T extends Record<string, Reader<unknown>>>(
   tag: string,
@@ -206,7 +206,8 @@ export function tagged<const T extends Record<string, Reader<unknown>>>(
     read(value, path) {
       if (!isObject(value)) throw invalidType(path, 'an object', value)
       const at = join(path, tag)
-      const name = Object.hasOwn(value, tag) ? value[tag] : untagged
+      const given = Object.hasOwn(value, tag) ? value[tag] : undefined
+      const name = given ?? untagged ?? given
       if (typeof name !== 'string') throw invalidType(at, 'a string', name)
       const variant = Object.hasOwn(variants, name) ? variants[name] : undefined
       if (!variant) throw invalidChoice(at, Object.keys(variants))
