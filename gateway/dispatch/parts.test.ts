@@ -53,12 +53,13 @@ describe('Handoff', () => {
 /** Slots that a test gives out by hand. */
 class Slots {
   free = 0
+  readonly busy = new Set<string>()
   readonly picks: string[] = []
 
   pick(model: string, _options?: PickOptions): PickResult {
     this.picks.push(model)
     if (model === 'unknown') return { kind: 'none' }
-    if (this.free === 0) return { kind: 'busy' }
+    if (this.free === 0 || this.busy.has(model)) return { kind: 'busy' }
     this.free -= 1
     const release = () => {
       this.free += 1
@@ -97,6 +98,48 @@ describe('SlotQueue', () => {
     }
     await Promise.all([...all, newcomer])
     expect(order).toEqual(['urgent', 'one', 'two', 'newcomer'])
+  })
+
+  it('keys take turns, however many requests one of them has', async () => {
+    const { slots, queue, ask } = open()
+    const order: string[] = []
+    const arrive = (key: string, name: string) => ask({ key }).then(() => void order.push(name))
+    const all = ['a1', 'a2', 'a3', 'a4'].map((name) => arrive('a', name))
+    all.push(arrive('b', 'b1'), arrive('c', 'c1'), arrive('b', 'b2'))
+    const serve = async (free: number) => {
+      slots.free = free
+      queue.onCapacity()
+      await new Promise(setImmediate)
+    }
+    await serve(1)
+    await serve(2)
+    expect(order).toEqual(['a1', 'b1', 'c1'])
+    // Whoever comes back after its turn stands behind those that wait for theirs.
+    all.push(arrive('c', 'c2'))
+    await serve(1)
+    await serve(9)
+    await Promise.all(all)
+    expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2', 'a3', 'a4'])
+    expect(queue.length).toBe(0)
+  })
+
+  it('a key whose model is busy keeps its turn while others are served', async () => {
+    const { slots, queue, ask } = open()
+    const order: string[] = []
+    slots.busy.add('large')
+    const all = [
+      ask({ key: 'a', model: 'large' }).then(() => void order.push('large')),
+      ask({ key: 'b' }).then(() => void order.push('b')),
+      ask({ key: 'c' }).then(() => void order.push('c')),
+    ]
+    for (let turn = 0; turn < 3; turn++) {
+      slots.free = 1
+      queue.onCapacity()
+      await new Promise(setImmediate)
+      slots.busy.clear()
+    }
+    await Promise.all(all)
+    expect(order).toEqual(['b', 'large', 'c'])
   })
 
   it('one key cannot fill the queue for the others', async () => {

@@ -27,12 +27,18 @@ interface Waiter {
 /** Weight of the newest observation in the average time that a slot is held. */
 const NEWEST = 0.2
 
-/** Requests that wait for a free slot: first come, first served for each model, bounded in number and in time. */
+/**
+ * Requests that wait for a free slot, bounded in number and in time. API keys take turns, so that a key with many
+ * requests delays another by one request at a time; within a key it is first come, first served.
+ */
 export class SlotQueue {
   readonly #source: SlotSource
   readonly #clock: Clock
   readonly #limits: DispatchLimits
-  #waiting: Waiter[] = []
+  /** They have waited before: they go first. */
+  readonly #urgent: Waiter[] = []
+  /** By API key, the key whose turn it is first. A key that was served, or comes anew, stands last. */
+  readonly #keys = new Map<string, Waiter[]>()
   #holdMs = 1000
 
   constructor(source: SlotSource, clock: Clock, limits: DispatchLimits) {
@@ -42,7 +48,9 @@ export class SlotQueue {
   }
 
   get length(): number {
-    return this.#waiting.length
+    let waiting = this.#urgent.length
+    for (const waiters of this.#keys.values()) waiting += waiters.length
+    return waiting
   }
 
   /**
@@ -52,7 +60,7 @@ export class SlotQueue {
   async acquire(request: SlotRequest): Promise<Lease> {
     if (request.signal.aborted) throw clientClosed()
     if (this.#clock.now() >= request.deadline) throw timedOut()
-    const behind = !request.urgent && this.#waiting.some((waiter) => waiter.request.model === request.model)
+    const behind = !request.urgent && this.#inTurn().some((waiter) => waiter.request.model === request.model)
     const picked = this.#source.pick(request.model, request)
     if (picked.kind === 'none') throw noWorker()
     if (picked.kind === 'lease') {
@@ -63,10 +71,10 @@ export class SlotQueue {
     return this.#wait(request)
   }
 
-  /** Hands free slots to those that wait longest. */
+  /** Hands free slots to those whose turn it is. */
   onCapacity(): void {
     const blocked = new Set<string>()
-    for (const waiter of [...this.#waiting]) {
+    for (const waiter of this.#inTurn()) {
       const { request } = waiter
       const wanted = `${request.model} ${request.sha256} ${request.contextLength}`
       if (blocked.has(wanted)) continue
@@ -83,18 +91,18 @@ export class SlotQueue {
 
   /** Seconds for `retry-after`: about the time until those that wait now have had their turn, 1 to 30. */
   get retryAfter(): number {
-    return Math.min(30, Math.max(1, (this.#holdMs * this.#waiting.length) / 1000))
+    return Math.min(30, Math.max(1, (this.#holdMs * this.length) / 1000))
   }
 
   /** Turns everybody away. */
   close(): void {
-    for (const waiter of [...this.#waiting]) waiter.settle(draining())
+    for (const waiter of this.#inTurn()) waiter.settle(draining())
   }
 
   #checkRoom({ key, urgent }: SlotRequest): void {
     if (urgent) return
-    const ofKey = this.#waiting.filter((waiter) => waiter.request.key === key).length
-    if (this.#waiting.length < this.#limits.maxQueued && ofKey < this.#limits.maxQueuedPerKey) return
+    const ofKey = this.#keys.get(key)?.length ?? 0
+    if (this.length < this.#limits.maxQueued && ofKey < this.#limits.maxQueuedPerKey) return
     throw rateLimited(
       'Too many requests are waiting for this model. Try again later.',
       this.retryAfter,
@@ -110,21 +118,48 @@ export class SlotQueue {
     const onAbort = () => waiter.settle(clientClosed())
     const waiter: Waiter = {
       request,
-
       settle: (result) => {
-        const at = this.#waiting.indexOf(waiter)
-        if (at < 0) return
-        this.#waiting.splice(at, 1)
+        if (!this.#leave(waiter, !(result instanceof Error))) return
         stopTimer()
         request.signal.removeEventListener('abort', onAbort)
         if (result instanceof Error) reject(result)
         else resolve(result)
       },
     }
-    if (request.urgent) this.#waiting.unshift(waiter)
-    else this.#waiting.push(waiter)
+    this.#enter(waiter)
     request.signal.addEventListener('abort', onAbort)
     return promise
+  }
+
+  /** Everybody who waits: one request of each key, then the second of each, and so on. */
+  #inTurn(): Waiter[] {
+    const waiters = [...this.#urgent]
+    const queues = [...this.#keys.values()]
+    const longest = queues.reduce((most, { length }) => Math.max(most, length), 0)
+    for (let round = 0; round < longest; round++)
+      for (const queue of queues) if (queue[round]) waiters.push(queue[round] as Waiter)
+    return waiters
+  }
+
+  #enter(waiter: Waiter): void {
+    const { key, urgent } = waiter.request
+    if (urgent) return void this.#urgent.unshift(waiter)
+    const queue = this.#keys.get(key)
+    if (queue) queue.push(waiter)
+    else this.#keys.set(key, [waiter])
+  }
+
+  /** Returns false when it has left before. Whoever was served had its key's turn. */
+  #leave(waiter: Waiter, served: boolean): boolean {
+    const { key, urgent } = waiter.request
+    const queue = urgent ? this.#urgent : (this.#keys.get(key) ?? [])
+    const at = queue.indexOf(waiter)
+    if (at < 0) return false
+    queue.splice(at, 1)
+    if (urgent) return true
+    if (served || queue.length === 0) this.#keys.delete(key)
+    if (served && queue.length > 0) this.#keys.set(key, queue)
+    return true
   }
 
   #expired({ deadline }: SlotRequest): Error {
