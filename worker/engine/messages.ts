@@ -1,7 +1,7 @@
 /** @module What passes between the worker and the engine's child process (structured clone over the IPC channel). */
 
 import type { EngineErrorCode } from './errors.ts'
-import type { Embedding, EmbeddingInput, EngineEvent, GenerateRequest, Prompt } from './types.ts'
+import type { Embedding, EmbeddingInput, EngineEvent, GenerateRequest, ModelInfo, Prompt } from './types.ts'
 
 export type GpuChoice = 'auto' | 'cuda' | 'off'
 
@@ -13,6 +13,7 @@ export interface LoadOptions {
   readonly contextLength: number
   readonly promptStyle: string
   readonly template?: string
+  readonly reasoning?: ModelInfo['reasoning']
   /** `naive`: llama.cpp's own batch order, for comparison in the bench. */
   readonly batching: 'sorted' | 'naive'
 }

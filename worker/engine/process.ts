@@ -116,6 +116,7 @@ function toLoadOptions(settings: Settings, identity: ModelIdentity, weights: Wei
     modelPath: weights.descriptor === undefined ? weights.path : `/proc/self/fd/${childDescriptor}`,
     promptStyle: identity.promptStyle,
     ...(identity.template !== undefined && { template: identity.template }),
+    ...(identity.reasoning && { reasoning: identity.reasoning }),
   }
 }
 

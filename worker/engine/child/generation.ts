@@ -3,12 +3,12 @@
 import type { EvaluationPriority } from 'node-llama-cpp'
 import { EngineError } from '../errors.ts'
 import { type WireRequest, windowEvents } from '../messages.ts'
-import { type EngineEvent, maxTopLogprobs, type TokenLogprob } from '../types.ts'
+import { type EngineEvent, type Grammar, maxTopLogprobs, type TokenLogprob } from '../types.ts'
 import { Answer } from './answer.ts'
 import { Batching, prefillChunk } from './batching.ts'
 import { ChanceReader, type Chances } from './chances.ts'
 import { checkSampling, type EncodedPrompt, encodePrompt } from './encode.ts'
-import { ActiveGrammar } from './grammar.ts'
+import { type ActiveGrammar, ParsedGrammar } from './grammar.ts'
 import { evaluate, evaluateAll, evaluateLast, type LogitRow } from './library.ts'
 import type { LoadedModel } from './model.ts'
 import type { Slot } from './pool.ts'
@@ -68,7 +68,7 @@ export class Generation {
     const limit = Math.min(request.maxPromptTokens, model.contextLength - 1)
     const prompt = encodePrompt(model, request.prompt, limit)
     checkSampling(model, request.sampling)
-    const grammar = request.grammar && (await ActiveGrammar.open(model.grammars, request.grammar))
+    const grammar = await openGrammar(model, request.grammar, prompt.reasoning)
     const { tokens } = prompt
     // Log probabilities of a prompt come from evaluating all of it.
     const cacheKey = request.echo && request.logprobs !== undefined ? undefined : request.cacheKey
@@ -215,6 +215,18 @@ interface Stage {
   readonly slot: Slot
   readonly priority: EvaluationPriority
   readonly request: WireRequest
+}
+
+/** Both grammars are checked, whichever holds: a bad one is refused whatever the template does. */
+async function openGrammar(
+  { grammars }: LoadedModel,
+  grammar: Grammar | undefined,
+  inside: boolean,
+): Promise<ActiveGrammar | undefined> {
+  if (!grammar) return undefined
+  const outer = await ParsedGrammar.parse(grammars, grammar)
+  const inner = grammar.insideReasoning && (await ParsedGrammar.parse(grammars, grammar.insideReasoning))
+  return (inside && inner ? inner : outer).begin(inside)
 }
 
 function topOf({ logprobs = 0 }: WireRequest): number {

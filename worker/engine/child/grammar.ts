@@ -8,8 +8,9 @@ import {
   type Token,
 } from 'node-llama-cpp'
 import { EngineError } from '../errors.ts'
-import { type Grammar, maxGrammarLength } from '../types.ts'
+import { type Grammar, type ModelInfo, maxGrammarLength } from '../types.ts'
 import { acceptToken, type NativeGrammar, nativeGrammar } from './library.ts'
+import { TriggerWatch } from './triggers.ts'
 
 /** llama.cpp parses nested groups by recursion, on a stack that ends somewhere. */
 export const maxGrammarDepth = 256
@@ -20,6 +21,8 @@ export interface GrammarHost {
   readonly model: LlamaModel
   /** Plain text to tokens whose texts, joined, are that text. */
   readonly tokenize: (text: string) => readonly number[]
+  /** Marks around the model's reasoning. */
+  readonly reasoning?: ModelInfo['reasoning']
 }
 
 /** What has become of a text in which a trigger was found. */
@@ -28,86 +31,99 @@ export interface Triggered {
   readonly keep: number
 }
 
-/** The grammar of one answer. */
-export class ActiveGrammar {
+/** A grammar that llama.cpp has parsed, and that takes each of its triggers. */
+export class ParsedGrammar {
   readonly #host: GrammarHost
+  readonly #grammar: LlamaGrammar
   readonly #triggers: readonly string[]
-  #state: LlamaGrammarEvaluationState
-  /** The grammar holds. */
-  #holds: boolean
-  /** The end of the text so far, where a trigger may have begun. */
-  #tail = ''
 
-  private constructor(host: GrammarHost, state: LlamaGrammarEvaluationState, triggers: readonly string[]) {
+  private constructor(host: GrammarHost, grammar: LlamaGrammar, triggers: readonly string[]) {
     this.#host = host
-    this.#state = state
+    this.#grammar = grammar
     this.#triggers = triggers
-    this.#holds = triggers.length === 0
   }
 
   /** @throws {EngineError} `ERR_BAD_GRAMMAR` */
-  static async open(host: GrammarHost, { gbnf, triggers }: Grammar): Promise<ActiveGrammar> {
+  static async parse(host: GrammarHost, { gbnf, triggers = [] }: Grammar): Promise<ParsedGrammar> {
     if (gbnf.length > maxGrammarLength) throw bad(`it has more than ${maxGrammarLength} characters`)
     if (groupDepth(gbnf) > maxGrammarDepth)
       throw bad(`its groups are nested more than ${maxGrammarDepth} deep`)
-    const grammar = await parse(host, gbnf)
-    const state = new LlamaGrammarEvaluationState({ model: host.model, grammar })
-    const active = new ActiveGrammar(host, state, triggers ?? [])
-    for (const trigger of triggers ?? []) {
+    const parsed = new ParsedGrammar(host, await parse(host, gbnf), triggers)
+    for (const trigger of triggers) {
       if (trigger === '') throw bad('a trigger is empty')
-      if (!active.#accept(trigger)) throw bad('it does not begin with its trigger')
+      if (!accept(host, parsed.#newState(), trigger)) throw bad('it does not begin with its trigger')
     }
-    return active
+    return parsed
+  }
+
+  /** For one answer; `inside`: it begins inside the model's reasoning. */
+  begin(inside: boolean): ActiveGrammar {
+    const { reasoning } = this.#host
+    const triggers = this.#triggers
+    const watch =
+      triggers.length > 0
+        ? new TriggerWatch({ triggers, inside, ...(reasoning && { reasoning }) })
+        : undefined
+    return new ActiveGrammar(this.#host, this.#newState(), watch)
+  }
+
+  #newState(): LlamaGrammarEvaluationState {
+    return new LlamaGrammarEvaluationState({ model: this.#host.model, grammar: this.#grammar })
+  }
+}
+
+/** The grammar of one answer. */
+export class ActiveGrammar {
+  readonly #host: GrammarHost
+  #state: LlamaGrammarEvaluationState
+  /** Undefined once the grammar holds. */
+  #watch: TriggerWatch | undefined
+
+  constructor(host: GrammarHost, state: LlamaGrammarEvaluationState, watch: TriggerWatch | undefined) {
+    this.#host = host
+    this.#state = state
+    this.#watch = watch
   }
 
   /** What the sampler needs while the grammar holds; undefined before. */
   get native(): NativeGrammar | undefined {
-    return this.#holds ? nativeGrammar(this.#state) : undefined
+    return this.#watch ? undefined : nativeGrammar(this.#state)
   }
 
   /**
-   * Follows the answer's text until a trigger is found, from where on the grammar holds. The text from the trigger on
-   * is given to the grammar; what it refuses behind the trigger, the caller has to take back.
+   * Follows the answer's text until a trigger is found, from where on the grammar holds. The trigger and the text
+   * behind it are given to the grammar; what it refuses behind the trigger, the caller has to take back.
    */
   watch(text: string): Triggered | undefined {
-    if (this.#holds) return undefined
-    const all = this.#tail + text
-    const found = this.#firstTrigger(all)
-    if (!found) {
-      const longest = Math.max(...this.#triggers.map(({ length }) => length))
-      this.#tail = all.slice(Math.max(0, all.length - longest + 1))
-      return undefined
-    }
-    const { trigger, at } = found
-    const whole = this.#accept(all.slice(at))
-    const state = whole ?? this.#accept(trigger)
+    const found = this.#watch?.push(text)
+    if (!found) return undefined
+    const { trigger, behind } = found
+    const kept = text.length - behind
+    const whole = accept(this.#host, this.#state, trigger + text.slice(kept))
+    const state = whole ?? accept(this.#host, this.#state, trigger)
     if (!state) throw bad('it does not begin with its trigger')
     this.#state = state
-    this.#holds = true
-    return { keep: whole ? text.length : at + trigger.length - this.#tail.length }
+    this.#watch = undefined
+    return { keep: whole ? text.length : kept }
   }
+}
 
-  #firstTrigger(text: string): { trigger: string; at: number } | undefined {
-    return this.#triggers
-      .map((trigger) => ({ trigger, at: text.indexOf(trigger) }))
-      .filter(({ at }) => at >= 0)
-      .toSorted((a, b) => a.at - b.at)[0]
-  }
-
-  /** The state after this text; undefined when the grammar refuses it. */
-  #accept(text: string): LlamaGrammarEvaluationState | undefined {
-    const { model, tokenize } = this.#host
-    const state = this.#state.clone()
-    for (const token of tokenize(text)) {
-      if (model.isEogToken(token as Token)) return undefined
-      try {
-        acceptToken(model, nativeGrammar(state), token)
-      } catch {
-        return undefined
-      }
+/** The state after this text; undefined when the grammar refuses it. */
+function accept(
+  { model, tokenize }: GrammarHost,
+  from: LlamaGrammarEvaluationState,
+  text: string,
+): LlamaGrammarEvaluationState | undefined {
+  const state = from.clone()
+  for (const token of tokenize(text)) {
+    if (model.isEogToken(token as Token)) return undefined
+    try {
+      acceptToken(model, nativeGrammar(state), token)
+    } catch {
+      return undefined
     }
-    return state
   }
+  return state
 }
 
 async function parse({ llama }: GrammarHost, gbnf: string): Promise<LlamaGrammar> {

@@ -79,7 +79,12 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
     bytesOf: tokenBytes(model),
     vocabularySize: tokenizer.size,
     infill: infillMarks(model),
-    grammars: { llama, model, tokenize: (text) => tokenizer.tokenize(text, true) },
+    grammars: {
+      llama,
+      model,
+      tokenize: (text) => tokenizer.tokenize(text, true),
+      ...(options.reasoning && { reasoning: options.reasoning }),
+    },
     embedder: new Embedder(model, { contextLength, threads: options.threads }),
     llama: model,
     isEnd: (token) => model.isEogToken(token as Token),

@@ -11,6 +11,8 @@ export interface ChainModelOptions {
   readonly chains: Readonly<Record<string, readonly string[]>>
   readonly contextLength?: number
   readonly name?: string
+  /** With tokens to fill in a middle: `<|prefix|>`, `<|suffix|>`, `<|middle|>`. */
+  readonly infill?: boolean
   /** Damage: a weight that is not a number, or a header that makes llama.cpp abort. */
   readonly damage?: 'nan' | 'no-heads'
 }
@@ -26,6 +28,8 @@ const specials = [
   ['<|end|>', tokenType.control],
   ['<|tool|>', tokenType.userDefined],
 ] as const
+const infillMarks = ['<|prefix|>', '<|suffix|>', '<|middle|>'] as const
+const infillKeys = ['pre', 'suf', 'mid'].map((name) => `tokenizer.ggml.fim_${name}_token_id`)
 const beginToken = 1
 const endToken = 2
 
@@ -44,12 +48,14 @@ export function byteToken(byte: number): string {
 /** The GGUF file (version 3, F32) of a chain model; about 3 MB, the same bytes each time. */
 export function chainModel(options: ChainModelOptions): Uint8Array {
   const bytes = Array.from({ length: 256 }, (_, byte) => byteToken(byte))
-  const known = new Set<string>([...specials.map(([text]) => text), ...bytes])
+  const marks = options.infill ? infillMarks : []
+  const known = new Set<string>([...specials.map(([text]) => text), ...bytes, ...marks])
   const used = new Set(Object.entries(options.chains).flatMap(([piece, next]) => [piece, ...next]))
   const pieces = [...used].filter((piece) => !known.has(piece))
   const vocabulary = [...known, ...pieces]
   const types = vocabulary.map((text, id) => {
     if (id < specials.length) return specials[id]?.[1] ?? tokenType.control
+    if (marks.some((mark) => mark === text)) return tokenType.control
     return bytes.includes(text) ? tokenType.byte : tokenType.normal
   })
   const width = Math.ceil(vocabulary.length / headSize) * headSize
@@ -79,6 +85,7 @@ export function chainModel(options: ChainModelOptions): Uint8Array {
     ['tokenizer.ggml.add_bos_token', true],
     ['tokenizer.ggml.add_space_prefix', false],
     ['tokenizer.chat_template', template],
+    ...marks.map((mark, index) => [infillKeys[index] ?? '', vocabulary.indexOf(mark)] as const),
   ])
   file.tensors(tensors)
   return file.bytes()
