@@ -7,8 +7,7 @@ import type { Tee } from '../attest/evidence/index.ts'
 import { type Policy, simulated } from '../attest/policy/index.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
-import { PATHS } from './enclave/index.ts'
-import { LINK_LIMITS } from './protocol/index.ts'
+import { LINK_LIMITS, PATHS } from './protocol/index.ts'
 
 /**
  * The policy for gateways.
@@ -46,6 +45,6 @@ export function measuredConfiguration(
     gatewayPolicy: policyDigest(policy),
     limits: { requestBytes: LINK_LIMITS.maxRequestBytes },
     logLevel,
-    paths: [...PATHS].sort(),
+    paths: Object.keys(PATHS).sort(),
   }
 }

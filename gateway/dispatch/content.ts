@@ -16,7 +16,7 @@ const MOST_BODY_BYTES = 64 * 1024 * 1024
 
 const OPENING_BRACE = 0x7b
 
-type Bounds = Pick<DispatchRequest, 'stream' | 'maxPromptTokens' | 'maxOutputTokens' | 'n'> & {
+type Bounds = Pick<DispatchRequest, 'stream' | 'maxPromptTokens' | 'maxOutputTokens' | 'n' | 'extraBytes'> & {
   bodyBytes: number
 }
 
@@ -24,9 +24,10 @@ type Bounds = Pick<DispatchRequest, 'stream' | 'maxPromptTokens' | 'maxOutputTok
  * Most bytes of content that an answer may have. Both bounds follow from what the request can be charged, so a worker
  * that sends more sends what nobody pays for; only the bound of a body has a ceiling too, as only bodies are held.
  */
-export function mostContent({ stream, maxPromptTokens, maxOutputTokens, n = 1, bodyBytes }: Bounds): number {
+export function mostContent(bounds: Bounds): number {
+  const { stream, maxPromptTokens, maxOutputTokens, n = 1, extraBytes = 0, bodyBytes } = bounds
   const outputTokens = maxOutputTokens * n
-  const base = BASE_BYTES + BYTES_PER_REQUEST_BYTE * bodyBytes
+  const base = BASE_BYTES + BYTES_PER_REQUEST_BYTE * bodyBytes + extraBytes
   // A piece that needs no translation has an event of its own; there are no more of them than prompt tokens.
   if (stream) return base + EVENT_BYTES_PER_TOKEN * (maxPromptTokens + outputTokens)
   return Math.min(base + BODY_BYTES_PER_TOKEN * outputTokens, MOST_BODY_BYTES)
@@ -35,11 +36,15 @@ export function mostContent({ stream, maxPromptTokens, maxOutputTokens, n = 1, b
 /**
  * Checks that opened frames are what the HTTP face may frame without a look at them: an event is one JSON object on
  * one line (so that no worker writes `[DONE]` or a second event), the pieces of a body are together one JSON object.
+ * An event that is longer than a frame begins with body frames; the event frame ends it.
  */
 export class ContentCheck {
   readonly #stream: boolean
-  readonly #pieces: Uint8Array[] = []
+  /** Of the body, or of the event that is being received. */
+  #pieces: Uint8Array[] = []
   #left: number
+  /** Bytes of a streamed event that are held until it is whole. */
+  #held = 0
 
   constructor(bounds: Bounds) {
     this.#stream = bounds.stream
@@ -49,21 +54,30 @@ export class ContentCheck {
   /** The event of a frame, its bytes as they are; undefined for padding. @throws IntegrityError */
   take({ type, content }: ResponseFrame): DispatchEvent | undefined {
     if (type !== FRAME.event && type !== FRAME.body) return undefined
-    if ((type === FRAME.event) !== this.#stream) throw malformed('a frame of the wrong kind for this request')
+    if (type === FRAME.event && !this.#stream) throw malformed('a frame of the wrong kind for this request')
     this.#left -= content.length
     if (this.#left < 0) throw malformed('more content than the request can be charged for')
-    if (type === FRAME.body) {
-      this.#pieces.push(content)
-      return { type: 'body', bytes: content }
-    }
-    if (content.includes(0x0a) || content.includes(0x0d)) throw malformed('an event with a line break')
-    checkObject(content)
-    return { type: 'event', json: content }
+    if (type === FRAME.event) return this.#event(content)
+    this.#pieces.push(content)
+    if (!this.#stream) return { type: 'body', bytes: content }
+    this.#held += content.length
+    if (this.#held > MOST_BODY_BYTES) throw malformed('an event that is too long')
+    return undefined
+  }
+
+  #event(last: Uint8Array): DispatchEvent {
+    const json = this.#pieces.length === 0 ? last : concat(...this.#pieces, last)
+    this.#pieces = []
+    this.#held = 0
+    if (json.includes(0x0a) || json.includes(0x0d)) throw malformed('an event with a line break')
+    checkObject(json)
+    return { type: 'event', json }
   }
 
   /** To be called before a success is believed. @throws IntegrityError */
   end(): void {
     if (!this.#stream) checkObject(concat(...this.#pieces))
+    else if (this.#pieces.length > 0) throw malformed('an event without its end')
   }
 }
 

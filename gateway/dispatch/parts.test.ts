@@ -1,12 +1,42 @@
 import { describe, expect, it } from 'vitest'
 import { utf8 } from '../../attest/bytes.ts'
+import { FRAME, type ResponseFrame } from '../../attest/seal/index.ts'
 import type { Lease, PickOptions, PickResult } from '../link/index.ts'
 import { ManualClock } from '../link/testing/manual-clock.ts'
+import { ContentCheck } from './content.ts'
 import { parseFinal } from './final.ts'
 import { Handoff } from './handoff.ts'
 import { SlotQueue, type SlotRequest } from './queue.ts'
 import { parseWorkerRef } from './settle.ts'
 import { DEFAULT_DISPATCH_LIMITS } from './types.ts'
+
+describe('ContentCheck', () => {
+  const bounds = { stream: true, maxPromptTokens: 1, maxOutputTokens: 1, bodyBytes: 0 }
+  const frame = (type: number, text: string) => ({ type, content: utf8(text), final: false }) as ResponseFrame
+
+  it('puts an event together that is longer than a frame', () => {
+    const check = new ContentCheck(bounds)
+    expect(check.take(frame(FRAME.body, '{"a":'))).toBeUndefined()
+    expect(check.take(frame(FRAME.body, '"b'))).toBeUndefined()
+    expect(check.take(frame(FRAME.event, '"}'))).toEqual({ type: 'event', json: utf8('{"a":"b"}') })
+    expect(check.take(frame(FRAME.event, '{}'))).toEqual({ type: 'event', json: utf8('{}') })
+    expect(() => check.end()).not.toThrow()
+  })
+
+  it('refuses an event that is never ended, and one whose pieces are no JSON object together', () => {
+    const check = new ContentCheck(bounds)
+    check.take(frame(FRAME.body, '{}'))
+    expect(() => check.end()).toThrow('without its end')
+    expect(() => check.take(frame(FRAME.event, '{}'))).toThrow('not a JSON object')
+  })
+
+  it('allows what a request asks for besides text', () => {
+    const long = '{"vector":"'.padEnd(200_000, 'x')
+    const body = { ...bounds, stream: false }
+    expect(() => new ContentCheck(body).take(frame(FRAME.body, long))).toThrow('more content')
+    expect(new ContentCheck({ ...body, extraBytes: 200_000 }).take(frame(FRAME.body, long))).toBeDefined()
+  })
+})
 
 describe('Handoff', () => {
   it('holds the producer until the consumer took the value', async () => {

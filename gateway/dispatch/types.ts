@@ -30,6 +30,8 @@ export interface DispatchRequest {
   maxOutputTokens: number
   /** Choices that are made; 1 when absent. */
   n?: number
+  /** Bytes that the answer may have besides the text of its tokens: log probabilities, vectors. */
+  extraBytes?: number
   /** The client went away: stop the worker, charge what was delivered; of a whole answer, what was made. */
   signal: AbortSignal
   /** Milliseconds of wall time after which nobody wants the answer. */

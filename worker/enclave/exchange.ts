@@ -10,6 +10,8 @@ import type { ResponseSink, ServeTerms, StopReason } from './types.ts'
 
 /** Bytes of a body in one frame. */
 const BODY_PIECE = 16 * 1024
+/** Bytes of an event in one frame; a longer one begins with body frames. */
+const MOST_EVENT = 128 * 1024
 /** Milliseconds between two pad frames while a prompt is read. */
 const PAD_MS = 500
 /** Room that pad frames leave to the answer. */
@@ -102,17 +104,24 @@ export class Exchange {
 
   async #deliver(event: TaskEvent): Promise<void> {
     this.#cancelPad()
-    if (event.type === 'event') {
-      if (await this.#room()) this.#send(this.#sealer.frame(FRAME.event, utf8(event.json)))
-    } else {
-      for (let at = 0; at < event.bytes.length && (await this.#room()); at += BODY_PIECE) {
-        this.#send(this.#sealer.frame(FRAME.body, event.bytes.subarray(at, at + BODY_PIECE)))
-      }
-    }
+    if (event.type === 'event') await this.#sendEvent(utf8(event.json))
+    else await this.#sendBody(event.bytes)
     if (this.#stop.signal.aborted) return
     // A worker that let more be made than was paid for has a bug: it stops and charges what it showed before.
     if (!this.#parts.chain.deliver(this.#parts.meter)) this.#halt('overrun')
     else this.#scheduleReceipt()
+  }
+
+  async #sendEvent(json: Uint8Array): Promise<void> {
+    const begun = Math.max(0, json.length - MOST_EVENT)
+    await this.#sendBody(json.subarray(0, begun))
+    if (await this.#room()) this.#send(this.#sealer.frame(FRAME.event, json.subarray(begun)))
+  }
+
+  async #sendBody(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length && (await this.#room()); at += BODY_PIECE) {
+      this.#send(this.#sealer.frame(FRAME.body, bytes.subarray(at, at + BODY_PIECE)))
+    }
   }
 
   async #room(): Promise<boolean> {

@@ -16,6 +16,7 @@ import { codeOf, type Log } from '../log.ts'
 import {
   affordable,
   invalidRequest,
+  isSealedPath,
   LINK_LIMITS,
   modelNotFound,
   notFound,
@@ -30,9 +31,6 @@ import { Exchange } from './exchange.ts'
 import { type FreshEvidence, Identity, type IdentityOptions } from './identity.ts'
 import { ReceiptChain } from './receipts.ts'
 import type { ResponseSink, ServeTerms, TaskRunner } from './types.ts'
-
-/** Paths that a sealed request may name. */
-export const PATHS: ReadonlySet<string> = new Set(['/v1/chat/completions', '/v1/translations'])
 
 /** Requests that may wait for the engine, as a multiple of its sequences. */
 const QUEUE_FACTOR = 2
@@ -265,6 +263,7 @@ export class Worker {
     const context: TaskContext = {
       requestId: ctx.requestId,
       created: Math.floor(this.#options.clock.now() / 1000),
+      now: this.#options.clock.now,
       model: ctx.model.id,
       maxPromptTokens: ctx.maxPromptTokens,
       maxOutputTokens: ctx.maxOutputTokens,
@@ -289,7 +288,8 @@ export class Worker {
     if (ctx.tee !== this.#tee.kind) {
       throw invalidRequest(null, 'The context names another kind of TEE.', 'context_mismatch')
     }
-    if (ctx.method !== 'POST' || !PATHS.has(ctx.path)) throw notFound('This worker does not serve that path.')
+    if (ctx.method !== 'POST' || !isSealedPath(ctx.path))
+      throw notFound('This worker does not serve that path.')
   }
 
   /** Tells payers apart for prompt caches: by key and by account, since one gateway's key pays for many. */

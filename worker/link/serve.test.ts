@@ -74,7 +74,7 @@ describe('requests', () => {
     [400, 'temperature', { body: hi({ temperature: 5 }) }],
     [400, 'web_search_options', { body: hi({ web_search_options: {} }) }],
     [400, null, { body: new TextEncoder().encode('{') }],
-    [404, null, { context: { path: '/v1/embeddings' } }],
+    [404, null, { context: { path: '/v1/audio/speech' } }],
     [404, null, { context: { method: 'GET' as const } }],
     [404, 'model', { context: { model: { id: 'chrysalis/scripted', sha256: '00'.repeat(32) } } }],
     [400, null, { context: { tee: 'tdx' as const } }],

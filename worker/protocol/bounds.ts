@@ -14,6 +14,8 @@ export interface RequestBounds {
   maxOutputTokens: number
   /** Choices that are generated, and charged, for each prompt. */
   n: number
+  /** Bytes that the answer may have besides the text of its tokens: log probabilities, vectors. Absent: none. */
+  extraBytes?: number
 }
 
 /**
@@ -21,6 +23,13 @@ export interface RequestBounds {
  * instruction). Generous: a prompt beyond its bound is refused, and the reservation is released anyway.
  */
 const TEMPLATE_TOKENS = 64
+
+/** One log probability with its token, its bytes and their padding, as often as an answer repeats them. */
+const LOGPROB_BYTES = 4096
+/** One number of a vector as JSON. */
+const NUMBER_BYTES = 25
+/** More numbers than a vector of any model has. */
+const VECTOR_LENGTH = 16_384
 
 /** Tokens by which a template explains how tools are called. */
 const TOOL_TEMPLATE_TOKENS = 1024
@@ -35,12 +44,19 @@ function promptBound(text: string): number {
  * @param contextLength tokens of prompt and answer together that the model takes
  */
 export function boundsOfChat(request: ChatRequest, contextLength: number): RequestBounds {
+  const { n, logprobs } = request
   const messages = request.messages.reduce((sum, message) => sum + messageBound(message), TEMPLATE_TOKENS)
+  const maxOutputTokens = Math.min(request.maxTokens ?? contextLength, contextLength)
   return {
     maxPromptTokens: Math.min(messages + toolsBound(request), contextLength),
-    maxOutputTokens: Math.min(request.maxTokens ?? contextLength, contextLength),
-    n: request.n,
+    maxOutputTokens,
+    n,
+    ...extraOf(logprobs, maxOutputTokens * n),
   }
+}
+
+function extraOf(logprobs: number | undefined, tokens: number): { extraBytes?: number } {
+  return logprobs === undefined ? {} : { extraBytes: (logprobs + 1) * tokens * LOGPROB_BYTES }
 }
 
 /** Templates write arguments anew, at most with a space after each comma and colon. */
@@ -61,20 +77,21 @@ function toolsBound({ tools, toolChoice }: ChatRequest): number {
 
 /** Bounds of a completion: a batch of prompts counts as one longer prompt with one longer answer. */
 export function boundsOfCompletion(request: CompletionRequest, contextLength: number): RequestBounds {
-  const { prompts, suffix = '', maxTokens, bestOf } = request
+  const { prompts, suffix = '', maxTokens, bestOf, echo, logprobs } = request
   const suffixBytes = Buffer.byteLength(suffix)
   const bound = (prompt: TextInput) => Math.min(inputBound(prompt) + suffixBytes, contextLength)
-  return {
-    maxPromptTokens: prompts.reduce((sum, prompt) => sum + bound(prompt), 0),
-    maxOutputTokens: prompts.length * Math.min(maxTokens, contextLength),
-    n: bestOf,
-  }
+  const maxPromptTokens = prompts.reduce((sum, prompt) => sum + bound(prompt), 0)
+  const maxOutputTokens = prompts.length * Math.min(maxTokens, contextLength)
+  const told = maxOutputTokens + (echo ? maxPromptTokens : 0)
+  return { maxPromptTokens, maxOutputTokens, n: bestOf, ...extraOf(logprobs, told * bestOf) }
 }
 
 /** Bounds of embeddings: nothing is generated. */
-export function boundsOfEmbedding({ inputs }: EmbeddingRequest, contextLength: number): RequestBounds {
+export function boundsOfEmbedding(request: EmbeddingRequest, contextLength: number): RequestBounds {
+  const { inputs, dimensions = VECTOR_LENGTH } = request
   const prompts = inputs.reduce((sum, input) => sum + Math.min(inputBound(input), contextLength), 0)
-  return { maxPromptTokens: prompts, maxOutputTokens: 0, n: 1 }
+  const extraBytes = inputs.length * dimensions * NUMBER_BYTES
+  return { maxPromptTokens: prompts, maxOutputTokens: 0, n: 1, extraBytes }
 }
 
 /** Bounds of counting: no model reads the prompt, so it costs nothing. */

@@ -90,7 +90,12 @@ test('embeddings: inputs in order, floats by default', () => {
     encodingFormat: 'float',
     dimensions: 3,
   })
-  expect(boundsOfEmbedding(request, 1000)).toEqual({ maxPromptTokens: 66 + 67, maxOutputTokens: 0, n: 1 })
+  expect(boundsOfEmbedding(request, 1000)).toEqual({
+    maxPromptTokens: 66 + 67,
+    maxOutputTokens: 0,
+    n: 1,
+    extraBytes: 150,
+  })
 })
 
 test.each([

@@ -16,6 +16,9 @@ export function maxChargeTooLow(): ApiError {
   )
 }
 
+/** Codes of what is wrong with the request itself. */
+const TOLD: ReadonlySet<string> = new Set(['ERR_UNSUPPORTED_PROMPT', 'ERR_BAD_GRAMMAR', 'ERR_BAD_TOKEN'])
+
 /**
  * What a client is told about an engine's error; `param` is the field that holds the prompt. A cancellation is
  * nobody's to be told and comes back as it is.
@@ -26,8 +29,8 @@ export function toTaskError(cause: unknown, param: string): unknown {
   if (!(cause instanceof EngineError)) return internalError(cause)
   if (cause.code === 'ERR_CANCELLED') return cause
   if (cause.code === 'ERR_NO_OUTPUT_ROOM') return maxChargeTooLow()
-  if (cause.code === 'ERR_UNSUPPORTED_PROMPT')
-    return invalidRequest(param, `Invalid '${param}': ${cause.message}.`)
+  if (TOLD.has(cause.code))
+    return invalidRequest(param, `Invalid '${param}': ${cause.message}.`, 'invalid_value')
   if (cause.code === 'ERR_ENGINE_LOST' || cause.code === 'ERR_ENGINE_CLOSED') {
     return unavailable('The engine stopped while it worked on this request. Try again.', 'engine_lost')
   }

@@ -1,7 +1,7 @@
 /** @module Many generations of one request, side by side: one budget, one meter, each prompt counted once. */
 
 import { createHmac, randomBytes } from 'node:crypto'
-import { PromptTooLong } from '../engine/errors.ts'
+import { EngineError, PromptTooLong } from '../engine/errors.ts'
 import type { Engine, EngineEvent, GenerateRequest, Prompt } from '../engine/types.ts'
 import { OutputBudget } from './budget.ts'
 import { toTaskError } from './errors.ts'
@@ -15,6 +15,8 @@ export interface Job extends Omit<GenerateRequest, 'prompt' | 'maxPromptTokens' 
   readonly choices: number
   /** The request's field that holds the prompts, for errors. */
   readonly param: string
+  /** The field that the grammar was made of. */
+  readonly grammarParam?: string
 }
 
 /** What a reader makes of an engine's event. */
@@ -63,8 +65,12 @@ export async function* generateAll<Part>(
       for (const part of parts) yield { index, part }
     }
   } catch (cause) {
-    throw toTaskError(cause, job.param)
+    throw toTaskError(cause, isBadGrammar(cause) ? (job.grammarParam ?? job.param) : job.param)
   }
+}
+
+function isBadGrammar(cause: unknown): boolean {
+  return cause instanceof EngineError && cause.code === 'ERR_BAD_GRAMMAR'
 }
 
 /** The engine's name of a cache that only requests of this payer with this `prompt_cache_key` share. */
@@ -95,7 +101,7 @@ class Shared {
 
   /** What the engine is asked for generation `index`; `counted` is told when its prompt is the one to be counted. */
   request(index: number, counted: () => void): GenerateRequest {
-    const { prompts, choices, param: _, sampling, ...same } = this.job
+    const { prompts, choices, param: _, grammarParam: __, sampling, ...same } = this.job
     const at = Math.floor(index / choices)
     const prompt = prompts[at]
     if (prompt === undefined) throw new RangeError('no such prompt')

@@ -3,7 +3,11 @@
 import type { Engine } from '../engine/types.ts'
 import { notFound } from '../protocol/errors.ts'
 import { parseJsonObject } from '../protocol/fields.ts'
+import { isSealedPath, type SealedPath } from '../protocol/paths.ts'
 import { chat } from './chat/task.ts'
+import { completion } from './completion.ts'
+import { embedding } from './embedding.ts'
+import { inputTokens, responses } from './responses/task.ts'
 import { translation } from './translation.ts'
 import type { Task, TaskContext, TaskEvent, TaskResult } from './types.ts'
 
@@ -16,10 +20,14 @@ export {
   usageOf,
 } from './types.ts'
 
-const tasks: ReadonlyMap<string, Task> = new Map([
-  ['/v1/chat/completions', chat],
-  ['/v1/translations', translation],
-])
+const tasks: Readonly<Record<SealedPath, Task>> = {
+  '/v1/chat/completions': chat,
+  '/v1/completions': completion,
+  '/v1/embeddings': embedding,
+  '/v1/responses': responses,
+  '/v1/responses/input_tokens': inputTokens,
+  '/v1/translations': translation,
+}
 
 export interface TaskRequest {
   readonly path: string
@@ -38,7 +46,6 @@ export async function* runTask({
   context,
   engine,
 }: TaskRequest): AsyncGenerator<TaskEvent, TaskResult> {
-  const task = tasks.get(path)
-  if (!task) throw notFound('This worker does not serve that path.')
-  return yield* task(parseJsonObject(body), context, engine)
+  if (!isSealedPath(path)) throw notFound('This worker does not serve that path.')
+  return yield* tasks[path](parseJsonObject(body), context, engine)
 }

@@ -14,8 +14,9 @@ export function contentLogprob({ top, ...own }: TokenLogprob): ContentLogprob {
 
 /** Finds the log probabilities of parts that were cut out of a text: marks and blanks between them belong to none. */
 export class LogprobTrack {
-  /** Text that no part has been found in yet. */
+  /** Text that no part was taken from yet, and where it begins. */
   #text = ''
+  #at = 0
   /** Of that text's tokens; the first may have begun before it. */
   #entries: TokenLogprob[] = []
   /** Bytes of the first entry that lie before `#text`. */
@@ -29,14 +30,21 @@ export class LogprobTrack {
     this.#entries.push(...logprobs)
   }
 
-  /** The entries of the next part; undefined when there are none for any. Parts are to be asked for in their order. */
-  take(part: string): TokenLogprob[] | undefined {
+  /**
+   * The entries of a part that stands at `at` in the whole text; undefined when none were told. Parts are to be asked
+   * for in their order; a token across a border belongs to the part in which it begins.
+   */
+  take({ at, text }: { readonly at: number; readonly text: string }): TokenLogprob[] | undefined {
     if (!this.#asked) return undefined
-    const at = this.#text.indexOf(part)
-    if (at < 0) return []
-    this.#drop(Buffer.byteLength(this.#text.slice(0, at)))
-    this.#text = this.#text.slice(at + part.length)
-    return this.#drop(Buffer.byteLength(part))
+    this.#pass(at - this.#at)
+    return this.#pass(text.length)
+  }
+
+  #pass(units: number): TokenLogprob[] {
+    const passed = this.#text.slice(0, units)
+    this.#text = this.#text.slice(units)
+    this.#at += units
+    return this.#drop(Buffer.byteLength(passed))
   }
 
   /** Goes on by so many bytes; the entries that begin there. */

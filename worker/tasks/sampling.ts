@@ -1,4 +1,5 @@
-import type { Sampling } from '../engine/types.ts'
+import type { ModelInfo, Sampling } from '../engine/types.ts'
+import { type ApiError, invalidRequest } from '../protocol/errors.ts'
 import type { SamplingRequest } from '../protocol/sampling.ts'
 
 /** A request's sampling as the engine takes it. */
@@ -15,4 +16,19 @@ export function samplingOf(request: SamplingRequest): Sampling {
     ...(request.repeatPenalty !== undefined && { repeatPenalty: request.repeatPenalty }),
     ...(request.logitBias !== undefined && { logitBias: request.logitBias }),
   }
+}
+
+/** @throws ApiError 400 for a bias of a token that the model does not have */
+export function checkTokens({ logitBias = [] }: SamplingRequest, { vocabularySize }: ModelInfo): void {
+  const unknown = logitBias.find(([token]) => token >= vocabularySize)
+  if (unknown) throw unknownToken(`logit_bias.${unknown[0]}`)
+}
+
+/** 400: a token id that the model does not have. */
+export function unknownToken(param: string): ApiError {
+  return invalidRequest(
+    param,
+    `Invalid '${param}': the model's vocabulary has no such token id.`,
+    'invalid_value',
+  )
 }

@@ -8,6 +8,7 @@ export function testContext(changes: Partial<TaskContext> = {}): TaskContext {
   return {
     requestId: 'req-1',
     created: 1_750_000_000,
+    now: () => 1_750_000_002_500,
     model: 'chrysalis/scripted',
     maxPromptTokens: 10_000,
     maxOutputTokens: 10_000,

@@ -18,6 +18,8 @@ export interface TaskContext {
   readonly requestId: string
   /** Unix time in seconds, for the documents. */
   readonly created: number
+  /** Unix time in milliseconds, at the moment of the call. */
+  readonly now: () => number
   /** The model of the sealed context; the body must name the same. */
   readonly model: string
   readonly maxPromptTokens: number

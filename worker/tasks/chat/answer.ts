@@ -37,7 +37,6 @@ export interface AnswerOptions extends Omit<SplitterOptions, 'insideReasoning'> 
 export class Answer implements Reader<ChoicePart> {
   readonly #options: AnswerOptions
   #splitter: AnswerSplitter
-  #thinks = false
   #calls = 0
   /** Of the custom tool's call that is being written: its arguments so far. */
   #custom: { readonly index: number; json: string } | undefined
@@ -52,17 +51,15 @@ export class Answer implements Reader<ChoicePart> {
     if (event.type === 'text') return this.#text(event)
     if (event.type === 'end') return { parts: this.#end(event.finishReason) }
     if (event.type !== 'prompt') return { parts: [] }
-    this.#thinks = event.reasoning ?? false
-    this.#splitter = new AnswerSplitter({ ...this.#options, insideReasoning: this.#thinks })
+    this.#splitter = new AnswerSplitter({ ...this.#options, insideReasoning: event.reasoning ?? false })
     return { parts: [{ type: 'start' }] }
   }
 
   #text({ text, tokens, logprobs }: EngineEvent & { type: 'text' }): Reading<ChoicePart> {
     this.#chances.add(text, logprobs)
+    const before = this.#splitter.inReasoning
     const found = this.#splitter.push(text)
-    // What shows nothing yet belongs to what came before it.
-    if (found.length > 0) this.#thinks = found.every(({ type }) => type === 'reasoning')
-    const reasoningTokens = this.#thinks ? tokens : 0
+    const reasoningTokens = before || this.#splitter.inReasoning ? tokens : 0
     const parts = found.flatMap((part) => this.#translate(part))
     if (this.#calls <= this.#options.mostCalls) return { parts, reasoningTokens }
     return { parts: [...parts, ...this.#finish('tool_calls')], reasoningTokens, done: true }
@@ -81,9 +78,9 @@ export class Answer implements Reader<ChoicePart> {
   /** Calls beyond the most that are wanted come to nothing. */
   #translate(part: AnswerPart): ChoicePart[] {
     if (part.type === 'call') return this.#call(part)
-    const logprobs = this.#chances.take(part.text)
     if (part.type === 'arguments') return this.#arguments(part)
     if (part.type === 'reasoning') return [{ type: 'reasoning', text: part.text }]
+    const logprobs = this.#chances.take(part)
     return [{ type: 'content', text: part.text, ...(logprobs && { logprobs }) }]
   }
 

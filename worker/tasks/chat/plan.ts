@@ -3,7 +3,7 @@
 import type { ChatMessage, Engine, Prompt, ToolDefinition } from '../../engine/types.ts'
 import type { ChatRequest, ChatTool, ChatMessage as SentMessage } from '../../protocol/chat.ts'
 import { cacheKeyOf, type Job } from '../generation.ts'
-import { samplingOf } from '../sampling.ts'
+import { checkTokens, samplingOf } from '../sampling.ts'
 import { TOOL_FORMATS, type ToolFormat } from '../tools/index.ts'
 import type { TaskContext } from '../types.ts'
 import type { AnswerOptions } from './answer.ts'
@@ -32,6 +32,7 @@ export function planChat(
   { info }: Engine,
   paths: ChatPaths,
 ): ChatPlan {
+  checkTokens(request, info)
   const tools = offeredTools(request)
   const format = formatOf(info.toolFormat, tools)
   const reasoning = request.reasoningEffort === 'none' ? undefined : info.reasoning
@@ -45,7 +46,7 @@ export function planChat(
       maxTokens: request.maxTokens ?? context.maxOutputTokens,
       sampling: samplingOf(request),
       stop: request.stop,
-      ...(grammar && { grammar }),
+      ...(grammar && { grammar, grammarParam: grammarParamOf(request, paths) }),
       ...(request.logprobs !== undefined && { logprobs: request.logprobs }),
       // Marks of calls and of reasoning are control tokens in some models.
       ...((info.reasoning || format?.special) && { specialText: true }),
@@ -59,6 +60,11 @@ export function planChat(
       mostCalls: request.parallelToolCalls ? Number.POSITIVE_INFINITY : 1,
     },
   }
+}
+
+function grammarParamOf({ grammar, responseFormat }: ChatRequest, paths: ChatPaths): string {
+  if (grammar !== undefined) return 'grammar'
+  return responseFormat.type === 'text' ? 'tools' : paths.schema
 }
 
 /** The prompt of a chat as the engine takes it. */
