@@ -65,7 +65,7 @@ describe('PromptWriter', () => {
         const tokens = vocabulary.encode(pieces).filter((token) => token >= 1000)
         expect(tokens).toEqual([1000, 1001, 1002, 1003, 1002])
         const kept = pieces.filter((piece) => !piece.trusted).map((piece) => piece.text)
-        expect(kept).toEqual([first.join(''), second.join('')])
+        expect(kept).toEqual([first.join(''), second.join('')].filter(Boolean))
       }),
     )
   })
@@ -103,6 +103,25 @@ describe('PromptWriter', () => {
 })
 
 describe('Vocabulary', () => {
+  it('cuts what looks like a user-defined token, also across pieces and where two overlap', () => {
+    const untrusted = (text: string) => ({ text, trusted: false })
+    const userDefined = vocabulary.encode([
+      untrusted('a<to'),
+      { text: 'ol>', trusted: true },
+      untrusted('<tool>'),
+    ])
+    expect(String.fromCodePoint(...userDefined.slice(2))).toBe('a<tool><tool>')
+    const overlapping: SpecialToken[] = ['<a>', '<<a>', '>>'].map((text, index) => ({
+      ...special(3000 + index, text),
+      userDefined: true,
+    }))
+    const tokens = new Vocabulary({
+      specials: overlapping,
+      tokenize: (text) => [overlapping.find((token) => text.includes(token.text))?.id ?? 0],
+    }).encode([untrusted('x<<a>>>')])
+    expect(tokens.filter((token) => token !== 0)).toEqual([])
+  })
+
   it('strips space around tokens that ask for it, in the template only', () => {
     const pieces = [
       { text: 'a \n<|strip|>\n b', trusted: true },

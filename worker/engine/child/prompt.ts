@@ -1,9 +1,11 @@
 /** @module How a conversation or a translation becomes one text for the model. */
 
-import { randomBytes } from 'node:crypto'
-import { Template } from '@huggingface/jinja'
+import { TOOL_FORMATS, type ToolFormat } from '../dialect/formats.ts'
+import { isTranslateGemma, reasoningOf, toolFormatOf } from '../dialect/recognise.ts'
 import { EngineError } from '../errors.ts'
-import type { ChatMessage, Prompt } from '../types.ts'
+import type { ChatMessage, ModelInfo, Prompt } from '../types.ts'
+import { ChatTemplate, type Conversation } from './chat-template.ts'
+import { foldSystem, mergeTurns, toolsInWords, withoutReasoning } from './turns.ts'
 import type { Piece, Vocabulary } from './vocabulary.ts'
 
 export interface PromptFormat {
@@ -23,28 +25,35 @@ const untrusted = (text: string): Piece => ({ text, trusted: false })
 export class PromptWriter {
   readonly #format: PromptFormat
   readonly #vocabulary: Vocabulary
-  readonly #template: Template | undefined
+  readonly #template: ChatTemplate | undefined
+  /** Undefined when the template has no tools, or such as we cannot read in an answer. */
+  readonly #toolFormat: ToolFormat | undefined
+  readonly #reasoning: ModelInfo['reasoning']
+  readonly #translates: boolean
 
-  /** Throws EngineError `ERR_MODEL_INVALID` when the template does not parse. */
+  /** @throws EngineError `ERR_MODEL_INVALID` when the template does not parse */
   constructor(format: PromptFormat, vocabulary: Vocabulary) {
+    const { template, beginText, endText } = format
+    const toolFormat = toolFormatOf(template)
     this.#format = format
     this.#vocabulary = vocabulary
-    this.#template = format.template === undefined ? undefined : parse(format.template)
+    this.#template = template === undefined ? undefined : new ChatTemplate(template, beginText, endText)
+    this.#toolFormat = toolFormat && TOOL_FORMATS[toolFormat]
+    this.#reasoning = reasoningOf(template)
+    this.#translates = isTranslateGemma(template)
   }
 
+  /** @throws EngineError `ERR_UNSUPPORTED_PROMPT` when the model has no form for this prompt */
   write(prompt: StyledPrompt): Piece[] {
-    if (prompt.kind === 'chat') {
-      if (prompt.tools?.length || prompt.messages.some(isAboutTools))
-        throw new EngineError('ERR_UNSUPPORTED_PROMPT', 'this model has no tools')
-      return this.#chat(prompt.messages)
-    }
+    if (prompt.kind === 'chat') return this.#chat(prompt)
     if (this.#format.style === 'chrysalis-tiny-1') return this.#tinyTranslation(prompt)
-    return this.#chat(askToTranslate(prompt))
+    return this.#translation(prompt)
   }
 
   /** Whether an answer to this prompt begins inside the model's reasoning. */
-  opensReasoning(_pieces: readonly Piece[]): boolean {
-    return false
+  opensReasoning(pieces: readonly Piece[]): boolean {
+    const last = pieces.at(-1)
+    return last?.trusted === true && this.#isOpen(last.text)
   }
 
   #tinyTranslation({ text, source, target }: Prompt & { kind: 'translation' }): Piece[] {
@@ -58,15 +67,26 @@ export class PromptWriter {
     ]
   }
 
-  #chat(messages: readonly ChatMessage[]): Piece[] {
-    if (this.#template) return this.#render(this.#template, messages)
+  #translation(prompt: Prompt & { kind: 'translation' }): Piece[] {
+    if (!this.#translates) return this.#chat({ kind: 'chat', messages: askToTranslate(prompt) })
+    const pieces = this.#template?.renderTranslation(prompt.text, prompt.source, prompt.target)
+    if (pieces) return pieces
+    const pair = `${prompt.source} to ${prompt.target}`
+    throw new EngineError('ERR_UNSUPPORTED_PROMPT', `the model's template does not translate from ${pair}`)
+  }
+
+  #chat({ messages, tools = [], reasoningEffort: effort }: Prompt & { kind: 'chat' }): Piece[] {
+    // A context of 512 tokens has no room to explain tools; a call can be forced by a grammar all the same.
     if (this.#format.style === 'chrysalis-tiny-1') return this.#tinyChat(messages)
-    // A model without any template continues text; the conversation is that text.
-    return messages.flatMap(({ content }, index) => [trusted(index === 0 ? '' : '\n'), untrusted(content)])
+    const turns = this.#reasoning ? withoutReasoning(messages, this.#reasoning.close) : messages
+    const conversation = { messages: turns, tools, ...(effort && { effort }) }
+    if (!this.#template) return plain(this.#inWords(conversation).messages)
+    const pieces = this.#render(this.#template, conversation)
+    return effort === 'none' ? this.#withoutThinking(pieces) : pieces
   }
 
   #tinyChat(messages: readonly ChatMessage[]): Piece[] {
-    const turns = foldSystem(messages).flatMap(({ role, content }) =>
+    const turns = foldSystem(toolsInWords(messages, [], TOOL_FORMATS.generic)).flatMap(({ role, content }) =>
       role === 'assistant'
         ? [trusted('<|assistant|>'), untrusted(content), trusted(this.#format.endText)]
         : [trusted('<|user|>'), untrusted(content)],
@@ -74,81 +94,60 @@ export class PromptWriter {
     return [trusted(this.#format.beginText), ...turns, trusted('<|assistant|>')]
   }
 
-  /** As the template says; where it knows no system role or wants strict turns, the messages are folded. */
-  #render(template: Template, messages: readonly ChatMessage[]): Piece[] {
-    const pieces =
-      renderWithMarkers(template, messages, this.#format) ??
-      renderWithMarkers(template, foldSystem(messages), this.#format) ??
-      renderWithMarkers(template, mergeTurns(foldSystem(messages)), this.#format)
+  /** As the template says; what it has no place for is put in words, folded or merged, as little as it takes. */
+  #render(template: ChatTemplate, conversation: Conversation): Piece[] {
+    const asItIs = isPlain(conversation) || this.#toolFormat ? fold(template, conversation) : undefined
+    const pieces = asItIs ?? fold(template, this.#inWords(conversation))
     if (pieces) return pieces
     const problem = "the model's chat template refuses this order of roles; begin with user, then alternate"
     throw new EngineError('ERR_UNSUPPORTED_PROMPT', problem)
   }
-}
 
-function isAboutTools(message: ChatMessage): boolean {
-  return message.role === 'tool' || (message.role === 'assistant' && message.toolCalls !== undefined)
-}
+  #inWords(conversation: Conversation): Conversation {
+    if (isPlain(conversation)) return conversation
+    const format = this.#toolFormat ?? TOOL_FORMATS.generic
+    try {
+      const messages = toolsInWords(conversation.messages, conversation.tools, format)
+      return { ...conversation, messages, tools: [] }
+    } catch (cause) {
+      throw new EngineError('ERR_UNSUPPORTED_PROMPT', "a tool's parameters are nested too deeply", { cause })
+    }
+  }
 
-function parse(template: string): Template {
-  try {
-    return new Template(template)
-  } catch (cause) {
-    throw new EngineError('ERR_MODEL_INVALID', "the model's chat template does not parse", { cause })
+  /** Reasoning that the template did not switch off is ended before it begins. gpt-oss has no such thing. */
+  #withoutThinking(pieces: Piece[]): Piece[] {
+    const last = pieces.at(-1)
+    if (!this.#reasoning || !last?.trusted || this.#toolFormat?.name === 'harmony') return pieces
+    const { open, close } = this.#reasoning
+    if (this.#isOpen(last.text))
+      return [...pieces.slice(0, -1), trusted(`${last.text.trimEnd()}\n\n${close}\n\n`)]
+    return last.text.includes(close) ? pieces : [...pieces, trusted(`${open}\n\n${close}\n\n`)]
+  }
+
+  #isOpen(text: string): boolean {
+    return (
+      this.#reasoning !== undefined &&
+      text.lastIndexOf(this.#reasoning.open) > text.lastIndexOf(this.#reasoning.close)
+    )
   }
 }
 
-/**
- * Renders with a random marker in the place of each content, then puts the contents in as untrusted pieces: the
- * template never sees user text, and user text never becomes template. Undefined when the template refuses, or
- * loses a message.
- */
-function renderWithMarkers(
-  template: Template,
-  messages: readonly ChatMessage[],
-  format: PromptFormat,
-): Piece[] | undefined {
-  const nonce = randomBytes(12).toString('hex')
-  const marker = (index: number) => `m${nonce}i${index}m`
-  let rendered: string
-  try {
-    rendered = template.render({
-      messages: messages.map(({ role }, index) => ({ role, content: marker(index) })),
-      add_generation_prompt: true,
-      bos_token: format.beginText,
-      eos_token: format.endText,
-    })
-  } catch {
-    return undefined
-  }
-  const parts = rendered.split(new RegExp(`m${nonce}i([0-9]+)m`))
-  const seen = new Set(parts.filter((_, index) => index % 2 === 1))
-  if (seen.size !== messages.length) return undefined
-  return parts.map((part, index) =>
-    index % 2 === 0 ? trusted(part) : untrusted(messages[Number(part)]?.content ?? ''),
-  )
+/** Some templates know no system role, some want strict turns. */
+function fold(template: ChatTemplate, conversation: Conversation): Piece[] | undefined {
+  const folded = { ...conversation, messages: foldSystem(conversation.messages) }
+  const merged = { ...conversation, messages: mergeTurns(folded.messages) }
+  return template.render(conversation) ?? template.render(folded) ?? template.render(merged)
 }
 
-/** System messages go in front of the first user message. */
-function foldSystem(messages: readonly ChatMessage[]): ChatMessage[] {
-  const system = messages.filter(({ role }) => role === 'system').map(({ content }) => content)
-  const turns = messages.filter(({ role }) => role !== 'system')
-  if (system.length === 0) return turns
-  const first = turns.findIndex(({ role }) => role === 'user')
-  if (first < 0) return [{ role: 'user', content: system.join('\n\n') }, ...turns]
-  return turns.map((turn, index) =>
-    index === first ? { role: 'user', content: [...system, turn.content].join('\n\n') } : turn,
-  )
+/** A model without any template continues text; the conversation is that text. */
+function plain(messages: readonly ChatMessage[]): Piece[] {
+  return messages.flatMap(({ content }, index) => [trusted(index === 0 ? '' : '\n'), untrusted(content)])
 }
 
-function mergeTurns(messages: readonly ChatMessage[]): ChatMessage[] {
-  const merged: ChatMessage[] = []
-  for (const message of messages) {
-    const last = merged.at(-1)
-    if (last?.role !== message.role) merged.push(message)
-    else merged[merged.length - 1] = { ...last, content: `${last.content}\n\n${message.content}` }
-  }
-  return merged
+function isPlain({ messages, tools }: Conversation): boolean {
+  const isAboutTools = (message: ChatMessage) =>
+    message.role === 'tool' || (message.role === 'assistant' && message.toolCalls !== undefined)
+  return tools.length === 0 && !messages.some(isAboutTools)
 }
 
 function askToTranslate({ text, source, target }: Prompt & { kind: 'translation' }): ChatMessage[] {

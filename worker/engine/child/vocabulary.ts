@@ -14,7 +14,7 @@ export interface Piece {
 export interface SpecialToken {
   readonly id: number
   readonly text: string
-  /** User-defined tokens are matched in any text by llama.cpp itself, so user text must be cut inside them. */
+  /** User-defined tokens are matched in any text by llama.cpp itself, so text must be cut inside them. */
   readonly userDefined: boolean
   readonly strip: { readonly left: boolean; readonly right: boolean }
 }
@@ -59,10 +59,10 @@ export class Vocabulary {
 
   /** Encodes a prompt; puts the begin token in front when the model wants one and the template did not. */
   encode(pieces: readonly Piece[]): number[] {
-    const encoder = new Encoder(this.#tokenizer)
+    const encoder = new Encoder(this.#tokenizer, this.#userDefined)
     for (const piece of pieces) {
       if (piece.trusted) this.#encodeTrusted(encoder, piece.text)
-      else this.#encodeUntrusted(encoder, piece.text)
+      else encoder.text(piece.text)
     }
     const tokens = encoder.end()
     const begin = this.#tokenizer.beginToken
@@ -83,30 +83,22 @@ export class Vocabulary {
       encoder.text(after?.strip.left ? stripped.trimEnd() : stripped)
     }
   }
-
-  /** Cuts the text inside everything that looks like a user-defined token, so that it is only its letters. */
-  #encodeUntrusted(encoder: Encoder, text: string): void {
-    const parts = this.#userDefined ? text.split(this.#userDefined) : [text]
-    for (const [index, part] of parts.entries()) {
-      const [first = ''] = part
-      const isToken = index % 2 === 1
-      encoder.text(isToken ? first : part)
-      if (!isToken) continue
-      encoder.cut()
-      encoder.text(part.slice(first.length))
-    }
-  }
 }
 
-/** Joins neighbouring texts before they are tokenized, so that merges across them are the ones of training. */
+/**
+ * Joins neighbouring texts before they are tokenized, so that merges across them are the ones of training. Special
+ * tokens of trusted texts have been taken out by then, so what still looks like a user-defined token comes, at
+ * least in part, from a user: it is cut, so that it is only its letters.
+ */
 class Encoder {
   readonly #tokens: number[] = []
   readonly #tokenizer: Tokenizer
+  readonly #userDefined: RegExp | undefined
   #text = ''
-  #continues = false
 
-  constructor(tokenizer: Tokenizer) {
+  constructor(tokenizer: Tokenizer, userDefined: RegExp | undefined) {
     this.#tokenizer = tokenizer
+    this.#userDefined = userDefined
   }
 
   text(text: string): void {
@@ -116,12 +108,6 @@ class Encoder {
   special(id: number): void {
     this.#flush()
     this.#tokens.push(id)
-    this.#continues = false
-  }
-
-  cut(): void {
-    this.#flush()
-    this.#continues = true
   }
 
   end(): number[] {
@@ -130,10 +116,28 @@ class Encoder {
   }
 
   #flush(): void {
-    if (this.#text === '') return
-    for (const token of this.#tokenizer.tokenize(this.#text, this.#continues)) this.#tokens.push(token)
+    let start = 0
+    for (const end of [...cuts(this.#text, this.#userDefined), this.#text.length]) {
+      if (end === start) continue
+      const tokens = this.#tokenizer.tokenize(this.#text.slice(start, end), start > 0)
+      for (const token of tokens) this.#tokens.push(token)
+      start = end
+    }
     this.#text = ''
   }
+}
+
+/** Behind the first character of every match, overlapping ones included. */
+function cuts(text: string, pattern: RegExp | undefined): number[] {
+  const places: number[] = []
+  if (!pattern) return places
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
+    const [first = ''] = match[0]
+    pattern.lastIndex = match.index + first.length
+    places.push(pattern.lastIndex)
+  }
+  return places
 }
 
 /** Reads the special tokens of a loaded model. */

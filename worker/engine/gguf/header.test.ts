@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { chainModel, GgufWriter } from '../testing/chain-model.ts'
+import * as templates from '../testing/templates.ts'
 import { limits, type ReadAt, readGgufHeader } from './header.ts'
 import { identify, slug } from './identity.ts'
 
@@ -94,6 +95,40 @@ describe('identify', () => {
     expect(identify(header, 'mine', 'file').id).toBe('mine')
     expect(slug('  Ünïcode / Näme!')).toBe('unicode-/-name')
     expect(slug('???')).toBe('model')
+  })
+
+  it('tells what the model was taught', () => {
+    const told = (entries: Parameters<GgufWriter['header']>[1]) =>
+      identify(readGgufHeader(over(written(entries))), undefined, 'file')
+    expect(told([['tokenizer.chat_template', templates.qwen]])).toMatchObject({
+      toolFormat: 'hermes',
+      reasoning: { open: '<think>', close: '</think>' },
+    })
+    const plain = told([['tokenizer.chat_template', templates.gemma]])
+    expect(Object.keys(plain)).not.toContain('toolFormat')
+    expect(Object.keys(plain)).not.toContain('reasoning')
+    expect(plain).not.toHaveProperty('infill')
+    expect(
+      told([['tokenizer.ggml.tokens', ['<｜fim▁begin｜>', '<｜fim▁hole｜>', '<｜fim▁end｜>']]]).infill,
+    ).toBe(true)
+    const ids = ['pre', 'suf', 'mid'].map((name, id) => [`tokenizer.ggml.fim_${name}_token_id`, id] as const)
+    expect(told(ids).infill).toBe(true)
+    expect(told(ids.slice(1))).not.toHaveProperty('infill')
+    const { vocabularySize, embeddingLength } = identify(header, undefined, 'file')
+    expect(vocabularySize).toBeGreaterThan(256)
+    expect(embeddingLength % 32).toBe(0)
+  })
+
+  it.each([
+    ['general.name', 'Tencent Hunyuan MT 7B', 'hunyuan-mt'],
+    ['general.name', 'HY-MT1.5-1.8B', 'hunyuan-mt'],
+    ['general.basename', 'Seed-X-PPO', 'seed-x'],
+    ['general.name', 'Translategemma 4b It', 'translategemma'],
+    ['tokenizer.chat_template', templates.translateGemma, 'translategemma'],
+    ['general.basename', 'Qwen3', 'qwen3'],
+    ['general.architecture', 'llama', 'llama'],
+  ])('knows the family by %s %s', (key, value, family) => {
+    expect(identify(readGgufHeader(over(written([[key, value]]))), undefined, 'x').family).toBe(family)
   })
 
   it('tells tokenizers and templates apart, and nothing else', () => {

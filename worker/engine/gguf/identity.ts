@@ -1,6 +1,7 @@
 /** @module What the evidence claims about a model, from its metadata. */
 
 import { createHash } from 'node:crypto'
+import { familyOf, reasoningOf, toolFormatOf } from '../dialect/recognise.ts'
 import type { ModelInfo } from '../types.ts'
 import { type GgufEntry, type GgufHeader, type GgufScalar, ggufType } from './header.ts'
 
@@ -105,6 +106,31 @@ function languages(header: GgufHeader): string[] | undefined {
   return typeof value === 'string' ? value.split(',').map((language) => language.trim()) : undefined
 }
 
+/** How vocabularies call the tokens around a prefix, a suffix and the middle to be filled in. */
+const infillTokens = [
+  ['<|fim_prefix|>', '<|fim_suffix|>', '<|fim_middle|>'],
+  ['<fim_prefix>', '<fim_suffix>', '<fim_middle>'],
+  ['<fim-prefix>', '<fim-suffix>', '<fim-middle>'],
+  ['<｜fim▁begin｜>', '<｜fim▁hole｜>', '<｜fim▁end｜>'],
+  ['<PRE>', '<SUF>', '<MID>'],
+] as const
+
+/** Named by the file, or found among its tokens, as llama.cpp finds them. */
+function canInfill(header: GgufHeader): boolean {
+  const named = ['pre', 'suf', 'mid'].every(
+    (name) => whole(header, `tokenizer.ggml.fim_${name}_token_id`) !== undefined,
+  )
+  if (named) return true
+  const tokens = Buffer.from(header.entries.get('tokenizer.ggml.tokens')?.raw ?? [])
+  return infillTokens.some((marks) => marks.every((mark) => tokens.includes(mark)))
+}
+
+/** What the file calls the model, as slugs, the most telling first. */
+function names(header: GgufHeader): string[] {
+  const keys = ['general.basename', 'general.architecture', 'general.name', 'general.base_model.0.name']
+  return keys.flatMap((key) => text(header, key) || []).map(slug)
+}
+
 /** @param id the name to serve the model under; default: a slug of the file's `general.name`, else `fallbackName`. */
 export function identify(header: GgufHeader, id: string | undefined, fallbackName: string): ModelIdentity {
   const template = text(header, templateKey)
@@ -112,6 +138,9 @@ export function identify(header: GgufHeader, id: string | undefined, fallbackNam
   const architecture = text(header, 'general.architecture') ?? ''
   const trainedContext = whole(header, `${architecture}.context_length`)
   const spoken = languages(header)
+  const toolFormat = toolFormatOf(template)
+  const reasoning = reasoningOf(template)
+  const family = familyOf(names(header), template)
   return {
     id: id ?? slug(text(header, 'general.name') || fallbackName),
     quantization: fileType === undefined ? 'unknown' : (fileTypes.get(fileType) ?? `type-${fileType}`),
@@ -123,6 +152,10 @@ export function identify(header: GgufHeader, id: string | undefined, fallbackNam
     vocabularySize: arrayLength(header, 'tokenizer.ggml.tokens'),
     promptStyle: text(header, styleKey) ?? (template === undefined ? 'plain' : 'jinja'),
     ...(spoken && { languages: spoken }),
+    ...(toolFormat && { toolFormat }),
+    ...(reasoning && { reasoning }),
+    ...(canInfill(header) && { infill: true }),
+    ...(family && { family }),
     ...(trainedContext && trainedContext > 0 && { trainedContext }),
     ...(template !== undefined && { template }),
   }

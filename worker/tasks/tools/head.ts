@@ -1,6 +1,6 @@
 /** @module The beginning of a tool call, up to its arguments, in the ways that models vary it. */
 
-import type { ToolFormat } from './formats.ts'
+import type { ToolFormat } from '../../engine/dialect/formats.ts'
 import type { Input, Reading } from './input.ts'
 
 export interface CallHead {

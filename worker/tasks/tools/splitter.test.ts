@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ToolFormat } from './formats.ts'
+import type { ToolFormat } from '../../engine/dialect/formats.ts'
 import { type AnswerPart, AnswerSplitter, type SplitterOptions, TOOL_FORMATS } from './index.ts'
 
 const tools = new Set(['get_weather', 'send', 'a.b-c'])

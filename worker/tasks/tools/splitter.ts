@@ -1,7 +1,7 @@
 /** @module An answer's text, piece by piece, into reasoning, content and tool calls. */
 
+import type { ToolFormat } from '../../engine/dialect/formats.ts'
 import type { ModelInfo } from '../../engine/types.ts'
-import type { ToolFormat } from './formats.ts'
 import { type CallHead, readHead, skipTail } from './head.ts'
 import { Input, type Reading, ValueScanner } from './input.ts'
 import { PartSink } from './sink.ts'

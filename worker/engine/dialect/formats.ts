@@ -1,6 +1,6 @@
 /** @module How models write tool calls: one table, read by whoever writes them (grammars) and whoever reads them. */
 
-import type { ToolFormatName } from '../../engine/types.ts'
+import type { ToolFormatName } from '../types.ts'
 
 /**
  * The text of a turn that calls tools is
