@@ -129,6 +129,11 @@ describe('tools in a template that knows them', () => {
     )
   })
 
+  it('tells whose result it is, by the call when the message does not say', () => {
+    const template = `{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{{ m.name }};{% endfor %}<tool_call>{% if tools %}{% endif %}`
+    expect(show(template, { messages: called })).toContain('«wet "x"\n»«get_weather»;')
+  })
+
   it('keeps calls whose arguments are no JSON', () => {
     const messages: ChatMessage[] = [
       { role: 'user', content: 'Rain?' },
