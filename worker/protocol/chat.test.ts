@@ -226,6 +226,8 @@ test('a prompt cache is parted by all three names together, and by none it is no
     { user: 'a', prompt_cache_key: 'a' },
     { user: 'b', prompt_cache_key: 'a' },
     { user: 'a","a' },
+    { user: 'a', safety_identifier: 'b,' },
+    { user: ',a', safety_identifier: 'b' },
     { user: 'a', safety_identifier: 'a', prompt_cache_key: 'a' },
   ]
   expect(new Set(asked.map(partition)).size).toBe(asked.length)
@@ -316,6 +318,24 @@ test('property: any JSON is accepted or refused with an ApiError', () => {
     }),
     { numRuns: 300 },
   )
+})
+
+test('token bounds cover tools as templates write them, unless none may be called, and the calls sent back', () => {
+  const parameters = { type: 'object', properties: { city: { type: 'string' } } }
+  const tools = [{ type: 'function', function: { name: 'weather', parameters } }]
+  const bound = (fields: object) =>
+    boundsOfChat(parseChatRequest({ ...base, ...fields }), 100_000).maxPromptTokens
+  const plain = bound({})
+  expect(bound({ tools }) - plain).toBeGreaterThan(JSON.stringify(tools, null, 4).length)
+  expect(bound({ tools, tool_choice: 'none' })).toBe(plain)
+  const call = (text: string) => ({
+    id: 'a',
+    type: 'function',
+    function: { name: 'weather', arguments: text },
+  })
+  const called = (text: string) =>
+    bound({ messages: [...base.messages, { role: 'assistant', tool_calls: [call(text)] }] })
+  expect(called('x'.repeat(1000)) - called('')).toBe(2000)
 })
 
 test('token bounds cover the text and never exceed the context', () => {

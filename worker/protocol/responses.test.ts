@@ -120,6 +120,18 @@ test.each([
     'input[0].call_id',
     'invalid_value',
   ],
+  [
+    {
+      ...base,
+      input: [
+        { type: 'function_call', call_id: 'x', name: 'f', arguments: '' },
+        { role: 'user', content: 'and?' },
+        { type: 'function_call_output', call_id: 'x', output: '' },
+      ],
+    },
+    'input[2].call_id',
+    'invalid_value',
+  ],
   [{ ...base, tools: [{ type: 'web_search' }] }, 'tools[0].type', 'invalid_value'],
   [{ ...base, tools: [weather, weather] }, 'tools[1]', 'invalid_value'],
   [{ ...base, tool_choice: 'required' }, 'tool_choice', 'invalid_parameter_combination'],

@@ -110,6 +110,10 @@ function amended(made: Record<string, Schema>): object {
     const properties = definition(made, name).properties
     for (const member of members) if (properties) properties[member] = {}
   }
+  // Every event of a response may be padded, not only those of text.
+  for (const [name, { properties }] of Object.entries(made)) {
+    if (/^Response\w+Event$/.test(name) && properties) properties.obfuscation = { type: 'string' }
+  }
   // The client adds this member to what it receives.
   const response = definition(made, 'Response')
   response.required = response.required?.filter((member) => member !== 'output_text') ?? []
