@@ -4,7 +4,7 @@ import type { ChatMessage, ChatRequest } from './chat.ts'
 import type { CompletionRequest, TextInput } from './completions.ts'
 import type { EmbeddingRequest } from './embeddings.ts'
 import type { InputTokensRequest } from './input-tokens.ts'
-import type { TranslationRequest } from './translation.ts'
+import { type TranslationRequest, translationOutput, translationPieces } from './translation.ts'
 
 /** All are enforced by the worker: prompt tokens before prefill, output tokens while decoding. */
 export interface RequestBounds {
@@ -103,8 +103,26 @@ function inputBound(input: TextInput): number {
   return 'text' in input ? promptBound(input.text) : input.tokens.length + TEMPLATE_TOKENS
 }
 
-/** Bounds of a translation: the sum over its items, each of which is a prompt of its own. */
-export function boundsOfTranslation(request: TranslationRequest, contextLength: number): RequestBounds {
-  const prompts = request.input.reduce((sum, text) => sum + Math.min(promptBound(text), contextLength), 0)
-  return { maxPromptTokens: prompts, maxOutputTokens: request.input.length * contextLength, n: 1 }
+/** Tokens of a translation's instruction and of the sentences before a piece, which are repeated with each piece. */
+const TRANSLATION_TOKENS = 512
+
+/**
+ * Bounds of a translation: the sum over its texts. A long text is translated in pieces, each with the whole instruction;
+ * what the first attempts leave pays for repeating those that lost something.
+ */
+export function boundsOfTranslation(request: TranslationRequest, _contextLength: number): RequestBounds {
+  const { input, glossary, context = '', style = '', alternatives } = request
+  const terms = glossary.reduce((sum, { source, target }) => sum + Buffer.byteLength(source + target) + 16, 0)
+  const around = TRANSLATION_TOKENS + Buffer.byteLength(context + style) + terms
+  const each = input.map(({ text }) => {
+    const bytes = Buffer.byteLength(text)
+    const pieces = translationPieces(bytes)
+    return { prompt: pieces * around + 4 * bytes, output: 192 + pieces * translationOutput(0) + 4 * bytes }
+  })
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
+  return {
+    maxPromptTokens: (1 + alternatives) * sum(each.map(({ prompt }) => prompt)),
+    maxOutputTokens: (1 + alternatives) * sum(each.map(({ output }) => output)),
+    n: 1,
+  }
 }

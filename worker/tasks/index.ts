@@ -8,7 +8,7 @@ import { chat } from './chat/task.ts'
 import { completion } from './completion.ts'
 import { embedding } from './embedding.ts'
 import { inputTokens, responses } from './responses/task.ts'
-import { translation } from './translation.ts'
+import { translation } from './translation/task.ts'
 import type { Task, TaskContext, TaskEvent, TaskResult } from './types.ts'
 
 export {

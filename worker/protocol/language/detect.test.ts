@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readTestSet } from '../../model/testset.ts'
-import { sentences } from '../../tasks/sentences.ts'
+import { sentences } from '../../tasks/translation/sentences.ts'
 import { detectLanguage, rankLanguages, SAMPLE_LENGTH, sampleOf, withoutNoise } from './detect.ts'
 
 const languages = ['de', 'en', 'es', 'fr', 'ru'] as const

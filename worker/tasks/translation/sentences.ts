@@ -1,4 +1,4 @@
-import { hasLetters } from '../protocol/language/index.ts'
+import { hasLetters } from '../../protocol/language/index.ts'
 
 /** A piece of a text: something to translate, or what stands between (`plain`) and is kept as it is. */
 export interface Segment {

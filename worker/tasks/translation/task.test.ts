@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { MAX_CONTENT_BYTES } from '../../attest/seal/constants.ts'
-import { Gate, type ScriptedOptions, scriptedEngine } from '../engine/testing/scripted.ts'
-import type { GenerateRequest } from '../engine/types.ts'
-import type { TaskContext } from './index.ts'
-import { run as runPath } from './testing.ts'
+import { MAX_CONTENT_BYTES } from '../../../attest/seal/constants.ts'
+import { Gate, type ScriptedOptions, scriptedEngine } from '../../engine/testing/scripted.ts'
+import type { GenerateRequest } from '../../engine/types.ts'
+import type { TaskContext } from '../index.ts'
+import { run as runPath } from '../testing.ts'
 
 const path = '/v1/translations'
 const run = (

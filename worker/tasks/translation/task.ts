@@ -1,24 +1,24 @@
 /** @module POST /v1/translations. */
 
-import { utf8 } from '../../attest/bytes.ts'
-import { PromptTooLong } from '../engine/errors.ts'
-import type { Engine, GenerateRequest } from '../engine/types.ts'
-import { contextLengthExceeded, invalidRequest } from '../protocol/errors.ts'
-import { detectLanguage, hasLetters } from '../protocol/language/index.ts'
+import { utf8 } from '../../../attest/bytes.ts'
+import { PromptTooLong } from '../../engine/errors.ts'
+import type { Engine, GenerateRequest } from '../../engine/types.ts'
+import { contextLengthExceeded, invalidRequest } from '../../protocol/errors.ts'
+import { detectLanguage, hasLetters } from '../../protocol/language/index.ts'
 import {
   parseTranslationRequest,
   type TranslationEventContent,
   type TranslationRequest,
   type TranslationResponse,
   type TranslationStreamEvent,
-} from '../protocol/translation.ts'
-import { checkAgreement } from './agreement.ts'
-import { OutputBudget } from './budget.ts'
-import { toTaskError } from './errors.ts'
-import { sideBySide } from './merge.ts'
-import { padEvent } from './padding.ts'
+} from '../../protocol/translation.ts'
+import { checkAgreement } from '../agreement.ts'
+import { OutputBudget } from '../budget.ts'
+import { toTaskError } from '../errors.ts'
+import { sideBySide } from '../merge.ts'
+import { padEvent } from '../padding.ts'
+import { type TaskContext, type TaskEvent, type TaskResult, usageOf } from '../types.ts'
 import { type Segment, sentences } from './sentences.ts'
-import { type TaskContext, type TaskEvent, type TaskResult, usageOf } from './types.ts'
 
 /** No text of a language has more bytes than this for each of its tokens. */
 const BYTES_PER_TOKEN = 32
@@ -50,12 +50,14 @@ export async function* translation(
 ): AsyncGenerator<TaskEvent, TaskResult> {
   const request = parseTranslationRequest(json)
   checkAgreement(request, context)
-  checkLengths(request.input, engine.info.contextLength)
+  checkFeatures(request)
+  const input = request.input.map(({ text }) => text)
+  checkLengths(input, engine.info.contextLength)
   const target = resolveLanguage(request.targetLanguage, engine.info.languages, 'target_language')
-  const items = request.input.map((text, index) => ({
+  const items = input.map((text, index) => ({
     index,
     text,
-    source: sourceOf(request, engine, index),
+    source: sourceOf(request, text, engine, index),
   }))
   const { meter } = context
   const texts = items.map(() => '')
@@ -79,6 +81,30 @@ export async function* translation(
   const usage = usageOf(meter)
   yield request.stream ? documents.done(usage) : documents.body(items, texts, usage)
   return { finishReason, usage }
+}
+
+/** What is not there yet. @throws ApiError 400 */
+function checkFeatures({
+  format,
+  formality,
+  glossary,
+  context,
+  style,
+  alternatives,
+}: TranslationRequest): void {
+  const refuse = (param: string) => {
+    throw invalidRequest(
+      param,
+      `Unsupported parameter: '${param}' is not served yet. Leave it out.`,
+      'unsupported_parameter',
+    )
+  }
+  if (format !== 'text') refuse('format')
+  if (formality !== 'default') refuse('formality')
+  if (glossary.length > 0) refuse('glossary')
+  if (context !== undefined) refuse('context')
+  if (style !== undefined) refuse('style')
+  if (alternatives > 0) refuse('alternatives')
 }
 
 /** Before anything else looks at a text: what no tokenizer makes fit is refused by its length. @throws ApiError 400 */
@@ -209,9 +235,8 @@ function resolveLanguage(tag: string, known: readonly string[] | undefined, para
   )
 }
 
-function sourceOf(request: TranslationRequest, engine: Engine, index: number): string {
+function sourceOf(request: TranslationRequest, text: string, engine: Engine, index: number): string {
   const { languages } = engine.info
-  const text = request.input[index] ?? ''
   if (!hasLetters(text)) return 'und'
   if (request.sourceLanguage !== 'auto') {
     return resolveLanguage(request.sourceLanguage, languages, 'source_language')
