@@ -1,6 +1,6 @@
 /** Grammar expressions: what GBNF can say, as values. Rules refer to each other by name, so they may be recursive. */
 
-import type { CharSet } from './charset.ts'
+import type { CharSet } from './regular/charset.ts'
 
 export type Expression =
   | { readonly kind: 'text'; readonly text: string }
@@ -30,8 +30,11 @@ export function text(value: string): Expression {
   return { kind: 'text', text: value }
 }
 
+/** One character of a set. */
 export function charClass(set: CharSet): Expression {
-  return { kind: 'class', set }
+  const [range, ...others] = set
+  const isOne = range !== undefined && others.length === 0 && range[0] === range[1]
+  return isOne ? text(String.fromCodePoint(range[0])) : { kind: 'class', set }
 }
 
 export function sequence(...items: readonly (Expression | string)[]): Expression {

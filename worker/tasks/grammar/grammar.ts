@@ -1,10 +1,10 @@
 /** A grammar under construction: named rules, pruned, checked and written as llama.cpp's GBNF. */
 
-import type { CharSet } from './charset.ts'
 import type { Expression } from './expression.ts'
 import { MAX_GRAMMAR_LENGTH, MAX_RULES, TooComplex } from './limits.ts'
 import { dropUnreachable, prune } from './prune.ts'
 import { checkReadings } from './readings.ts'
+import type { CharSet } from './regular/charset.ts'
 
 export class Grammar {
   readonly #rules = new Map<string, Expression>()
@@ -18,7 +18,8 @@ export class Grammar {
   rule(key: string, hint: string, build: () => Expression): Expression {
     const known = this.#names.get(key)
     if (known !== undefined) return { kind: 'rule', name: known }
-    const name = `${hint.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 24)}-${this.#names.size}`
+    const word = /[a-zA-Z][a-zA-Z0-9-]{0,23}/.exec(hint.replaceAll(/[^a-zA-Z0-9]+/g, '-'))?.[0] ?? 'rule'
+    const name = `${word}-${this.#names.size}`
     this.#names.set(key, name)
     if (this.#names.size > MAX_RULES) throw new TooComplex(`needs more than ${MAX_RULES} grammar rules`)
     this.#rules.set(name, build())

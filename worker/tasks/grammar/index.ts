@@ -1,8 +1,11 @@
 /** Structured output: what a model may write, as a grammar in llama.cpp's GBNF. */
 
-import { invalidSchema } from './errors.ts'
 import { Grammar } from './grammar.ts'
 import { anyObject } from './json-text.ts'
+import { Budget } from './limits.ts'
+import { schemaExpression, writeGrammar } from './write.ts'
+
+export { type CallableTool, type CallFormat, type ToolCallOptions, toolCallGbnf } from './tools.ts'
 
 export interface SchemaOptions {
   /** OpenAI's `strict: true`: every property required and `additionalProperties: false` throughout, or 400. */
@@ -16,43 +19,17 @@ export function jsonObjectGbnf(): string {
 }
 
 /**
- * The grammar of one JSON value that a JSON Schema (2020-12) accepts.
+ * The grammar of one JSON value that a JSON Schema (2020-12) accepts: no more, no less, but that members come in the
+ * order of the schema and that text is written as JSON.stringify writes it, with a blank or none after `:` and `,`.
  * @param path of the schema in the request, for messages
  * @throws ApiError 400, code `invalid_json_schema`, whose param names the keyword
  */
-export function schemaToGbnf(_schema: unknown, path: string, _options: SchemaOptions = {}): string {
-  throw invalidSchema(path, 'is not supported yet')
-}
-
-/** How a model writes a tool call; the formats of `tasks/tools` have this shape. */
-export interface CallFormat {
-  readonly open: string
-  readonly separator: string
-  readonly close: string
-  readonly beforeName: string
-  readonly beforeArguments: string
-  readonly afterArguments: string
-}
-
-/** A tool that may be called; `schema` is that of its arguments. */
-export interface CallableTool {
-  readonly name: string
-  readonly schema: unknown
-  readonly path: string
-  readonly strict?: boolean
-}
-
-export interface ToolCallOptions {
-  readonly format: CallFormat
-  readonly tools: readonly CallableTool[]
-  /** Whether several calls may follow each other. */
-  readonly parallel: boolean
-}
-
-/**
- * The grammar of one or more tool calls in the model's own format, from `format.open` to `format.close`.
- * @throws ApiError as schemaToGbnf does, at the path of the tool
- */
-export function toolCallGbnf({ tools }: ToolCallOptions): string {
-  throw invalidSchema(tools[0]?.path ?? 'tools', 'is not supported yet')
+export function schemaToGbnf(schema: unknown, path: string, options: SchemaOptions = {}): string {
+  const grammar = new Grammar()
+  const root = schemaExpression(schema, path, {
+    grammar,
+    budget: new Budget(),
+    strict: options.strict ?? false,
+  })
+  return writeGrammar(grammar, root, path)
 }

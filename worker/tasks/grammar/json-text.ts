@@ -1,8 +1,5 @@
 /** How JSON is written in an answer: strings, separators and values of any kind. */
 
-import type { Automaton } from './automaton.ts'
-import { minimise } from './automaton.ts'
-import { type CharSet, chars, complement, intersect } from './charset.ts'
 import {
   ambiguousChoice,
   charClass,
@@ -17,6 +14,10 @@ import {
 } from './expression.ts'
 import type { Grammar } from './grammar.ts'
 import { MAX_REPETITIONS } from './limits.ts'
+import type { Automaton } from './regular/automaton.ts'
+import { minimise } from './regular/automaton.ts'
+import { ANY, type CharSet, chars, complement, equal, intersect } from './regular/charset.ts'
+import { MAX_DIGITS } from './regular/numbers.ts'
 
 const CONTROLS: CharSet = [[0, 0x1f]]
 /** Characters that stand for themselves in a JSON string. */
@@ -53,7 +54,12 @@ export function jsonChar(set: CharSet): Expression {
 
 /** Any character of a string. */
 export function anyChar(grammar: Grammar): Expression {
-  return grammar.rule('char', 'char', () => jsonChar(complement([])))
+  return grammar.rule('char', 'char', () => jsonChar(ANY))
+}
+
+/** One character of a set, as a reference where it may be any. */
+export function stringChar(grammar: Grammar): (set: CharSet) => Expression {
+  return (set) => (equal(set, ANY) ? anyChar(grammar) : jsonChar(set))
 }
 
 /** A string of `min` to `max` characters (code points). */
@@ -110,28 +116,34 @@ export function list(
   return sequence(open, min === 0 ? optional(some) : some, close)
 }
 
-const DIGIT = charClass(chars(['0', '9']))
 const INFINITY = Number.POSITIVE_INFINITY
 
-/**
- * Any number that JSON.parse reads as a finite one: up to 16 digits before the point and exponents to 289
- * (a longer number would lose digits or become Infinity).
- */
+const DIGIT = charClass(chars(['0', '9']))
+const POSITIVE = sequence(charClass(chars(['1', '9'])), repeat(DIGIT, 0, MAX_DIGITS - 1))
+
+/** Any whole number of up to 21 digits. */
+export function anyInteger(grammar: Grammar): Expression {
+  return grammar.rule('integer', 'integer', () => choice(text('0'), sequence(optional(text('-')), POSITIVE)))
+}
+
+/** Any number of up to 21 digits before the point and behind it, with an exponent that keeps it finite. */
 export function anyNumber(grammar: Grammar): Expression {
   return grammar.rule('number', 'number', () => {
-    const integer = choice(text('0'), sequence(charClass(chars(['1', '9'])), repeat(DIGIT, 0, 15)))
-    const fraction = sequence('.', repeat(DIGIT, 1, 20))
-    const large = choice(
-      sequence(charClass(chars(['3', '9'])), optional(DIGIT)),
-      sequence(charClass(chars('0')), optional(DIGIT)),
+    const below280 = choice(
+      sequence(charClass(chars('0', ['3', '9'])), optional(DIGIT)),
       sequence('1', repeat(DIGIT, 0, 2)),
-      sequence('2', optional(choice(sequence(charClass(chars(['0', '8'])), optional(DIGIT)), text('9')))),
+      sequence(
+        '2',
+        optional(choice(sequence(charClass(chars(['0', '7'])), optional(DIGIT)), charClass(chars('8', '9')))),
+      ),
     )
-    const exponent = sequence(
-      charClass(chars('e', 'E')),
-      choice(sequence('-', repeat(DIGIT, 1, 3)), sequence(optional(text('+')), large)),
+    const exponent = choice(sequence('-', repeat(DIGIT, 1, 3)), sequence(optional(text('+')), below280))
+    return sequence(
+      optional(text('-')),
+      choice(text('0'), POSITIVE),
+      optional(sequence('.', repeat(DIGIT, 1, MAX_DIGITS))),
+      optional(sequence(charClass(chars('e', 'E')), exponent)),
     )
-    return sequence(optional(text('-')), integer, optional(fraction), optional(exponent))
   })
 }
 
@@ -188,6 +200,8 @@ export function automatonRules(
     for (;;) {
       const [next, ...others] = small.edges[at] ?? []
       if (next === undefined) return sequence(...items)
+      const isLoop = next.to === at && others.length === 0 && small.accepts[at]
+      if (isLoop) return sequence(...items, repeat(char(next.set), 0, INFINITY))
       if (others.length > 0 || small.accepts[at] || (entered[at] ?? 0) > 1) break
       items.push(char(next.set))
       at = next.to

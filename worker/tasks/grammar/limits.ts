@@ -15,8 +15,8 @@ export const MAX_REPETITIONS = 1999
 export const MAX_ALTERNATIVES = 512
 /** Readings of a text that a grammar may leave open at one time; each costs the engine one more check of its vocabulary. */
 export const MAX_READINGS = 64
-/** States of the automaton of one pattern. */
-export const MAX_STATES = 4000
+/** States of the automaton of a pattern, or of a list of values. */
+export const MAX_STATES = 10_000
 
 /** Thrown where a limit is passed; the compiler turns it into a 400 that names the place. */
 export class TooComplex extends Error {}

@@ -1,9 +1,9 @@
 /** Regular expressions as values, and how they become deterministic automata. */
 
+import { type Budget, MAX_STATES, TooComplex } from '../limits.ts'
 import type { Automaton, Edge } from './automaton.ts'
 import { trim } from './automaton.ts'
 import { ANY, type CharSet, codePoint } from './charset.ts'
-import { type Budget, MAX_STATES, TooComplex } from './limits.ts'
 
 export type Regular =
   | { readonly kind: 'set'; readonly set: CharSet }
@@ -97,7 +97,7 @@ function buildRepeat(
 
 function add(state: State, states: State[], budget: Budget): number {
   budget.spend(10)
-  if (states.length > 10 * MAX_STATES) throw new TooComplex('repeats too much')
+  if (states.length > 4 * MAX_STATES) throw new TooComplex('repeats too much')
   states.push(state)
   return states.length - 1
 }

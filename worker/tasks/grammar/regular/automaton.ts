@@ -1,7 +1,7 @@
 /** Deterministic finite automata over code points: combined, compared and reduced. */
 
+import { type Budget, MAX_STATES, TooComplex } from '../limits.ts'
 import { type CharSet, complement, intersect, normalise, union } from './charset.ts'
-import { type Budget, MAX_STATES, TooComplex } from './limits.ts'
 
 export interface Edge {
   readonly set: CharSet

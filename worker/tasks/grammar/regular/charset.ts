@@ -66,6 +66,10 @@ export function includes(set: CharSet, point: number): boolean {
   return set.some(([from, to]) => from <= point && point <= to)
 }
 
+export function equal(a: CharSet, b: CharSet): boolean {
+  return a.length === b.length && a.every(([from, to], i) => b[i]?.[0] === from && b[i]?.[1] === to)
+}
+
 export function codePoint(char: string): number {
   return char.codePointAt(0) ?? 0
 }
