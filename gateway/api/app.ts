@@ -7,10 +7,12 @@ import { ATTESTATION_PATH, newRequestId, notFound, PATHS } from '../../worker/pr
 import { attestationRoutes } from './attestation.ts'
 import { authenticate, keyAdmission } from './auth.ts'
 import { cors } from './cors.ts'
+import { deepLRoutes } from './deepl/routes.ts'
 import type { ApiDeps } from './deps.ts'
 import { answerError } from './errors.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { inferenceRoutes } from './inference.ts'
+import { libreTranslateRoutes } from './libretranslate/routes.ts'
 import { loopbackOnly } from './loopback.ts'
 import { modelRoutes } from './models.ts'
 import { receiptRoutes } from './receipts.ts'
@@ -47,7 +49,10 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   healthRoutes(app, deps)
   // Before the check of keys: evidence is for everybody.
   attestationRoutes(app, deps)
-  app.use('/v1/*', authenticate(keyAdmission(deps.keys, deps.limiter)))
+  const admitKey = keyAdmission(deps.keys, deps.limiter)
+  app.route('/v2', deepLRoutes(deps, admitKey))
+  libreTranslateRoutes(app, deps, admitKey)
+  app.use('/v1/*', authenticate(admitKey))
   modelRoutes(app, deps)
   receiptRoutes(app, deps)
   inferenceRoutes(app, deps)

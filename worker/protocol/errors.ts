@@ -139,12 +139,13 @@ export function bodyTooLarge(limit: number): ApiError {
   })
 }
 
-/** 415: only JSON is read. */
-export function unsupportedMediaType(): ApiError {
+/** 415: bodies of these types are read, by default JSON only. */
+export function unsupportedMediaType(...types: readonly string[]): ApiError {
+  const accepted = types.length === 0 ? ['application/json'] : types
   return new ApiError({
     status: 415,
     type: 'invalid_request_error',
-    message: "Unsupported content type. Send the body as JSON with 'Content-Type: application/json'.",
+    message: `Unsupported content type. Send the body with 'Content-Type: ${accepted.join("' or '")}'.`,
     apiCode: 'unsupported_media_type',
   })
 }

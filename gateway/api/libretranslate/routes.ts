@@ -1,0 +1,130 @@
+/**
+ * @module LibreTranslate's API, for programs that speak to LibreTranslate: they change the server's address and their
+ * key. Each translation is one to `/v1/translations`, with its checks, its receipt and its charge.
+ */
+import type { Context, Hono } from 'hono'
+import {
+  type ApiError,
+  invalidRequest,
+  methodNotAllowed,
+  type TranslationResponse,
+} from '../../../worker/protocol/index.ts'
+import { rankLanguages } from '../../../worker/protocol/language/index.ts'
+import type { AdmitKey } from '../auth.ts'
+import type { ApiDeps } from '../deps.ts'
+import { toApiError } from '../errors.ts'
+import { readFormOrJson } from '../form.ts'
+import { languagesOf } from '../languages.ts'
+import type { Env } from '../route.ts'
+import { translate, translationModel } from '../translate.ts'
+import { readDetect, readTranslate, type TranslateRequest } from './request.ts'
+
+/** `/translate`, `/detect`, `/languages` and `/frontend/settings`, at the root as LibreTranslate has them. */
+export function libreTranslateRoutes(app: Hono<Env>, deps: ApiDeps, admitKey: AdmitKey): void {
+  const inShape = (handler: (c: Context<Env>) => Promise<Response> | Response) => async (c: Context<Env>) => {
+    try {
+      return await handler(c)
+    } catch (error) {
+      return answerError(c, error, deps)
+    }
+  }
+  app.post(
+    '/translate',
+    inShape((c) => onTranslate(c, deps, admitKey)),
+  )
+  app.post(
+    '/detect',
+    inShape((c) => onDetect(c, deps, admitKey)),
+  )
+  for (const path of ['/translate', '/detect'])
+    app.all(
+      path,
+      inShape((c) => {
+        throw methodNotAllowed(c.req.method, path, ['POST'])
+      }),
+    )
+  app.get('/languages', (c) => c.json(describeLanguages(deps)))
+  app.get('/frontend/settings', (c) => c.json(settings(deps)))
+}
+
+async function onTranslate(c: Context<Env>, deps: ApiDeps, admitKey: AdmitKey): Promise<Response> {
+  const fields = await readFormOrJson(c, deps.limits.bodyBytes)
+  const request = readTranslate(fields)
+  await admitKey(c, request.key ?? bearer(c))
+  const response = await translate(c, deps, request.translation)
+  for (const { index, error } of response.data) {
+    // LibreTranslate has no place for a text that could not be translated as it should.
+    if (error) throw invalidRequest('q', `Text ${index}: ${error.message}`)
+  }
+  return c.json(answerOf(response, request, deps))
+}
+
+function answerOf({ data }: TranslationResponse, request: TranslateRequest, deps: ApiDeps) {
+  const { batch, detect, alternatives, texts } = request
+  const one = <T>(values: readonly T[]) => (batch ? values : values[0])
+  const detected = ({ index, detected_source_language: language }: TranslationResponse['data'][number]) => {
+    const ranked = rank(texts[index] ?? '', deps)
+    return { confidence: ranked.find((each) => each.language === language)?.confidence ?? 0, language }
+  }
+  return {
+    translatedText: one(data.map(({ text }) => text)),
+    ...(detect && { detectedLanguage: one(data.map(detected)) }),
+    ...(alternatives && { alternatives: one(data.map((item) => item.alternatives ?? [])) }),
+  }
+}
+
+async function onDetect(c: Context<Env>, deps: ApiDeps, admitKey: AdmitKey): Promise<Response> {
+  const fields = await readFormOrJson(c, deps.limits.bodyBytes)
+  const request = readDetect(fields)
+  await admitKey(c, request.key ?? bearer(c))
+  return c.json(rank(request.text, deps))
+}
+
+/** Languages with a confidence from 0 to 100, the likeliest first. */
+function rank(text: string, deps: ApiDeps) {
+  return rankLanguages(text, translationModel(deps)?.languages).map(({ language, confidence }) => ({
+    confidence: Math.round(confidence * 100),
+    language,
+  }))
+}
+
+function describeLanguages(deps: ApiDeps) {
+  const languages = languagesOf(translationModel(deps))
+  const targets = languages.map(({ tag }) => tag)
+  return languages.map(({ tag, name }) => ({ code: tag, name, targets }))
+}
+
+/** What a LibreTranslate front end asks first. */
+function settings(deps: ApiDeps) {
+  const [first] = languagesOf(translationModel(deps))
+  return {
+    apiKeys: true,
+    keyRequired: true,
+    charLimit: -1,
+    filesTranslation: false,
+    supportedFilesFormat: [],
+    frontendTimeout: 500,
+    suggestions: false,
+    language: {
+      source: { code: 'auto', name: 'Auto Detect' },
+      target: { code: first?.tag ?? 'en', name: first?.name ?? 'English' },
+    },
+  }
+}
+
+/** The writer of errors in LibreTranslate's shape, `{error}`; nothing of a text is in it. */
+function answerError(c: Context<Env>, error: unknown, deps: ApiDeps): Response {
+  const shown = toApiError(error, deps.log, c.get('requestId'))
+  for (const [name, value] of Object.entries(shown.headers)) c.header(name, value)
+  return c.json({ error: shown.message }, statusOf(shown) as 500)
+}
+
+/** Its clients know 403 for keys and for what they may not have. */
+function statusOf({ status }: ApiError): number {
+  if (status === 401 || status === 402) return 403
+  return status === 415 ? 400 : status
+}
+
+function bearer(c: Context<Env>): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
+}
