@@ -35,6 +35,8 @@ export interface ModelInfo {
 export type ToolFormatName =
   | 'generic'
   | 'hermes'
+  | 'hermes-tags'
+  | 'glm'
   | 'llama3'
   | 'mistral'
   | 'mistral-args'

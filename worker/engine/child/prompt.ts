@@ -69,10 +69,14 @@ export class PromptWriter {
 
   #translation(prompt: Prompt & { kind: 'translation' }): Piece[] {
     if (!this.#translates) return this.#chat({ kind: 'chat', messages: askToTranslate(prompt) })
-    const pieces = this.#template?.renderTranslation(prompt.text, prompt.source, prompt.target)
+    const { text, source, target } = prompt
+    // Its list knows some regions of a language, and the language.
+    const pieces =
+      this.#template?.renderTranslation(text, source, target) ??
+      this.#template?.renderTranslation(text, languageOf(source), languageOf(target))
     if (pieces) return pieces
-    const pair = `${prompt.source} to ${prompt.target}`
-    throw new EngineError('ERR_UNSUPPORTED_PROMPT', `the model's template does not translate from ${pair}`)
+    const problem = `the model's template does not translate from ${source} to ${target}`
+    throw new EngineError('ERR_UNSUPPORTED_PROMPT', problem)
   }
 
   #chat({ messages, tools = [], reasoningEffort: effort }: Prompt & { kind: 'chat' }): Piece[] {
@@ -82,7 +86,7 @@ export class PromptWriter {
     const conversation = { messages: turns, tools, ...(effort && { effort }) }
     if (!this.#template) return plain(this.#inWords(conversation).messages)
     const pieces = this.#render(this.#template, conversation)
-    return effort === 'none' ? this.#withoutThinking(pieces) : pieces
+    return effort === 'none' ? this.#withoutThinking(pieces, tools.length > 0) : pieces
   }
 
   #tinyChat(messages: readonly ChatMessage[]): Piece[] {
@@ -114,11 +118,14 @@ export class PromptWriter {
     }
   }
 
-  /** Reasoning that the template did not switch off is ended before it begins. gpt-oss has no such thing. */
-  #withoutThinking(pieces: Piece[]): Piece[] {
+  /** Reasoning that the template did not switch off is ended before it begins. */
+  #withoutThinking(pieces: Piece[], mayCall: boolean): Piece[] {
     const last = pieces.at(-1)
-    if (!this.#reasoning || !last?.trusted || this.#toolFormat?.name === 'harmony') return pieces
+    if (!this.#reasoning || !last?.trusted) return pieces
     const { open, close } = this.#reasoning
+    // gpt-oss chooses a channel for its answer; only without tools is it clear which.
+    if (this.#toolFormat?.name === 'harmony')
+      return mayCall ? pieces : [...pieces, trusted('<|channel|>final<|message|>')]
     if (this.#isOpen(last.text))
       return [...pieces.slice(0, -1), trusted(`${last.text.trimEnd()}\n\n${close}\n\n`)]
     return last.text.includes(close) ? pieces : [...pieces, trusted(`${open}\n\n${close}\n\n`)]
@@ -142,6 +149,10 @@ function fold(template: ChatTemplate, conversation: Conversation): Piece[] | und
 /** A model without any template continues text; the conversation is that text. */
 function plain(messages: readonly ChatMessage[]): Piece[] {
   return messages.flatMap(({ content }, index) => [trusted(index === 0 ? '' : '\n'), untrusted(content)])
+}
+
+function languageOf(tag: string): string {
+  return tag.split('-')[0] ?? tag
 }
 
 function isPlain({ messages, tools }: Conversation): boolean {

@@ -6,7 +6,7 @@ import { PromptWriter } from './prompt.ts'
 import { type SpecialToken, Vocabulary } from './vocabulary.ts'
 
 const { translateGemma, ...chatTemplates } = templates
-const { qwen, llama3, mistral, deepseekR1, gemma, harmony } = chatTemplates
+const { qwen, qwenCoder, llama3, mistral, deepseekR1, gemma, harmony } = chatTemplates
 
 /** Every mark of these templates is a token; those of `tool_call` and `think` are matched in any text. */
 const specials: SpecialToken[] = [
@@ -79,6 +79,15 @@ describe('tools in a template that knows them', () => {
         '<|im_start|>user\n«Rain?»<|im_end|>\n<|im_start|>assistant\n<tool_call>\n' +
         '{"name": "«get_weather»", "arguments": {"«city»": "«Pa\\"ris»", "«n»": [1, null]}}\n</tool_call><|im_end|>\n' +
         '<|im_start|>user\n<tool_response>\n«wet "x"\n»\n</tool_response><|im_end|>\n<|im_start|>assistant\n',
+    )
+  })
+
+  it('writes tools and arguments between tags for Qwen3-Coder', () => {
+    const text = show(qwenCoder, { messages: called, tools: [weather] })
+    expect(text).toContain('<name>«city»</name>\n<type>string</type>\n<description>«a\\b»</description>')
+    expect(text).toContain(
+      '<tool_call>\n<function=«get_weather»>\n<parameter=«city»>\n«Pa"ris»\n</parameter>\n' +
+        '<parameter=«n»>\n[1, null]\n</parameter>\n</function>\n</tool_call><|im_end|>',
     )
   })
 
@@ -276,7 +285,10 @@ describe('reasoning', () => {
     expect(show(harmony, asked())).toContain('Reasoning: medium')
     expect(show(harmony, asked('minimal'))).toContain('Reasoning: low')
     expect(show(harmony, asked('max'))).toContain('Reasoning: high')
-    expect(show(harmony, asked('none'))).toContain('Reasoning: low')
+    expect(show(harmony, asked('none'))).toMatch(
+      /Reasoning: low.*<\|start\|>assistant<\|channel\|>final<\|message\|>$/s,
+    )
+    expect(show(harmony, { ...asked('none'), tools: [weather] })).toMatch(/<\|start\|>assistant$/)
   })
 
   it('is ended in the prompt where the template cannot switch it off', () => {
@@ -313,6 +325,8 @@ describe('TranslateGemma', () => {
     expect(pieces.map(({ text, trusted }) => (trusted ? text : `«${text}»`)).join('')).toBe(
       '<s><start_of_turn>user\nTranslate from English (en) to German (de):\n\n\n« Hi {{ x }}»<end_of_turn>\n<start_of_turn>model\n',
     )
+    const regional = prompts.write({ kind: 'translation', text: 'Hi', source: 'en-GB', target: 'de-AT' })
+    expect(regional[0]?.text).toContain('English (en) to German (de)')
     expect(() => prompts.write({ kind: 'translation', text: 'Hi', source: 'en', target: 'tlh' })).toThrow(
       expect.objectContaining({ code: 'ERR_UNSUPPORTED_PROMPT' }),
     )

@@ -24,8 +24,25 @@ export interface ToolFormat {
   readonly call: 'object' | 'tagged'
   /** Its marks are special tokens in the models that know it: ask the engine for `specialText`. */
   readonly special?: boolean
+  /**
+   * The models write calls of their own accord in another form, with each argument between tags: so there is no `trigger`,
+   * and a reader takes both. The texts above are what a grammar forces, which they follow as well.
+   */
+  readonly tags?: ArgumentTags
   /** Marks that frame turns and are part of no answer; a reader drops them. */
   readonly silent?: readonly string[]
+}
+
+/** `begin beforeName NAME afterName (beforeKey KEY afterKey VALUE afterValue)* end`, with blanks between the marks. */
+export interface ArgumentTags {
+  readonly begin: string
+  readonly beforeName: string
+  readonly afterName: string
+  readonly beforeKey: string
+  readonly afterKey: readonly string[]
+  /** Values are JSON, but texts stand as they are. */
+  readonly afterValue: string
+  readonly end: string
 }
 
 const hermes = {
@@ -58,12 +75,44 @@ const deepseek = {
   special: true,
 } as const satisfies Partial<ToolFormat>
 
+function untriggered({ trigger: _, ...format }: typeof hermes): Omit<typeof hermes, 'trigger'> {
+  return format
+}
+
 /** All formats by name. Which one a model was taught, its template tells: `ModelInfo.toolFormat`. */
 export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
   /** For models that were taught none: what we ask for in the system message. */
   generic: { name: 'generic', ...hermes },
   /** Qwen 2.5 and 3, Hermes, Granite 4 and many fine-tunes. */
   hermes: { name: 'hermes', ...hermes },
+  /** Qwen3-Coder and what follows it: `<function=name><parameter=key>value</parameter></function>`. */
+  'hermes-tags': {
+    ...untriggered(hermes),
+    name: 'hermes-tags',
+    tags: {
+      begin: '<tool_call>',
+      beforeName: '<function=',
+      afterName: '>',
+      beforeKey: '<parameter=',
+      afterKey: ['>'],
+      afterValue: '</parameter>',
+      end: '</function>',
+    },
+  },
+  /** GLM 4.5 and later. */
+  glm: {
+    ...untriggered(hermes),
+    name: 'glm',
+    tags: {
+      begin: '<tool_call>',
+      beforeName: '',
+      afterName: '',
+      beforeKey: '<arg_key>',
+      afterKey: ['</arg_key>', '<arg_value>'],
+      afterValue: '</arg_value>',
+      end: '</tool_call>',
+    },
+  },
   /** Llama 3.1 to 3.3: the answer is the bare object. */
   llama3: {
     name: 'llama3',

@@ -8,6 +8,7 @@ const byName = new Map(Object.entries(templates))
 describe('what a template tells', () => {
   it.each([
     ['qwen', 'hermes', '<think>'],
+    ['qwenCoder', 'hermes-tags', undefined],
     ['llama3', 'llama3', undefined],
     ['mistral', 'mistral', undefined],
     ['deepseekR1', undefined, '<think>'],
@@ -27,8 +28,8 @@ describe('what a template tells', () => {
     ['{% if tools %}<|tool_call|><|/tool_call|>', 'phi'],
     ['{% if tools %}<|tool_call|>', 'granite'],
     ['{% if tools %}<function=', 'functionary'],
-    ['{% if tools %}<tool_call><arg_key>', undefined],
-    ['{% if tools %}<tool_call>\n<function=f>\n<parameter=p>', undefined],
+    ['{% if tools %}<tool_call><arg_key>', 'glm'],
+    ['{% if tools %}<tool_call>\n<function=f>\n<parameter=p>', 'hermes-tags'],
     ['no mention, only <tool_call>', undefined],
     [undefined, undefined],
   ])('%s: %s', (template, format) => {

@@ -12,9 +12,10 @@ const toolMarks: readonly (readonly [ToolFormatName, (has: (text: string) => boo
   ['command', (has) => has('<|START_ACTION|>')],
   ['phi', (has) => has('<|tool_call|>') && has('<|/tool_call|>')],
   ['granite', (has) => has('<|tool_call|>')],
-  // GLM and Qwen3-Coder write the arguments in tags of their own, which none of our formats is.
-  ['hermes', (has) => has('<tool_call>') && !has('<arg_key>') && !has('<parameter=')],
-  ['functionary', (has) => has('<function=') && !has('<parameter=')],
+  ['hermes-tags', (has) => has('<tool_call>') && has('<function=') && has('<parameter=')],
+  ['glm', (has) => has('<tool_call>') && has('<arg_key>')],
+  ['hermes', (has) => has('<tool_call>')],
+  ['functionary', (has) => has('<function=')],
   ['llama3', (has) => has('<|start_header_id|>') && has('"parameters": ')],
 ]
 

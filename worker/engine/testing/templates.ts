@@ -40,6 +40,49 @@ export const qwen = `{%- set think_end = '</think>' %}
 {%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}
 {%- endif %}`
 
+/** Qwen3-Coder: a macro lists the parameters in tags, and so are the arguments of calls. */
+export const qwenCoder = `{%- if messages[0].role == 'system' %}{%- set system = messages[0].content %}{%- set messages = messages[1:] %}{%- else %}{%- set system = '' %}{%- endif %}
+{%- if tools or system %}
+{{- '<|im_start|>system\\n' + system }}
+{%- if tools %}
+{{- '\\n\\n<tools>' }}
+{%- for tool in tools %}{%- set tool = tool.function %}
+{{- '\\n<function>\\n<name>' ~ tool.name ~ '</name>\\n<description>' ~ (tool.description | trim) ~ '</description>\\n<parameters>' }}
+{%- for name, fields in tool.parameters.properties | items %}
+{{- '\\n<parameter>\\n<name>' ~ name ~ '</name>' }}
+{%- if fields.type is defined %}{{- '\\n<type>' ~ (fields.type | string) ~ '</type>' }}{%- endif %}
+{%- if fields.description is defined %}{{- '\\n<description>' ~ (fields.description | trim) ~ '</description>' }}{%- endif %}
+{{- '\\n</parameter>' }}
+{%- endfor %}
+{{- '\\n</parameters>\\n</function>' }}
+{%- endfor %}
+{{- '\\n</tools>\\n<tool_call>\\n<function=example>\\n<parameter=key>\\nvalue\\n</parameter>\\n</function>\\n</tool_call>' }}
+{%- endif %}
+{{- '<|im_end|>\\n' }}
+{%- endif %}
+{%- for message in messages %}
+{%- if message.role == 'assistant' and message.tool_calls is defined and message.tool_calls is iterable and message.tool_calls | length > 0 %}
+{{- '<|im_start|>assistant' }}
+{%- if message.content is defined and message.content is string and message.content | trim | length > 0 %}{{- '\\n' + message.content | trim + '\\n' }}{%- endif %}
+{%- for call in message.tool_calls %}
+{%- if call.function is defined %}{%- set call = call.function %}{%- endif %}
+{{- '\\n<tool_call>\\n<function=' + call.name + '>\\n' }}
+{%- for name, value in call.arguments | items %}
+{{- '<parameter=' + name + '>\\n' }}
+{%- set value = value | tojson | safe if value is mapping or (value is sequence and value is not string) else value | string %}
+{{- value + '\\n</parameter>\\n' }}
+{%- endfor %}
+{{- '</function>\\n</tool_call>' }}
+{%- endfor %}
+{{- '<|im_end|>\\n' }}
+{%- elif message.role == 'tool' %}
+{{- '<|im_start|>user\\n<tool_response>\\n' + message.content + '\\n</tool_response><|im_end|>\\n' }}
+{%- else %}
+{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}
+{%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}`
+
 /** Llama 3.1: one call a turn, arguments as an object, results under the role ipython. */
 export const llama3 = `{{- bos_token }}
 {%- if messages[0]['role'] == 'system' %}

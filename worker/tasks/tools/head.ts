@@ -1,10 +1,12 @@
 /** @module The beginning of a tool call, up to its arguments, in the ways that models vary it. */
 
-import type { ToolFormat } from '../../engine/dialect/formats.ts'
+import type { ArgumentTags, ToolFormat } from '../../engine/dialect/formats.ts'
 import type { Input, Reading } from './input.ts'
 
 export interface CallHead {
   readonly name: string
+  /** The arguments follow between tags. */
+  readonly tagged?: true
   /** Set when the arguments stood before the name, or when there are none; else they are next. */
   readonly arguments?: string
 }
@@ -24,12 +26,32 @@ export function readHead(
   format: ToolFormat,
   tools: ReadonlySet<string>,
 ): Reading<CallHead | undefined> {
-  return format.call === 'object' ? readObject(input, format, tools) : readTagged(input, format, tools)
+  if (format.tags) return readWithTags(input, format.tags, tools)
+  return format.call === 'object'
+    ? readObject(input, format.trigger, tools)
+    : readTagged(input, format, tools)
+}
+
+/** The form that a grammar forces, or the one with tags. */
+function* readWithTags(
+  input: Input,
+  { begin, beforeName, afterName, beforeKey, end }: ArgumentTags,
+  tools: ReadonlySet<string>,
+): Reading<CallHead | undefined> {
+  yield* input.accept(begin)
+  yield* input.blanks()
+  if (yield* input.follows('{')) return yield* readObject(input, undefined, tools)
+  if (!(yield* input.accept(beforeName))) return undefined
+  const name = yield* input.word()
+  if (!tools.has(name) || !(yield* input.accept(afterName))) return undefined
+  yield* input.blanks()
+  const goesOn = (yield* input.follows(beforeKey)) || (yield* input.follows(end))
+  return goesOn ? { name, tagged: true } : undefined
 }
 
 function* readObject(
   input: Input,
-  { trigger }: ToolFormat,
+  trigger: string | undefined,
   tools: ReadonlySet<string>,
 ): Reading<CallHead | undefined> {
   if (trigger !== undefined) yield* input.accept(trigger)

@@ -97,6 +97,24 @@ export class Input {
     return yield* this.#run(/[\w.-]/)
   }
 
+  /** A key between tags, blanks around it left out. */
+  *key(): Reading<string> {
+    return (yield* this.#run(/[^<>"]/)).trim()
+  }
+
+  /** Everything before this mark, which is taken too; without the mark, everything, and `found` is false. */
+  *before(mark: string): Reading<{ readonly text: string; readonly found: boolean }> {
+    const first = new Set(mark.charAt(0))
+    const parts: string[] = []
+    while (!(yield* this.atEnd())) {
+      parts.push(this.takeUntil(first))
+      if (this.isEmpty) continue
+      if (yield* this.accept(mark)) return { text: parts.join(''), found: true }
+      parts.push(this.take(1))
+    }
+    return { text: parts.join(''), found: false }
+  }
+
   /** The text that a JSON string stands for. */
   *string(): Reading<string | undefined> {
     if (!(yield* this.follows('"'))) return undefined

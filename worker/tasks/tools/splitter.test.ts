@@ -198,6 +198,100 @@ describe('AnswerSplitter', () => {
     ])
   })
 
+  describe('arguments between tags', () => {
+    const parameters = () => ({
+      properties: {
+        text: { type: 'string' },
+        unit: { enum: ['C', 'F'] },
+        maybe: { type: ['string', 'null'] },
+        count: { type: 'integer' },
+        list: { type: 'array' },
+      },
+    })
+    const qwen = { toolFormat: TOOL_FORMATS['hermes-tags'], parameters }
+    const glm = { toolFormat: TOOL_FORMATS.glm, parameters }
+    const writeQwen = (args: readonly (readonly [string, string])[]) => {
+      const list = args.map(([key, value]) => `<parameter=${key}>\n${value}\n</parameter>\n`)
+      return `<tool_call>\n<function=send>\n${list.join('')}</function>\n</tool_call>`
+    }
+    const writeGlm = (args: readonly (readonly [string, string])[]) => {
+      const list = args.map(([key, value]) => `<arg_key>${key}</arg_key>\n<arg_value>${value}</arg_value>\n`)
+      return `<tool_call>send\n${list.join('')}</tool_call>`
+    }
+    const argumentsOf = (parts: readonly Told[]) =>
+      parts.map((part) => (part.type === 'arguments' ? part.text : '')).join('')
+
+    it.each([
+      [qwen, writeQwen],
+      [glm, writeGlm],
+    ] as const)('become the object that they mean, cut anywhere', (options, write) => {
+      const value = fc.record({
+        text: fc.string().filter((text) => !/^\n|\n$|<\/(parameter|arg_value)>/.test(text)),
+        unit: fc.constantFrom('C', 'F'),
+        maybe: fc.constantFrom('null', '7', 'True'),
+        count: fc.integer(),
+        list: fc.array(
+          fc.oneof(
+            fc.integer(),
+            fc.string().filter((text) => !text.includes('<')),
+          ),
+        ),
+        other: fc.constantFrom(true, 'True ', 'words', 7),
+      })
+      const cases = value.chain((args) => {
+        const texts = Object.entries(args).map(
+          ([key, arg]) => [key, typeof arg === 'string' ? arg : JSON.stringify(arg)] as const,
+        )
+        return fc.tuple(fc.constant(args), cut(write(texts)))
+      })
+      fc.assert(
+        fc.property(cases, ([args, pieces]) => {
+          const parts = split(options, ...pieces)
+          expect(parts[0]).toEqual({ type: 'call', index: 0, name: 'send' })
+          expect(parts).toHaveLength(2)
+          expect(JSON.parse(argumentsOf(parts))).toEqual({
+            ...args,
+            maybe: args.maybe === 'null' ? null : args.maybe,
+            other: args.other === 'True ' ? true : args.other,
+          })
+        }),
+      )
+    })
+
+    it('may be none, several calls, and the form that a grammar forces', () => {
+      expect(split(qwen, `Hm\n${writeQwen([])}\n${writeQwen([['count', '1']])}`)).toEqual([
+        content('Hm'),
+        ...call(0, 'send', '{}'),
+        ...call(1, 'send', '{"count": 1}'),
+      ])
+      expect(split(glm, writeGlm([]) + writeGlm([['a', 'x']]))).toEqual([
+        ...call(0, 'send', '{}'),
+        ...call(1, 'send', '{"a": "x"}'),
+      ])
+      expect(split(glm, '<tool_call>\n{"name": "send", "arguments": {}}\n</tool_call>')).toEqual(
+        call(0, 'send', '{}'),
+      )
+    })
+
+    it('are no whole object when the answer was cut off', () => {
+      expect(split(qwen, writeQwen([['text', 'a"b']]).slice(0, -38))).toEqual(
+        call(0, 'send', '{"text": "a\\"b'),
+      )
+      expect(split(qwen, '<tool_call>\n<function=send>\n<parameter=count>\n1\n</parameter>\n')).toEqual(
+        call(0, 'send', '{"count": 1'),
+      )
+    })
+
+    it.each([
+      '<tool_call>\n<function=rm>\n</function>\n</tool_call>',
+      '<tool_call>send it',
+      '<function=send>',
+    ])('are content where they call nothing: %s', (text) => {
+      expect(split(qwen, text)).toEqual([content(text)])
+      expect(split(glm, text)).toEqual([content(text)])
+    })
+  })
+
   it('reads the channels of gpt-oss', () => {
     const harmony = {
       reasoning: { open: '<|channel|>analysis<|message|>', close: '<|end|>' },

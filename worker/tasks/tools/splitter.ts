@@ -1,10 +1,11 @@
 /** @module An answer's text, piece by piece, into reasoning, content and tool calls. */
 
-import type { ToolFormat } from '../../engine/dialect/formats.ts'
+import type { ArgumentTags, ToolFormat } from '../../engine/dialect/formats.ts'
 import type { ModelInfo } from '../../engine/types.ts'
 import { type CallHead, readHead, skipTail } from './head.ts'
 import { Input, type Reading, ValueScanner } from './input.ts'
 import { PartSink } from './sink.ts'
+import { readTaggedArguments } from './tagged.ts'
 import type { AnswerPart } from './types.ts'
 
 export interface SplitterOptions {
@@ -16,6 +17,11 @@ export interface SplitterOptions {
   readonly toolFormat?: ToolFormat
   /** A call of any other name stays content. */
   readonly tools: ReadonlySet<string>
+  /**
+   * The JSON Schema of a tool's parameters, which tells texts from other values where a model writes arguments between
+   * tags. Without it what reads as JSON is JSON.
+   */
+  readonly parameters?: (tool: string) => Record<string, unknown> | undefined
 }
 
 /**
@@ -72,7 +78,7 @@ export class AnswerSplitter {
   /** What a call begins with; undefined where none is looked for. */
   get #callBegin(): string | undefined {
     const { toolFormat, tools } = this.#options
-    return toolFormat && tools.size > 0 ? (toolFormat.trigger ?? '{') : undefined
+    return toolFormat && tools.size > 0 ? markOf(toolFormat) : undefined
   }
 
   /** Text that was just taken from the input. */
@@ -91,7 +97,7 @@ export class AnswerSplitter {
 
   /** @returns whether anything was read. */
   *#readMark(): Reading<boolean> {
-    const { reasoning, toolFormat } = this.#options
+    const { reasoning } = this.#options
     const input = this.#input
     if (reasoning && this.#sink.atStart && (yield* input.accept(reasoning.open))) {
       yield* this.#readReasoning()
@@ -99,8 +105,8 @@ export class AnswerSplitter {
     }
     for (const mark of this.#silent) if (yield* input.accept(mark)) return true
     const begin = this.#callBegin
-    // Without a trigger only an answer that is a call from its beginning can be told from one that shows JSON.
-    if (begin === undefined || (toolFormat?.trigger === undefined && !this.#sink.atStart)) return false
+    // Without a mark only an answer that is a call from its beginning can be told from one that shows JSON.
+    if (begin === undefined || (begin === bareCall && !this.#sink.atStart)) return false
     return (yield* input.follows(begin)) && (yield* this.#readCalls())
   }
 
@@ -126,8 +132,12 @@ export class AnswerSplitter {
     for (let count = 0; ; count++) {
       const head = yield* this.#input.attempt(readHead(this.#input, toolFormat, tools))
       if (head === undefined) return count > 0
-      yield* this.#readArguments(this.#sink.call(head.name), head)
-      if (toolFormat.call === 'object') yield* skipTail(this.#input)
+      const index = this.#sink.call(head.name)
+      if (head.tagged && toolFormat.tags) yield* this.#readTagged(index, head.name, toolFormat.tags)
+      else {
+        yield* this.#readArguments(index, head)
+        if (toolFormat.call === 'object') yield* skipTail(this.#input)
+      }
       yield* this.#skipGlue()
     }
   }
@@ -143,6 +153,14 @@ export class AnswerSplitter {
     const scanner = new ValueScanner()
     while (!scanner.done && !(yield* input.atEnd()))
       this.#sink.arguments(index, input.take(scanner.scan(input.rest)))
+  }
+
+  *#readTagged(index: number, name: string, tags: ArgumentTags): Reading<void> {
+    const schema = this.#options.parameters?.(name)
+    for (const part of readTaggedArguments(this.#input, tags, schema)) {
+      if (part === undefined) yield
+      else this.#sink.arguments(index, part)
+    }
   }
 
   *#skipGlue(): Reading<void> {
@@ -162,6 +180,13 @@ export class AnswerSplitter {
   }
 }
 
+/** What a call of the format `llama3` begins with, and much else. */
+const bareCall = '{'
+
+function markOf({ trigger, tags }: ToolFormat): string {
+  return trigger ?? tags?.begin ?? bareCall
+}
+
 /** Some models write the object inside a string, or null for none. */
 function plainArguments(written: string): string {
   if (written === 'null') return '{}'
@@ -175,7 +200,8 @@ function plainArguments(written: string): string {
 }
 
 /** `\n</tool_call>\n<tool_call>\n` and the like, mark by mark; what begins a call is none. */
-function glueOf({ trigger, afterArguments, separator, close, beforeName }: ToolFormat): string[] {
+function glueOf(format: ToolFormat): string[] {
+  const { afterArguments, separator, close, beforeName } = format
   const marks = `${afterArguments}${separator}${close}`.match(/<[^<>]+>|`+|\S/g) ?? []
-  return [...new Set(marks)].filter((mark) => mark !== trigger && !beforeName.startsWith(mark))
+  return [...new Set(marks)].filter((mark) => mark !== markOf(format) && !beforeName.startsWith(mark))
 }
