@@ -3,11 +3,34 @@ import { type OpenAiKind, validateAgainstOpenAi } from './openai-schemas.ts'
 
 const choice = {
   index: 0,
-  message: { role: 'assistant', content: 'hi', refusal: null },
+  message: { role: 'assistant', content: 'hi', refusal: null, annotations: [] },
   logprobs: null,
   finish_reason: 'stop',
 }
-const chat = { id: 'c', object: 'chat.completion', created: 1, model: 'm', choices: [choice] }
+const usage = {
+  prompt_tokens: 1,
+  completion_tokens: 1,
+  total_tokens: 2,
+  prompt_tokens_details: { cached_tokens: 0 },
+  completion_tokens_details: { reasoning_tokens: 0 },
+}
+const chat = { id: 'c', object: 'chat.completion', created: 1, model: 'm', choices: [choice], usage }
+const chrysalis = {
+  sha256: 'ab',
+  quantization: 'F16',
+  context_length: 512,
+  modalities: { input: ['text'], output: ['text'] },
+  price: {
+    prompt: '1',
+    cached: '1',
+    completion: '1',
+    reasoning: '1',
+    currency: 'TON',
+    unit: 'nanoton per million tokens',
+  },
+  workers: 1,
+  tee: 'tdx',
+}
 
 test.each<[OpenAiKind, unknown]>([
   ['Chat', chat],
@@ -18,11 +41,11 @@ test.each<[OpenAiKind, unknown]>([
       object: 'chat.completion.chunk',
       created: 1,
       model: 'm',
-      choices: [{ index: 0, delta: { reasoning_content: 'hm' }, finish_reason: null }],
+      choices: [{ index: 0, delta: { reasoning_content: 'hm' }, logprobs: null, finish_reason: null }],
       usage: null,
     },
   ],
-  ['Model', { id: 'm', object: 'model', created: 1, owned_by: 'o', chrysalis: {} }],
+  ['Model', { id: 'm', object: 'model', created: 1, owned_by: 'o', chrysalis }],
   ['Models', { object: 'list', data: [] }],
   ['InputTokens', { object: 'response.input_tokens', input_tokens: 3 }],
   ['Failure', { error: { message: 'm', type: 't', param: null, code: null } }],
@@ -33,6 +56,16 @@ test.each<[OpenAiKind, unknown]>([
       model: 'm',
       data: [{ object: 'embedding', index: 0, embedding: [1] }],
       usage: { prompt_tokens: 1, total_tokens: 1 },
+    },
+  ],
+  [
+    'Completion',
+    {
+      id: 'c',
+      object: 'text_completion',
+      created: 1,
+      model: 'm',
+      choices: [{ text: 'a', index: 0, logprobs: null, finish_reason: null }],
     },
   ],
   [
