@@ -104,6 +104,15 @@ export const gatewaySchema = z.strictObject({
     .max(600)
     .default(15)
     .describe('silence within a stream, a long prefill for one, after which a comment is sent'),
+  idempotencySeconds: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(600)
+    .describe(
+      'how long an answer stays in memory for a repeat of its Idempotency-Key; 0: only while it runs',
+    ),
   drainSeconds: z.coerce
     .number()
     .int()

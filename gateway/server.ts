@@ -15,6 +15,7 @@ import { connectLocalChain } from '../contracts/index.ts'
 import { readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { createHttpServer } from './api/http-server.ts'
+import { IdempotencyStore } from './api/idempotency/index.ts'
 import { RateLimiter } from './api/limits.ts'
 import { isLoopback } from './api/loopback.ts'
 import { ModelNames } from './api/names.ts'
@@ -122,6 +123,10 @@ export async function startGateway(
     limiter: new RateLimiter({ requests: config.requestsPerMinute, tokens: config.tokensPerMinute }, () =>
       performance.now(),
     ),
+    idempotency: new IdempotencyStore({
+      keepMs: config.idempotencySeconds * 1000,
+      after: systemClock.after,
+    }),
     mayReturn: (model) => catalog.mayReturn(model),
     missing: () => (catalog.models().length === 0 ? ['worker'] : []),
     tee: trust.real ? 'tdx' : 'simulated',

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { AttestationAnswer, AttestationQuery, Prices } from '../../worker/protocol/index.ts'
 import type { DispatcherFace } from '../dispatch/index.ts'
 import type { ApiKey, StoredReceipt } from '../ledger/index.ts'
+import type { IdempotencyStore } from './idempotency/index.ts'
 import type { RateLimiter } from './limits.ts'
 import type { ModelNames } from './names.ts'
 
@@ -35,6 +36,8 @@ export interface ApiDeps {
   /** Aliases and the default model. */
   names: ModelNames
   limiter: RateLimiter
+  /** Executions by Idempotency-Key. */
+  idempotency: IdempotencyStore
   /** Whether a model that is not in the catalog now may come back: then it is 503, not 404. */
   mayReturn: (model: string) => boolean
   /** Names what is missing before requests can be served; empty when ready. */

@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import type { Context, Hono } from 'hono'
 import { PATHS, type SealedPath } from '../../worker/protocol/index.ts'
 import type { DispatchResponse } from '../dispatch/index.ts'
 import { readJsonBody } from './body.ts'
 import type { ApiDeps } from './deps.ts'
 import { toApiError } from './errors.ts'
-import { collect, execute, prepare } from './execute.ts'
+import { collect, execute, type Prepared, prepare } from './execute.ts'
 import { setProcessingTime } from './request-headers.ts'
 import type { Env } from './route.ts'
 import { eventStream, PLAIN_STYLE, TYPED_STYLE } from './sse.ts'
@@ -19,13 +20,39 @@ async function serve(c: Context<Env>, deps: ApiDeps, path: SealedPath): Promise<
   const prepared = prepare(deps, path, body)
   const gone = new AbortController()
   const signal = AbortSignal.any([gone.signal, c.req.raw.signal])
-  const answer = execute(c, deps, prepared, signal)
-  if (prepared.stream) return await streamed(c, deps, path, answer, gone)
+  const { answer, receipt } = begin(c, deps, prepared, signal)
+  if (prepared.stream) return await streamed(c, deps, { path, answer, receipt, gone })
   const response = await answer
   c.header('chrysalis-receipt', response.requestId)
   const document = await collect(c, response)
   setProcessingTime(c, deps)
   return c.body(document, 200, { 'content-type': 'application/json' })
+}
+
+/** Runs the request, or joins the one execution of its Idempotency-Key. `receipt` is the id that it is charged under. */
+function begin(
+  c: Context<Env>,
+  deps: ApiDeps,
+  prepared: Prepared,
+  signal: AbortSignal,
+): { answer: Promise<DispatchResponse>; receipt: string } {
+  const key = c.req.header('idempotency-key')
+  const requestId = c.get('requestId')
+  if (key === undefined) return { answer: execute(c, deps, prepared, signal), receipt: requestId }
+  const { path, body } = prepared
+  const fingerprint = createHash('sha256').update(path).update('\n').update(body).digest('hex')
+  const request = { account: c.get('key').id, key, fingerprint, requestId }
+  const shared = deps.idempotency.run(request, (nobody) => execute(c, deps, prepared, nobody))
+  if (shared.replayed) c.header('idempotent-replayed', 'true')
+  return { answer: shared.run.listen(signal), receipt: shared.requestId }
+}
+
+interface StreamedAnswer {
+  path: SealedPath
+  answer: Promise<DispatchResponse>
+  receipt: string
+  /** To be aborted when the client goes away. */
+  gone: AbortController
 }
 
 /**
@@ -35,9 +62,7 @@ async function serve(c: Context<Env>, deps: ApiDeps, path: SealedPath): Promise<
 async function streamed(
   c: Context<Env>,
   deps: ApiDeps,
-  path: SealedPath,
-  answer: Promise<DispatchResponse>,
-  gone: AbortController,
+  { path, answer, receipt, gone }: StreamedAnswer,
 ): Promise<Response> {
   const { keepAliveMs } = deps.limits
   const silent = await outlasts(answer, keepAliveMs, deps.after)
@@ -51,7 +76,7 @@ async function streamed(
   })
   setProcessingTime(c, deps)
   return c.body(stream, 200, {
-    'chrysalis-receipt': c.get('requestId'),
+    'chrysalis-receipt': receipt,
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
     'x-accel-buffering': 'no',

@@ -13,6 +13,7 @@ import { silentLog } from '../../worker/log.ts'
 import type { ManualClock } from '../../worker/testing/manual-clock.ts'
 import { createApp } from '../api/app.ts'
 import { createHttpServer } from '../api/http-server.ts'
+import { IdempotencyStore } from '../api/idempotency/index.ts'
 import { RateLimiter } from '../api/limits.ts'
 import { ModelNames } from '../api/names.ts'
 import { AttestationDesk } from '../attestations.ts'
@@ -62,6 +63,7 @@ export class InProcess implements AsyncDisposable {
   readonly pool: WorkerPool
   readonly dispatcher: Dispatcher
   readonly server: Server
+  readonly idempotency: IdempotencyStore
   readonly #identity: GatewayIdentity
   readonly #settled = new Map<string, PromiseWithResolvers<void>>()
   #earnings: Earnings | undefined
@@ -78,6 +80,10 @@ export class InProcess implements AsyncDisposable {
     this.#identity = parts.identity
     this.pool = this.#makePool()
     this.dispatcher = this.#makeDispatcher()
+    this.idempotency = new IdempotencyStore({
+      keepMs: LONG,
+      after: (ms, fn) => this.clock.after(ms, fn),
+    })
     this.server = this.#makeServer()
   }
 
@@ -103,8 +109,8 @@ export class InProcess implements AsyncDisposable {
     return worker?.claimsDigest ?? ''
   }
 
-  post(path: string, body: object, key = this.apiKey): Promise<Response> {
-    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
+  post(path: string, body: object, key = this.apiKey, more: Record<string, string> = {}): Promise<Response> {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...more }
     const whole = { model: this.model, ...body }
     return fetch(this.url + path, { method: 'POST', headers, body: JSON.stringify(whole) })
   }
@@ -234,6 +240,7 @@ export class InProcess implements AsyncDisposable {
       catalog: () => catalog.models(),
       names: new ModelNames(),
       limiter: new RateLimiter({ requests: 1000 }, this.clock.monotonic),
+      idempotency: this.idempotency,
       mayReturn: (model) => catalog.mayReturn(model),
       missing: () => [],
       tee: 'simulated',

@@ -7,6 +7,7 @@ import { systemClock } from '../../link/index.ts'
 import { createApp } from '../app.ts'
 import type { ApiDeps, CatalogModel } from '../deps.ts'
 import { createHttpServer, type HttpServerOptions } from '../http-server.ts'
+import { IdempotencyStore } from '../idempotency/index.ts'
 import { RateLimiter } from '../limits.ts'
 import { ModelNames } from '../names.ts'
 
@@ -50,6 +51,7 @@ export async function serveFace(
     catalog: () => [TEST_MODEL],
     names: new ModelNames(),
     limiter: new RateLimiter({ requests: 1000 }, () => performance.now()),
+    idempotency: new IdempotencyStore({ keepMs: 600_000, after: systemClock.after }),
     mayReturn: () => false,
     missing: () => [],
     tee: 'simulated',

@@ -1,0 +1,1 @@
+export { IdempotencyStore } from './store.ts'
