@@ -115,9 +115,15 @@ class TextReader implements Reader<TextPart> {
       const { text, logprobs: generated = [] } = event
       return { parts: [{ text, logprobs: this.#logprobs(generated), generated }] }
     }
-    if (event.type !== 'end') return { parts: [] }
-    const { finishReason } = event
-    return { parts: [{ text: '', logprobs: null, generated: [], finishReason }] }
+    return { parts: event.type === 'end' ? this.#end(event.finishReason) : [] }
+  }
+
+  cut(): TextPart[] {
+    return this.#end('length')
+  }
+
+  #end(finishReason: FinishReason): TextPart[] {
+    return [{ text: '', logprobs: null, generated: [], finishReason }]
   }
 
   #logprobs(entries: readonly (TokenLogprob | null)[] | undefined, first?: string): TextLogprobs | null {

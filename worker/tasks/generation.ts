@@ -31,7 +31,12 @@ export interface Reading<Part> {
 /** Reads one generation. */
 export interface Reader<Part> {
   read(event: EngineEvent): Reading<Part>
+  /** The generation ends here, as if it had come to the bound on its tokens. */
+  cut(): readonly Part[]
 }
+
+/** A gateway holds a whole answer until it is paid for, 64 MiB at most: what would be longer is cut before. */
+export const MOST_ANSWER_BYTES = 48 * 1024 * 1024
 
 /** A part of generation `index`: prompts in their order, each with its choices. */
 export interface Indexed<Part> {
@@ -89,6 +94,7 @@ class Shared {
   readonly #budget: OutputBudget
   readonly #counted = new Set<number>()
   readonly #cacheKey: string | undefined
+  #roomBytes = MOST_ANSWER_BYTES
 
   constructor(job: Job, context: TaskContext) {
     this.job = job
@@ -97,6 +103,12 @@ class Shared {
     this.#budget = new OutputBudget(context, job.prompts.length * job.choices, job.prompts.length)
     // A choice that has to wait for a sequence finds its prompt already read there.
     this.#cacheKey = job.cacheKey ?? (job.choices > 1 ? randomBytes(32).toString('hex') : undefined)
+  }
+
+  /** Whether a whole answer still has room after these parts, of all generations together. */
+  hasRoomAfter(parts: readonly unknown[]): boolean {
+    if (!this.streamed) this.#roomBytes -= Buffer.byteLength(JSON.stringify(parts))
+    return this.#roomBytes > 0
   }
 
   /** What the engine is asked for generation `index`; `counted` is told when its prompt is the one to be counted. */
@@ -161,9 +173,12 @@ async function* generateOne<Part>(
     if (event.type === 'prompt' && !shared.streamed) continue
     const completionTokens = tokensOf(event, told)
     told += completionTokens
-    yield { index, counts: { ...prompt, completionTokens, reasoningTokens }, parts }
+    const isOver = done || event.type === 'end'
+    const isCut = !isOver && !shared.hasRoomAfter(parts)
+    const counts = { ...prompt, completionTokens, reasoningTokens }
+    yield { index, counts, parts: isCut ? [...parts, ...reader.cut()] : parts }
     prompt = NOTHING
-    if (done) return
+    if (isOver || isCut) return
   }
 }
 

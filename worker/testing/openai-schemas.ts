@@ -31,6 +31,11 @@ const EXTRAS: Readonly<Record<string, readonly string[]>> = {
   'ChatCompletionChunk.Choice.Delta': ['reasoning_content'],
   Completion: ['obfuscation'],
   Model: ['chrysalis'],
+  Response: ['store'],
+  'ResponseTextDeltaEvent.Logprob': ['bytes'],
+  'ResponseTextDeltaEvent.Logprob.TopLogprob': ['bytes'],
+  'ResponseTextDoneEvent.Logprob': ['bytes'],
+  'ResponseTextDoneEvent.Logprob.TopLogprob': ['bytes'],
 }
 
 const OURS: Readonly<Record<OpenAiKind, JsonSchema>> = {
@@ -146,12 +151,18 @@ function amended(made: Record<string, Schema>): object {
     array.items = { anyOf: [array.items, { type: 'null' }] }
   }
   // A piece of a stream ends for no reason yet.
-  const choice = definition(made, 'CompletionChoice').properties ?? {}
-  choice.finish_reason = { anyOf: [choice.finish_reason, { type: 'null' }] }
+  orNull(definition(made, 'CompletionChoice'), 'finish_reason')
+  // The service tells these as null where there is nothing to tell.
+  orNull(definition(made, 'Completion'), 'usage')
+  orNull(response, 'usage', 'user')
   // As base64, which the client asks for by itself and takes apart.
   const embedding = definition(made, 'Embedding').properties ?? {}
   embedding.embedding = { anyOf: [embedding.embedding, { type: 'string' }] }
   return { definitions: made }
+}
+
+function orNull({ properties = {} }: Schema, ...members: readonly string[]): void {
+  for (const member of members) properties[member] = { anyOf: [properties[member], { type: 'null' }] }
 }
 
 function definition(made: Record<string, Schema>, name: string): Schema {

@@ -55,6 +55,10 @@ export class Answer implements Reader<ChoicePart> {
     return { parts: [{ type: 'start' }] }
   }
 
+  cut(): ChoicePart[] {
+    return this.#end('length')
+  }
+
   #text({ text, tokens, logprobs }: EngineEvent & { type: 'text' }): Reading<ChoicePart> {
     this.#chances.add(text, logprobs)
     const before = this.#splitter.inReasoning

@@ -121,8 +121,8 @@ export class CallItem implements OutputItem {
   document(status: ItemStatus): object {
     const { id: call_id, name, custom } = this.#call
     const id = this.#place.item_id
-    const type = custom ? 'custom_tool_call' : 'function_call'
-    return { id, type, call_id, name, ...this.#said, status }
+    if (custom) return { id, type: 'custom_tool_call', call_id, name, ...this.#said }
+    return { id, type: 'function_call', call_id, name, ...this.#said, status }
   }
 
   get #name(): string {
@@ -130,11 +130,6 @@ export class CallItem implements OutputItem {
   }
 
   get #said(): object {
-    return this.#call.custom ? { input: this.#text } : { arguments: this.#text, ...this.#named }
-  }
-
-  /** The name stands in the done event, too. */
-  get #named(): object {
-    return { name: this.#call.name }
+    return this.#call.custom ? { input: this.#text } : { arguments: this.#text }
   }
 }
