@@ -127,8 +127,9 @@ function toInfo(identity: ModelIdentity, sha256: string, contextLength: number):
 
 function spawnChild(weights: Weights): ChildProcess {
   const passed = Object.entries(process.env).filter(([name]) => passedVariables.test(name))
-  // An abort in ggml would start a debugger to print where it was.
-  const env = { ...Object.fromEntries(passed), GGML_NO_BACKTRACE: '1' }
+  // An abort in ggml would start a debugger to print where it was. More threads than Node's four, which only wait
+  // for work: one draw may be stuck in a grammar while all others go on.
+  const env = { ...Object.fromEntries(passed), GGML_NO_BACKTRACE: '1', UV_THREADPOOL_SIZE: '8' }
   const [file, args] = commandWithoutCoreDumps([process.execPath, fileURLToPath(entry)])
   return spawn(file, args, {
     env,

@@ -1,7 +1,6 @@
 /** @module One generation inside the child: prompt, prefill, decode, and a stop at every turn. */
 
 import type { EvaluationPriority } from 'node-llama-cpp'
-import { EngineError } from '../errors.ts'
 import { type WireRequest, windowEvents } from '../messages.ts'
 import { type EngineEvent, type Grammar, maxTopLogprobs, type TokenLogprob } from '../types.ts'
 import { Answer } from './answer.ts'
@@ -9,12 +8,15 @@ import { Batching, prefillChunk } from './batching.ts'
 import { ChanceReader, type Chances } from './chances.ts'
 import { checkSampling, type EncodedPrompt, encodePrompt } from './encode.ts'
 import { type ActiveGrammar, ParsedGrammar } from './grammar.ts'
-import { evaluate, evaluateAll, evaluateLast, type LogitRow } from './library.ts'
+import { evaluate, evaluateAll, evaluateLast, type LogitRow, newSampler } from './library.ts'
 import type { LoadedModel } from './model.ts'
 import type { Slot } from './pool.ts'
 import { Sampler } from './sampling.ts'
 import { describeChances, divide } from './shown.ts'
 import { TokenDecoder } from './text.ts'
+
+/** How long a draw that was given up may go on. */
+const drawMs = 60_000
 
 /** The state that the parent steers by messages. */
 export class Generation {
@@ -97,7 +99,7 @@ export class Generation {
   ): Promise<void> {
     const { model, request } = stage
     const reader = request.logprobs === undefined ? undefined : new ChanceReader(model.llama, topOf(request))
-    const sampler = new Sampler(model.llama, request.sampling, maxTokens)
+    const sampler = new Sampler(newSampler(model.llama), request.sampling, maxTokens)
     model.batching.enter()
     try {
       const chances = await this.#prefill(
@@ -122,7 +124,7 @@ export class Generation {
       await this.#decode(stage, prompt.tokens.slice(-1), this.#answer, sampler, reader, maxTokens, grammar)
     } finally {
       model.batching.leave()
-      sampler.dispose()
+      leaveUnlessSettled(sampler.dispose())
       reader?.dispose()
     }
   }
@@ -177,7 +179,7 @@ export class Generation {
         constrained = true
       }
       const { token, chances } = await evaluateLast(sequence, next, priority, async (row) => {
-        const chosen = await draw(sampler, row, constrained)
+        const chosen = await sampler.draw(row)
         return { token: chosen, chances: await reader?.read(row, chosen) }
       })
       if (this.signal.aborted) return
@@ -233,14 +235,11 @@ function topOf({ logprobs = 0 }: WireRequest): number {
   return Math.min(maxTopLogprobs, logprobs)
 }
 
-async function draw(sampler: Sampler, row: LogitRow, constrained: boolean): Promise<number> {
-  try {
-    return await sampler.draw(row)
-  } catch (cause) {
-    if (!constrained) throw cause
-    const problem = 'the grammar cannot be followed: at some point it takes no token that is allowed'
-    throw new EngineError('ERR_BAD_GRAMMAR', problem, { cause })
-  }
+/** A draw that was given up keeps a thread and may take ever more memory: the process that has it does not stay. */
+function leaveUnlessSettled(draw: Promise<unknown> | undefined): void {
+  if (!draw) return
+  const timer = setTimeout(() => process.exit(1), drawMs)
+  void draw.then(() => clearTimeout(timer))
 }
 
 /** The prompt's text, and of each token but the first how likely it was. */

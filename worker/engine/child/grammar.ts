@@ -9,11 +9,10 @@ import {
 } from 'node-llama-cpp'
 import { EngineError } from '../errors.ts'
 import { type Grammar, type ModelInfo, maxGrammarLength } from '../types.ts'
+import { type Gbnf, parseGbnf } from './gbnf.ts'
+import { isTooCostly } from './grammar-cost.ts'
 import { acceptToken, type NativeGrammar, nativeGrammar } from './library.ts'
 import { TriggerWatch } from './triggers.ts'
-
-/** llama.cpp parses nested groups by recursion, on a stack that ends somewhere. */
-export const maxGrammarDepth = 256
 
 /** What grammars need of a loaded model. */
 export interface GrammarHost {
@@ -46,8 +45,7 @@ export class ParsedGrammar {
   /** @throws {EngineError} `ERR_BAD_GRAMMAR` */
   static async parse(host: GrammarHost, { gbnf, triggers = [] }: Grammar): Promise<ParsedGrammar> {
     if (gbnf.length > maxGrammarLength) throw bad(`it has more than ${maxGrammarLength} characters`)
-    if (groupDepth(gbnf) > maxGrammarDepth)
-      throw bad(`its groups are nested more than ${maxGrammarDepth} deep`)
+    examine(gbnf)
     const parsed = new ParsedGrammar(host, await parse(host, gbnf), triggers)
     for (const trigger of triggers) {
       if (trigger === '') throw bad('a trigger is empty')
@@ -126,6 +124,19 @@ function accept(
   return state
 }
 
+/** llama.cpp's parser and its way of following a grammar have no bounds of their own. */
+function examine(gbnf: string): void {
+  let grammar: Gbnf
+  try {
+    grammar = parseGbnf(gbnf)
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw bad(cause.message)
+    throw cause
+  }
+  if (isTooCostly(grammar))
+    throw bad('some text has too many readings in it (left recursion has no end of them)')
+}
+
 async function parse({ llama }: GrammarHost, gbnf: string): Promise<LlamaGrammar> {
   try {
     return await llama.createGrammar({ grammar: gbnf })
@@ -136,15 +147,4 @@ async function parse({ llama }: GrammarHost, gbnf: string): Promise<LlamaGrammar
 
 function bad(problem: string): EngineError {
   return new EngineError('ERR_BAD_GRAMMAR', `the grammar cannot be used: ${problem}`)
-}
-
-/** How deep groups are nested, outside of literals, character classes and comments. */
-export function groupDepth(gbnf: string): number {
-  let depth = 0
-  let deepest = 0
-  for (const [part] of gbnf.matchAll(/"(?:[^"\\\n]|\\.)*"|\[(?:[^\]\\\n]|\\.)*\]|#.*|[()]/g)) {
-    if (part === '(') deepest = Math.max(deepest, ++depth)
-    if (part === ')') depth--
-  }
-  return deepest
 }

@@ -1,15 +1,9 @@
 /** @module How the next token is chosen: OpenAI's sampling in llama.cpp's terms. */
 
 import { createHash, randomInt } from 'node:crypto'
-import type { LlamaModel } from 'node-llama-cpp'
+import { EngineError } from '../errors.ts'
 import type { Sampling } from '../types.ts'
-import {
-  type LogitRow,
-  type NativeGrammar,
-  type NativeSampler,
-  newSampler,
-  type SamplerConfig,
-} from './library.ts'
+import type { LogitRow, NativeGrammar, NativeSampler, SamplerConfig } from './library.ts'
 
 /** Any number to the 32 bits that llama.cpp takes; 32-bit seeds keep their value. */
 export function seed32(seed: number): number {
@@ -50,20 +44,30 @@ export function samplerConfig(sampling: Sampling, maxTokens: number): SamplerCon
   }
 }
 
+/** By how much the draws of one answer may exceed {@link usualMs} in all because of its grammar; others wait for them. */
+const patienceMs = 3000
+const usualMs = 100
+
 /** Draws the tokens of one answer; it remembers its random state and what it drew. */
 export class Sampler {
   readonly #native: NativeSampler
   readonly #config: SamplerConfig
+  #patience: number
+  #constrained = false
+  /** A draw that nobody waits for any more. */
+  #abandoned: Promise<unknown> | undefined
 
-  constructor(model: LlamaModel, sampling: Sampling, maxTokens: number) {
-    this.#native = newSampler(model)
+  constructor(native: NativeSampler, sampling: Sampling, maxTokens: number, patience = patienceMs) {
+    this.#native = native
     this.#config = samplerConfig(sampling, maxTokens)
+    this.#patience = patience
     this.#native.applyConfig(this.#config)
   }
 
   /** From now on the grammar holds; `drawn` are the tokens so far, which the penalties go on counting. */
   constrain(grammarEvaluationState: NativeGrammar, drawn: readonly number[]): void {
     const { repeatPenaltyTokens } = this.#config
+    this.#constrained = true
     this.#native.applyConfig({
       ...this.#config,
       ...(repeatPenaltyTokens && { repeatPenaltyTokens: Uint32Array.from(drawn) }),
@@ -71,12 +75,37 @@ export class Sampler {
     })
   }
 
-  draw(row: LogitRow): Promise<number> {
-    return row.draw(this.#native)
+  /** @throws {EngineError} `ERR_BAD_GRAMMAR` when the grammar takes no token, or takes too long */
+  async draw(row: Pick<LogitRow, 'draw'>): Promise<number> {
+    if (!this.#constrained) return await row.draw(this.#native)
+    const started = performance.now()
+    const drawing = row.draw(this.#native)
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      this.#abandoned = drawing.catch(() => {})
+      late.reject(
+        new EngineError('ERR_BAD_GRAMMAR', 'the grammar takes too long to follow; make it less ambiguous'),
+      )
+    }, usualMs + this.#patience)
+    try {
+      return await Promise.race([drawing, late.promise])
+    } catch (cause) {
+      if (cause instanceof EngineError) throw cause
+      const problem = 'the grammar cannot be followed: at some point it takes no token that is allowed'
+      throw new EngineError('ERR_BAD_GRAMMAR', problem, { cause })
+    } finally {
+      clearTimeout(timer)
+      this.#patience -= Math.max(0, performance.now() - started - usualMs)
+    }
   }
 
-  /** Only while nothing is drawn. */
-  dispose(): void {
-    this.#native.dispose()
+  /**
+   * Frees what llama.cpp holds, as soon as nothing is drawn with it.
+   *
+   * @returns the draw that has been given up and still runs; undefined: there is none
+   */
+  dispose(): Promise<unknown> | undefined {
+    if (!this.#abandoned) this.#native.dispose()
+    return this.#abandoned?.then(() => this.#native.dispose())
   }
 }
