@@ -2,7 +2,7 @@
 
 import type { Expression } from './expression.ts'
 import { MAX_GRAMMAR_LENGTH, MAX_RULES, TooComplex } from './limits.ts'
-import { dropUnreachable, prune } from './prune.ts'
+import { dropUnreachable, prune, withoutAliases } from './prune.ts'
 import { checkReadings } from './readings.ts'
 import type { CharSet } from './regular/charset.ts'
 
@@ -18,7 +18,7 @@ export class Grammar {
   rule(key: string, hint: string, build: () => Expression): Expression {
     const known = this.#names.get(key)
     if (known !== undefined) return { kind: 'rule', name: known }
-    const word = /[a-zA-Z][a-zA-Z0-9-]{0,23}/.exec(hint.replaceAll(/[^a-zA-Z0-9]+/g, '-'))?.[0] ?? 'rule'
+    const word = /[a-zA-Z][a-zA-Z0-9]{0,11}/.exec(hint)?.[0] ?? 'r'
     const name = `${word}-${this.#names.size}`
     this.#names.set(key, name)
     if (this.#names.size > MAX_RULES) throw new TooComplex(`needs more than ${MAX_RULES} grammar rules`)
@@ -32,7 +32,7 @@ export class Grammar {
    * @throws TooComplex
    */
   write(root: Expression): string | undefined {
-    const rules = prune(new Map([['root', root], ...this.#rules]))
+    const rules = prune(withoutAliases(new Map([['root', root], ...this.#rules])))
     if (rules === undefined) return undefined
     const kept = dropUnreachable(rules)
     checkReadings(kept)

@@ -17,7 +17,7 @@ import { MAX_REPETITIONS } from './limits.ts'
 import type { Automaton } from './regular/automaton.ts'
 import { minimise } from './regular/automaton.ts'
 import { ANY, type CharSet, chars, complement, equal, intersect } from './regular/charset.ts'
-import { MAX_DIGITS } from './regular/numbers.ts'
+import { MAX_DIGITS, MAX_PLACES } from './regular/numbers.ts'
 
 const CONTROLS: CharSet = [[0, 0x1f]]
 /** Characters that stand for themselves in a JSON string. */
@@ -64,7 +64,9 @@ export function stringChar(grammar: Grammar): (set: CharSet) => Expression {
 
 /** A string of `min` to `max` characters (code points). */
 export function stringOfLength(grammar: Grammar, min: number, max: number): Expression {
-  return sequence('"', times(grammar, 'char', anyChar(grammar), min, max), '"')
+  return grammar.rule(`string ${min} ${max}`, 'string', () =>
+    sequence('"', times(grammar, 'char', anyChar(grammar), min, max), '"'),
+  )
 }
 
 /**
@@ -126,7 +128,7 @@ export function anyInteger(grammar: Grammar): Expression {
   return grammar.rule('integer', 'integer', () => choice(text('0'), sequence(optional(text('-')), POSITIVE)))
 }
 
-/** Any number of up to 21 digits before the point and behind it, with an exponent that keeps it finite. */
+/** Any number of up to 21 digits before the point, with an exponent that keeps it finite. */
 export function anyNumber(grammar: Grammar): Expression {
   return grammar.rule('number', 'number', () => {
     const below280 = choice(
@@ -141,7 +143,7 @@ export function anyNumber(grammar: Grammar): Expression {
     return sequence(
       optional(text('-')),
       choice(text('0'), POSITIVE),
-      optional(sequence('.', repeat(DIGIT, 1, MAX_DIGITS))),
+      optional(sequence('.', repeat(DIGIT, 1, MAX_PLACES))),
       optional(sequence(charClass(chars('e', 'E')), exponent)),
     )
   })
@@ -173,8 +175,8 @@ export function anyObject(grammar: Grammar): Expression {
 }
 
 /**
- * The texts of an automaton as rules, one for each state that something can come back to or that several lead to.
- * @param char writes one character of a set
+ * The texts of an automaton as an expression. A state becomes a rule where there is something to choose or where
+ * several ways lead; what only goes on is written out.
  */
 export function automatonRules(
   grammar: Grammar,
@@ -187,27 +189,43 @@ export function automatonRules(
   for (const { to } of small.edges.flat()) entered[to] = (entered[to] ?? 0) + 1
 
   function state(id: number): Expression {
-    return grammar.rule(`${key}/${id}`, 'text', () => {
-      const alternatives = (small.edges[id] ?? []).map((edge) => chain(edge.set, edge.to))
-      return small.accepts[id] ? choice(...alternatives, EMPTY) : choice(...alternatives)
-    })
+    return grammar.rule(`${key}/${id}`, 's', () => alternatives(id))
   }
 
-  /** Follows states in which there is nothing to choose, so that a word is one text and not a rule a letter. */
+  function alternatives(id: number): Expression {
+    const ways = (small.edges[id] ?? []).map((edge) => chain(edge.set, edge.to))
+    return small.accepts[id] ? choice(...ways, EMPTY) : choice(...ways)
+  }
+
   function chain(set: CharSet, to: number): Expression {
     const items = [char(set)]
-    let at = to
-    for (;;) {
+    for (let at = to; ; ) {
       const [next, ...others] = small.edges[at] ?? []
       if (next === undefined) return sequence(...items)
-      const isLoop = next.to === at && others.length === 0 && small.accepts[at]
-      if (isLoop) return sequence(...items, repeat(char(next.set), 0, INFINITY))
-      if (others.length > 0 || small.accepts[at] || (entered[at] ?? 0) > 1) break
+      const run = runFrom(small, at)
+      if (run !== undefined) {
+        return sequence(...items, times(grammar, `${key}/${at}`, char(next.set), 0, run))
+      }
+      if (others.length > 0 || small.accepts[at] || (entered[at] ?? 0) > 1)
+        return sequence(...items, state(at))
       items.push(char(next.set))
       at = next.to
     }
-    return sequence(...items, state(at))
   }
 
-  return state(0)
+  return (entered[0] ?? 0) > 0 ? state(0) : alternatives(0)
+}
+
+/** How many characters of one and the same set may follow, with nothing after them; undefined: it is no such state. */
+function runFrom({ accepts, edges }: Automaton, state: number): number | undefined {
+  const [first] = edges[state] ?? []
+  if (first === undefined) return undefined
+  for (let at = state, count = 0; ; count++) {
+    const [next, ...others] = edges[at] ?? []
+    if (!accepts[at] || others.length > 0) return undefined
+    if (next === undefined) return count
+    if (!equal(next.set, first.set)) return undefined
+    if (next.to === at) return INFINITY
+    at = next.to
+  }
 }

@@ -3,12 +3,14 @@
  * (`({0,1000}){0,1000}`, `allOf` over `anyOf`), so that everything that grows is counted here.
  */
 
+import { maxGrammarLength } from '../../engine/types.ts'
+
 /** The deepest nesting of a schema that is read. */
 export const MAX_DEPTH = 100
 /** Rules of a grammar. */
 export const MAX_RULES = 20_000
-/** Characters of a grammar. */
-export const MAX_GRAMMAR_LENGTH = 500_000
+/** Characters of a grammar: what the engine takes, but for the room in which others put reasoning and calls around it. */
+export const MAX_GRAMMAR_LENGTH = Math.floor(0.75 * maxGrammarLength)
 /** Repetitions that llama.cpp counts; it takes a larger number for "any", without a word. */
 export const MAX_REPETITIONS = 1999
 /** Ways in which the alternatives of one schema may be combined (`anyOf` in `allOf` in `anyOf` …). */

@@ -19,6 +19,36 @@ export function prune(rules: Rules): Map<string, Expression> | undefined {
   return pruned
 }
 
+/** The rules with nothing that is only another name of a rule. */
+export function withoutAliases(rules: Rules): Map<string, Expression> {
+  const follow = (expression: Expression): Expression => {
+    // A rule that is only its own name matches nothing, and is pruned as such.
+    const passed = new Set<Expression>()
+    let at = expression
+    for (let next = bodyOf(at); next?.kind === 'rule' && !passed.has(next); next = bodyOf(at)) {
+      passed.add(next)
+      at = next
+    }
+    return at
+  }
+  const bodyOf = (at: Expression): Expression | undefined =>
+    at.kind === 'rule' ? rules.get(at.name) : undefined
+  const replace = (expression: Expression): Expression => {
+    switch (expression.kind) {
+      case 'rule':
+        return follow(expression)
+      case 'sequence':
+      case 'choice':
+        return { ...expression, items: expression.items.map(replace) }
+      case 'repeat':
+        return { ...expression, item: replace(expression.item) }
+      default:
+        return expression
+    }
+  }
+  return new Map([...rules].map(([name, body]) => [name, replace(body)]))
+}
+
 /** The rules that `root` leads to, in order. */
 export function dropUnreachable(rules: Rules): Map<string, Expression> {
   const reached = new Set(['root'])

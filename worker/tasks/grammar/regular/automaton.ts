@@ -131,34 +131,81 @@ function leadingToAcceptance(automaton: Automaton): Set<number> {
   return alive
 }
 
-/** The smallest automaton for the same texts (Moore's algorithm; above 600 states it is left as it is). */
+/** Above so many states in circles (or before them) those stay as they are: comparing them takes the square of it. */
+const MAX_COMPARED = 300
+
+/** An automaton for the same texts with no two states that mean the same. */
 export function minimise(automaton: Automaton): Automaton {
-  if (automaton.accepts.length > 600) return automaton
-  let classes = automaton.accepts.map(Number)
+  const classes = automaton.accepts.map(() => OPEN)
+  const ids = new Map<string, number>()
+  for (const state of fromTheEnd(automaton)) {
+    // All that follows is told apart already, so this state is too.
+    const key = describe(automaton, state, classes)
+    const id = ids.get(key) ?? ids.size
+    ids.set(key, id)
+    classes[state] = id
+  }
+  const rest = [...classes.keys()].filter((state) => classes[state] === OPEN)
+  if (rest.length > MAX_COMPARED)
+    for (const [index, state] of rest.entries()) classes[state] = ids.size + index
+  else divide(automaton, rest, classes, ids.size)
+  return merge(automaton, classes)
+}
+
+const OPEN = -1
+
+/** The states from which no circle can be reached, each after all that follow it. */
+function fromTheEnd({ edges }: Automaton): number[] {
+  const sources = edges.map((): number[] => [])
+  for (const [from, out] of edges.entries()) for (const { to } of out) sources[to]?.push(from)
+  const pending = edges.map((out) => out.length)
+  const order = [...edges.keys()].filter((state) => pending[state] === 0)
+  for (const state of order) {
+    for (const source of sources[state] ?? []) {
+      const left = (pending[source] ?? 0) - 1
+      pending[source] = left
+      if (left === 0) order.push(source)
+    }
+  }
+  return order
+}
+
+/** Moore's algorithm: divides `states` until those of one class go to the same classes. */
+function divide(automaton: Automaton, states: readonly number[], classes: number[], firstId: number): void {
+  for (const state of states) classes[state] = firstId
   for (let count = 0; ; ) {
     const ids = new Map<string, number>()
-    classes = classes.map((own, state) => {
-      const key = `${own}|${describeEdges(automaton.edges[state] ?? [], classes)}`
-      const id = ids.get(key) ?? ids.size
+    const next = states.map((state) => {
+      const key = `${classes[state]}|${describe(automaton, state, classes)}`
+      const id = ids.get(key) ?? firstId + ids.size
       ids.set(key, id)
       return id
     })
-    if (ids.size === count) break
+    for (const [index, state] of states.entries()) classes[state] = next[index] ?? firstId
+    if (ids.size === count) return
     count = ids.size
   }
+}
+
+function merge(automaton: Automaton, classes: readonly number[]): Automaton {
+  // The class of the first state comes first.
   const first = classes[0] ?? 0
   const swap = (id: number): number => (id === first ? 0 : id === 0 ? first : id)
-  const merged: Automaton = { accepts: [], edges: [] }
-  const accepted = merged.accepts as boolean[]
-  const edges = merged.edges as Edge[][]
+  const accepts: boolean[] = []
+  const edges: Edge[][] = []
   for (const [state, id] of classes.entries()) {
-    accepted[swap(id)] = automaton.accepts[state] ?? false
+    accepts[swap(id)] = automaton.accepts[state] ?? false
     edges[swap(id)] = (automaton.edges[state] ?? []).map(({ set, to }) => ({
       set,
       to: swap(classes[to] ?? 0),
     }))
   }
-  return trim(merged)
+  return trim({ accepts, edges })
+}
+
+/** Whether a state accepts, and which class each character leads to. */
+function describe(automaton: Automaton, state: number, classes: readonly number[]): string {
+  return `${automaton.accepts[state]}|${describeEdges(automaton.edges[state] ?? [], classes)}`
 }
 
 function describeEdges(edges: readonly Edge[], classes: readonly number[]): string {

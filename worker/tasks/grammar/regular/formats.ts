@@ -13,6 +13,8 @@ const DAYS = `(?:${NUMBER}Y(?:${NUMBER}M(?:${NUMBER}D)?)?|${NUMBER}M(?:${NUMBER}
 const HOURS = `T(?:${NUMBER}H(?:${NUMBER}M(?:${NUMBER}S)?)?|${NUMBER}M(?:${NUMBER}S)?|${NUMBER}S)`
 
 const LABEL = '[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?'
+/** As long as may be: only a host name by itself is held to 63 characters a label. */
+const DOMAIN_LABEL = '[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?'
 const ATOM = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
 
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
@@ -33,7 +35,7 @@ const HEX = '[0-9a-fA-F]'
 
 const PCHAR = `(?:[a-zA-Z0-9._~!$&'()*+,;=:@-]|%${HEX}{2})`
 /** `//host:port/path`, or a path alone (`mailto:`, `urn:`). */
-const HIER = `//(?:${LABEL}\\.)*${LABEL}(?::\\d{1,5})?(?:/${PCHAR}*)*|${PCHAR}+(?:/${PCHAR}*)*`
+const HIER = `//(?:${DOMAIN_LABEL}\\.)*${DOMAIN_LABEL}(?::\\d{1,5})?(?:/${PCHAR}*)*|${PCHAR}+(?:/${PCHAR}*)*`
 
 /** Patterns (of the whole string) by name of the format. */
 export const FORMATS: Readonly<Record<string, string>> = {
@@ -41,7 +43,7 @@ export const FORMATS: Readonly<Record<string, string>> = {
   date: DATE,
   time: TIME,
   duration: `P(?:${DAYS}(?:${HOURS})?|${HOURS}|${NUMBER}W)`,
-  email: `${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)+${LABEL}`,
+  email: `${ATOM}(?:\\.${ATOM})*@(?:${DOMAIN_LABEL}\\.)+${DOMAIN_LABEL}`,
   hostname: `${LABEL}(?:\\.${LABEL})*`,
   ipv4: `${OCTET}(?:\\.${OCTET}){3}`,
   ipv6: ipv6(),

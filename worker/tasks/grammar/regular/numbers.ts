@@ -18,8 +18,9 @@ export interface Bound {
   readonly exclusive: boolean
 }
 
-/** Digits before the point, and behind it, of a number that nothing else bounds: as many as JSON.stringify writes. */
+/** Digits before and behind the point of a number that nothing else bounds: as many as JSON.stringify writes. */
 export const MAX_DIGITS = 21
+export const MAX_PLACES = 25
 /** Significant digits that a double keeps. Where a bound is, more could round to the wrong side of it. */
 const EXACT_DIGITS = 15
 /** The largest numerator of `multipleOf` (written as a fraction over a power of ten). */
@@ -76,7 +77,7 @@ function anyNumber(): Regular {
   return inOrder(
     maybe(MINUS),
     whole(MAX_DIGITS),
-    maybe(fraction(MAX_DIGITS)),
+    maybe(fraction(MAX_PLACES)),
     maybe(inOrder(set(chars('e', 'E')), exponent)),
   )
 }

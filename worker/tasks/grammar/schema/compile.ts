@@ -148,7 +148,8 @@ export class SchemaCompiler {
     if (free.some(({ limits }) => !limits.integer)) return [anyNumber(grammar)]
     if (free.length === facts.length) return [anyInteger(grammar)]
     const all = facts.map((each) => numberTexts(each, budget)).reduce((a, b) => either(a, b, budget))
-    return [automatonRules(grammar, `number${JSON.stringify(facts)}`, all, charClass)]
+    const key = `number ${JSON.stringify(facts)}`
+    return [grammar.rule(key, 'number', () => automatonRules(grammar, `${key}/`, all, charClass))]
   }
 
   /** `prefixItems`, each with all that may follow it, and then the rest. */
@@ -163,7 +164,7 @@ export class SchemaCompiler {
       if (next === undefined) {
         return times(grammar, `${key}rest`, sequence(COMMA, item), Math.max(0, min - index), max - index)
       }
-      return grammar.rule(`${key}${index}`, 'item', () => {
+      return grammar.rule(`${key}${index}`, 'i', () => {
         const more = sequence(index > 0 ? COMMA : '', this.value(next), after(index + 1))
         return index < min ? more : optional(more)
       })
@@ -190,7 +191,7 @@ export class SchemaCompiler {
       min > required.size || max < (other === undefined ? declared.length : Number.POSITIVE_INFINITY)
 
     const some = (index: number, before: number): Expression =>
-      grammar.rule(`${key}${index},${before}`, 'members', () => {
+      grammar.rule(`${key}${index},${before}`, 'm', () => {
         if (before >= max) return NEVER
         const name = declared[index]
         if (name === undefined) return this.#others(key, other, min - before, max - before)
