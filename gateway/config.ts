@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ConfigError } from '../attest/cli/config.ts'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
 import { amountSchema, isLoopback, modelIdSchema } from '../worker/protocol/index.ts'
+import type { DispatchLimits } from './dispatch/index.ts'
 
 const corsOriginSchema = z
   .string()
@@ -12,6 +13,9 @@ const aliasesSchema = z
   .regex(/^[^=,]+=[^=,]+(,[^=,]+=[^=,]+)*$/, 'expected NAME=ID[,NAME=ID …]')
   .transform((text) => Object.fromEntries(text.split(',').map((pair) => pair.split('=') as [string, string])))
   .pipe(z.record(modelIdSchema, modelIdSchema))
+
+const seconds = (least: number, most: number, standard: number) =>
+  z.coerce.number().int().min(least).max(most).default(standard)
 
 /** Settings of the gateway process: `chrysalis up` passes them as flags. */
 export const gatewaySchema = z.strictObject({
@@ -90,36 +94,36 @@ export const gatewaySchema = z.strictObject({
     .max(3_000_000)
     .default(1_000_000)
     .describe('largest request body'),
-  deadlineSeconds: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(3_600)
-    .default(600)
-    .describe('longest that a request may take'),
-  keepAliveSeconds: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(600)
-    .default(15)
-    .describe('silence within a stream, a long prefill for one, after which a comment is sent'),
-  idempotencySeconds: z.coerce
+  deadlineSeconds: seconds(1, 3_600, 600).describe('longest that a request may take'),
+  queueSeconds: seconds(1, 600, 30).describe('longest wait for a free worker; then 429'),
+  firstTokenSeconds: seconds(1, 3_600, 120).describe(
+    'longest time that a worker may take until the first token, the prefill included',
+  ),
+  silenceSeconds: seconds(1, 3_600, 60).describe('longest silence of a worker within an answer'),
+  stallSeconds: seconds(1, 3_600, 60).describe('longest time that a client may take nothing of an answer'),
+  maxQueued: z.coerce
     .number()
     .int()
     .min(0)
-    .max(86_400)
-    .default(600)
+    .max(100_000)
+    .default(256)
     .describe(
-      'how long an answer stays in memory for a repeat of its Idempotency-Key; 0: only while it runs',
+      'requests that may wait for a free worker; more get 429. An API key may have a quarter of them',
     ),
-  drainSeconds: z.coerce
+  maxActivePerKey: z.coerce
     .number()
     .int()
-    .min(0)
-    .max(600)
-    .default(25)
-    .describe('grace for running requests at the end'),
+    .min(1)
+    .max(100_000)
+    .default(128)
+    .describe('requests that each API key may have under way at once'),
+  keepAliveSeconds: seconds(1, 600, 15).describe(
+    'silence within a stream, a long prefill for one, after which a comment is sent',
+  ),
+  idempotencySeconds: seconds(0, 86_400, 600).describe(
+    'how long an answer stays in memory for a repeat of its Idempotency-Key; 0: only while it runs',
+  ),
+  drainSeconds: seconds(0, 600, 25).describe('grace for running requests at the end'),
   heartbeatMs: z.coerce
     .number()
     .int()
@@ -127,13 +131,7 @@ export const gatewaySchema = z.strictObject({
     .max(120_000)
     .default(15_000)
     .describe('interval of link heartbeats'),
-  barSeconds: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(3_600)
-    .default(60)
-    .describe('how long a worker that broke the protocol is refused'),
+  barSeconds: seconds(0, 3_600, 60).describe('how long a worker that broke the protocol is refused'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -158,6 +156,19 @@ export function corsOrigins({ host, corsOrigin }: Pick<GatewayConfig, 'host' | '
     )
   }
   return corsOrigin.split(',')
+}
+
+/** The dispatcher's times and bounds. */
+export function dispatchLimits(config: GatewayConfig): Partial<DispatchLimits> {
+  return {
+    queueMs: config.queueSeconds * 1000,
+    firstFrameMs: config.firstTokenSeconds * 1000,
+    idleMs: config.silenceSeconds * 1000,
+    stallMs: config.stallSeconds * 1000,
+    maxQueued: config.maxQueued,
+    maxQueuedPerKey: Math.ceil(config.maxQueued / 4),
+    maxActivePerKey: config.maxActivePerKey,
+  }
 }
 
 /** The pinned models as a policy wants them. */

@@ -21,7 +21,7 @@ import { isLoopback } from './api/loopback.ts'
 import { ModelNames } from './api/names.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
-import { corsOrigins, type GatewayConfig } from './config.ts'
+import { corsOrigins, dispatchLimits, type GatewayConfig } from './config.ts'
 import { serveControl } from './control/index.ts'
 import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
@@ -104,7 +104,14 @@ export async function startGateway(
     log,
     limits: { heartbeatMs: config.heartbeatMs, barMs: config.barSeconds * 1000 },
   })
-  const dispatcher = new Dispatcher({ pool, ledger, signer: identity.signer, gatewayId, log })
+  const dispatcher = new Dispatcher({
+    pool,
+    ledger,
+    signer: identity.signer,
+    gatewayId,
+    log,
+    limits: dispatchLimits(config),
+  })
   const catalog = new Catalog(pool, policy.models)
   const attestation = new AttestationDesk({
     identity,
@@ -113,6 +120,7 @@ export async function startGateway(
     monotonic: () => performance.now(),
     log,
   })
+  let stopping = false
   const app = createApp({
     dispatcher,
     keys: ledger,
@@ -128,6 +136,7 @@ export async function startGateway(
       after: systemClock.after,
     }),
     mayReturn: (model) => catalog.mayReturn(model),
+    draining: () => stopping,
     missing: () => (catalog.models().length === 0 ? ['worker'] : []),
     tee: trust.real ? 'tdx' : 'simulated',
     loopback: isLoopback(config.host),
@@ -151,14 +160,15 @@ export async function startGateway(
   const stopWatching = treasury.watch(WATCH_MS)
   const stop = async (drainMs: number) => {
     const deadline = performance.now() + drainMs
-    const answered = once(server, 'close')
-    server.close()
+    // It listens on meanwhile: a new request is told 503, and load balancers see `/readyz` fail.
+    stopping = true
     await control.withdraw()
     await dispatcher.drain(deadline - performance.now())
     stopWatching()
     await pool.close()
     // What is paid for may still be on its way to a slow reader.
-    server.closeIdleConnections()
+    const answered = once(server, 'close')
+    server.close()
     await Promise.race([answered, after(deadline - performance.now())])
     server.closeAllConnections()
     await control.close()

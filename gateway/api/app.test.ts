@@ -250,3 +250,39 @@ describe('catalog and health', () => {
     ])
   })
 })
+
+describe('a gateway that is about to stop', () => {
+  it('says 503 to what is new before it reads it, sends clients away, and finishes what runs', async () => {
+    let stopping = false
+    const more = Promise.withResolvers<void>()
+    const { post, url } = await face(
+      async (request) => {
+        async function* events() {
+          yield chunk({ content: 'one' })
+          await more.promise
+          yield chunk({}, 'stop')
+        }
+        return { ...scripted(request, []), events: events() }
+      },
+      { draining: () => stopping },
+    )
+    const running = await post({ ...chat, stream: true })
+    stopping = true
+    const refused = await post('not even JSON')
+    expect([refused.status, ((await refused.json()) as Envelope).error.code]).toEqual([
+      503,
+      'server_draining',
+    ])
+    expect(Object.fromEntries(refused.headers)).toMatchObject({
+      connection: 'close',
+      'retry-after': '1',
+      'retry-after-ms': '1000',
+      'x-should-retry': 'true',
+    })
+    for (const path of ['/readyz', '/health', '/v1/health'])
+      expect((await fetch(url + path)).status).toBe(503)
+    expect((await fetch(`${url}/healthz`)).status).toBe(200)
+    more.resolve()
+    expect(await running.text()).toMatch(/\[DONE\]\n\n$/)
+  })
+})

@@ -27,6 +27,8 @@ export function createApp(deps: ApiDeps): Hono<Env> {
     c.set('startedAt', deps.monotonic())
     c.header('x-request-id', c.get('requestId'))
     c.header('chrysalis-tee', deps.tee)
+    // So that clients come back on a new connection, to whoever listens then.
+    if (deps.draining()) c.header('connection', 'close')
     await next()
   })
   app.onError((error, c) => {

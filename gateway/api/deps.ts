@@ -42,6 +42,8 @@ export interface ApiDeps {
   mayReturn: (model: string) => boolean
   /** Names what is missing before requests can be served; empty when ready. */
   missing: () => readonly string[]
+  /** This gateway is about to stop: what runs is finished, nothing new is begun. */
+  draining: () => boolean
   /** The weakest kind of TEE behind this gateway; said in every answer. */
   tee: 'simulated' | 'tdx'
   /** The listener is bound to this machine only, so requests have to name it. */

@@ -12,8 +12,9 @@ export function healthRoutes(app: Hono<Env>, deps: ApiDeps): void {
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   for (const path of ['/readyz', '/health', '/v1/health'])
     app.get(path, (c) => {
+      if (deps.draining()) return c.json({ status: 'draining' }, 503)
       const missing = deps.missing()
-      const ready = missing.length === 0
-      return ready ? c.json({ status: 'ready' }) : c.json({ status: 'unavailable', missing }, 503)
+      if (missing.length > 0) return c.json({ status: 'unavailable', missing }, 503)
+      return c.json({ status: 'ready' })
     })
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Context, Hono } from 'hono'
 import { PATHS, type SealedPath } from '../../worker/protocol/index.ts'
 import type { DispatchResponse } from '../dispatch/index.ts'
+import { draining } from '../dispatch/queue.ts'
 import { readJsonBody } from './body.ts'
 import type { ApiDeps } from './deps.ts'
 import { toApiError } from './errors.ts'
@@ -16,6 +17,7 @@ export function inferenceRoutes(app: Hono<Env>, deps: ApiDeps): void {
 }
 
 async function serve(c: Context<Env>, deps: ApiDeps, path: SealedPath): Promise<Response> {
+  if (deps.draining()) throw draining()
   const body = await readJsonBody(c, deps.limits.bodyBytes)
   const prepared = prepare(deps, path, body)
   const gone = new AbortController()

@@ -243,6 +243,7 @@ export class InProcess implements AsyncDisposable {
       idempotency: this.idempotency,
       mayReturn: (model) => catalog.mayReturn(model),
       missing: () => [],
+      draining: () => false,
       tee: 'simulated',
       loopback: true,
       corsOrigins: [],

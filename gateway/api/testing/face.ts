@@ -54,6 +54,7 @@ export async function serveFace(
     idempotency: new IdempotencyStore({ keepMs: 600_000, after: systemClock.after }),
     mayReturn: () => false,
     missing: () => [],
+    draining: () => false,
     tee: 'simulated',
     loopback: false,
     corsOrigins: [],
