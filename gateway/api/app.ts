@@ -3,7 +3,7 @@
  * dispatcher. It frames documents that the worker wrote; it never interprets an answer.
  */
 import { Hono } from 'hono'
-import { ATTESTATION_PATH, newRequestId, notFound, PATHS } from '../../worker/protocol/index.ts'
+import { ATTESTATION_PATH, clip, newRequestId, notFound, PATHS } from '../../worker/protocol/index.ts'
 import { attestationRoutes } from './attestation.ts'
 import { authenticate, keyAdmission } from './auth.ts'
 import { cors } from './cors.ts'
@@ -38,7 +38,7 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   app.notFound((c) =>
     answerError(
       c,
-      notFound(`Invalid URL (${c.req.method} ${c.req.path}). See the README for the routes.`),
+      notFound(`Invalid URL (${clip(c.req.method)} ${clip(c.req.path)}). See /reference for the routes.`),
       deps.log,
     ),
   )
