@@ -32,6 +32,7 @@ const EXTRAS: Readonly<Record<string, readonly string[]>> = {
   Completion: ['obfuscation'],
   Model: ['chrysalis'],
   Response: ['store'],
+  // As in the item itself.
   'ResponseTextDeltaEvent.Logprob': ['bytes'],
   'ResponseTextDeltaEvent.Logprob.TopLogprob': ['bytes'],
   'ResponseTextDoneEvent.Logprob': ['bytes'],
@@ -66,34 +67,48 @@ const typesFile = join(import.meta.dirname, 'openai-types.ts')
  * @throws Error naming the kind and every place that is wrong
  */
 export function validateAgainstOpenAi(kind: OpenAiKind, document: unknown): void {
-  for (const [whose, validate] of validatorsOf(kind)) {
-    if (validate(document)) continue
-    const problems = validate.errors?.map(
-      ({ instancePath, message, params }) => `${instancePath || '/'} ${message} ${JSON.stringify(params)}`,
-    )
-    throw new Error(
-      `not ${whose} ${kind}:\n  ${problems?.join('\n  ')}\n${JSON.stringify(document, null, 2)}`,
-    )
-  }
+  check("OpenAI's", kind, theirs(kind, document), document)
+  check('our', kind, compiled(`our ${kind}`, OURS[kind]), document)
 }
 
-type Validators = readonly (readonly [whose: string, ValidateFunction])[]
+function check(whose: string, kind: OpenAiKind, validate: ValidateFunction, document: unknown): void {
+  if (validate(document)) return
+  const problems = validate.errors?.map(
+    ({ instancePath, message, params }) => `${instancePath || '/'} ${message} ${JSON.stringify(params)}`,
+  )
+  throw new Error(`not ${whose} ${kind}:\n  ${problems?.join('\n  ')}\n${JSON.stringify(document, null, 2)}`)
+}
 
-const validators = new Map<OpenAiKind, Validators>()
+/** An event is checked as the one that its type says, so that the problems told are of that one alone. */
+function theirs(kind: OpenAiKind, document: unknown): ValidateFunction {
+  const all = ajvWithTypes().definitions
+  const type = kind === 'ResponseEvent' ? (document as { type?: unknown }).type : undefined
+  const event = Object.keys(all).find(
+    (name) => /^Response\w+Event$/.test(name) && (all[name]?.properties?.type as Constant)?.const === type,
+  )
+  const name = (type !== undefined && event) || `${kind}Document`
+  return compiled(name, { $ref: `openai#/definitions/${name}` })
+}
 
-function validatorsOf(kind: OpenAiKind): Validators {
-  const known = validators.get(kind)
-  if (known) return known
-  const theirs = ajv().compile({ $ref: `openai#/definitions/${kind}Document` })
-  const made = [["OpenAI's", theirs] as const, ['our', ajv().compile(OURS[kind])] as const]
-  validators.set(kind, made)
+interface Constant {
+  const?: unknown
+}
+
+const validators = new Map<string, ValidateFunction>()
+
+function compiled(name: string, schema: JsonSchema): ValidateFunction {
+  const made = validators.get(name) ?? ajvWithTypes().ajv.compile(schema)
+  validators.set(name, made)
   return made
 }
 
-let shared: Ajv | undefined
+let shared: { readonly ajv: Ajv; readonly definitions: Record<string, Schema> } | undefined
 
-function ajv(): Ajv {
-  shared ??= new Ajv({ strict: false, allErrors: true, schemas: { openai: amended(definitions()) } })
+function ajvWithTypes(): NonNullable<typeof shared> {
+  if (shared) return shared
+  const all = amended(definitions())
+  const ajv = new Ajv({ strict: false, allErrors: true, schemas: { openai: { definitions: all } } })
+  shared = { ajv, definitions: all }
   return shared
 }
 
@@ -132,7 +147,7 @@ function generate(): Record<string, Schema> {
 }
 
 /** The types as the service's answers are: where they differ, the types are those of the client's own objects. */
-function amended(made: Record<string, Schema>): object {
+function amended(made: Record<string, Schema>): Record<string, Schema> {
   for (const [name, members] of Object.entries(EXTRAS)) {
     const properties = definition(made, name).properties
     for (const member of members) if (properties) properties[member] = {}
@@ -158,7 +173,7 @@ function amended(made: Record<string, Schema>): object {
   // As base64, which the client asks for by itself and takes apart.
   const embedding = definition(made, 'Embedding').properties ?? {}
   embedding.embedding = { anyOf: [embedding.embedding, { type: 'string' }] }
-  return { definitions: made }
+  return made
 }
 
 function orNull({ properties = {} }: Schema, ...members: readonly string[]): void {
