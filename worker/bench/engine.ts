@@ -1,10 +1,19 @@
 /**
- * Tokens a second of the engine at 1, 4 and 16 streams, with the library's own batch order and with ours, in one
- * run, interleaved: `node worker/bench/engine.ts [--model PATH] [--threads N] [--gpu auto|cuda|off] [--json]`.
+ * Tokens a second of the engine at 1, 4 and 16 streams, with the library's own batch order and with ours; and what log
+ * probabilities and a grammar cost each token. One run, interleaved:
+ * `node worker/bench/engine.ts [--model PATH] [--threads N] [--gpu auto|cuda|off] [--json] [--before FILE]`, where FILE
+ * is what an earlier `--json` printed: the ratio to it is shown.
  */
 
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type ChildEngine, embeddedModel, type GpuChoice, startEngine } from '../engine/index.ts'
+import {
+  type ChildEngine,
+  embeddedModel,
+  type GenerateRequest,
+  type GpuChoice,
+  startEngine,
+} from '../engine/index.ts'
 
 const { values } = parseArgs({
   options: {
@@ -15,11 +24,19 @@ const { values } = parseArgs({
     tokens: { type: 'string', default: '256' },
     repeats: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },
+    before: { type: 'string' },
   },
 })
 
 const streams = [1, 4, 16] as const
 const orders = ['naive', 'sorted'] as const
+/** What costs more than plain generation, at 4 streams. */
+const extras: Readonly<Record<string, Partial<GenerateRequest>>> = {
+  plain: {},
+  'log probabilities': { logprobs: 0 },
+  'with 20 alternatives': { logprobs: 20 },
+  'a grammar': { grammar: { gbnf: 'root ::= (("\\"" [^"\\\\]* "\\"" | [0-9]+) ","?)*' } },
+}
 const promptTokens = Number(values.prompt)
 const outputTokens = Number(values.tokens)
 
@@ -30,18 +47,23 @@ interface Measured {
 }
 
 /** One stream: tokens generated, and milliseconds to the first. Random text and temperature 1: no two alike. */
-async function stream(engine: ChildEngine, index: number): Promise<{ tokens: number; firstMs: number }> {
+async function stream(
+  engine: ChildEngine,
+  index: number,
+  extra: Partial<GenerateRequest>,
+): Promise<{ tokens: number; firstMs: number }> {
   const started = performance.now()
   const words = Array.from({ length: promptTokens }, (_, word) =>
     String.fromCharCode(97 + ((index * 7 + word) % 26)),
   )
   const request = {
-    prompt: { kind: 'chat', messages: [{ role: 'user', content: words.join(' ') }] },
+    prompt: { kind: 'chat', messages: [{ role: 'user', content: words.join(' ') }] } as const,
     maxPromptTokens: 4096,
     maxTokens: 64,
     sampling: { temperature: 2, topP: 1, presencePenalty: 0, frequencyPenalty: 0, seed: index },
     stop: [],
-  } as const
+    ...extra,
+  } satisfies GenerateRequest
   let tokens = 0
   let firstMs = 0
   for await (const event of engine.generate(request, new AbortController().signal)) {
@@ -53,7 +75,11 @@ async function stream(engine: ChildEngine, index: number): Promise<{ tokens: num
 }
 
 /** `count` streams all the time: one that ends is followed by the next, until each has had its tokens. */
-async function measure(engine: ChildEngine, count: number): Promise<Measured> {
+async function measure(
+  engine: ChildEngine,
+  count: number,
+  extra: Partial<GenerateRequest> = {},
+): Promise<Measured> {
   const before = await engine.stats()
   const firsts: number[] = []
   let tokens = 0
@@ -61,7 +87,7 @@ async function measure(engine: ChildEngine, count: number): Promise<Measured> {
   const started = performance.now()
   const follow = async () => {
     while (tokens < count * outputTokens) {
-      const one = await stream(engine, next++)
+      const one = await stream(engine, next++, extra)
       tokens += one.tokens
       firsts.push(one.firstMs)
     }
@@ -105,21 +131,47 @@ for (const count of streams) {
   if (naive && sorted)
     rows.push({ count, naive, sorted, ratio: sorted.tokensPerSecond / naive.tokensPerSecond })
 }
+
+const costs: { what: string; tokensPerSecond: number; microsecondsPerToken: number }[] = []
+const ours = engines.get('sorted')
+if (ours) {
+  const best = new Map<string, Measured>()
+  for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
+    for (const [what, extra] of Object.entries(extras)) {
+      best.set(what, better(best.get(what), await measure(ours, 4, extra)))
+    }
+  }
+  const plain = best.get('plain')?.tokensPerSecond ?? 1
+  for (const [what, { tokensPerSecond }] of best) {
+    costs.push({ what, tokensPerSecond, microsecondsPerToken: 1e6 / tokensPerSecond - 1e6 / plain })
+  }
+}
 await Promise.all([...engines.values()].map((engine) => engine.close()))
 
+const result = { model: values.model, promptTokens, outputTokens, rows, costs }
+const before: typeof result | undefined = values.before && JSON.parse(readFileSync(values.before, 'utf8'))
+
 if (values.json) {
-  console.log(JSON.stringify({ model: values.model, promptTokens, outputTokens, rows }))
+  console.log(JSON.stringify(result))
 } else {
   console.log(
-    'streams | library order tok/s | ours tok/s | ratio | ours first token ms (median) | ours mean batch',
+    'streams | library order tok/s | ours tok/s | ratio | ours first token ms (median) | ours mean batch | to before',
   )
   for (const { count, naive, sorted, ratio } of rows) {
+    const old = before?.rows.find((row) => row.count === count)?.sorted.tokensPerSecond
     const cells = [
       count,
       naive.tokensPerSecond.toFixed(0),
       sorted.tokensPerSecond.toFixed(0),
       ratio.toFixed(2),
+      sorted.firstTokenMs.toFixed(0),
+      sorted.meanBatch.toFixed(1),
+      old ? (sorted.tokensPerSecond / old).toFixed(2) : '-',
     ]
-    console.log([...cells, sorted.firstTokenMs.toFixed(0), sorted.meanBatch.toFixed(1)].join(' | '))
+    console.log(cells.join(' | '))
+  }
+  console.log('\nat 4 streams | tok/s | more than plain, microseconds a token')
+  for (const { what, tokensPerSecond, microsecondsPerToken } of costs) {
+    console.log([what, tokensPerSecond.toFixed(0), microsecondsPerToken.toFixed(0)].join(' | '))
   }
 }

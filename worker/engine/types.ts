@@ -115,8 +115,8 @@ export interface Grammar {
   readonly insideReasoning?: { readonly gbnf: string; readonly triggers?: readonly string[] }
 }
 
-/** What llama.cpp parses of a grammar in a few milliseconds; it does so while all generations wait. */
-export const maxGrammarLength = 64 * 1024
+/** What is checked and parsed of a grammar in some tens of milliseconds; all generations wait meanwhile. */
+export const maxGrammarLength = 256 * 1024
 
 export interface GenerateRequest {
   readonly prompt: Prompt

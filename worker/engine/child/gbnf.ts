@@ -15,7 +15,7 @@ export interface Gbnf {
 }
 
 /** Elements of all rules together, repetitions written out. */
-export const maxGrammarElements = 200_000
+export const maxGrammarElements = 400_000
 /** llama.cpp reads a larger bound as none. */
 export const maxRepetitions = 2000
 /** Groups within groups: llama.cpp recurses into each. */
@@ -44,6 +44,7 @@ class Parser {
   readonly #source: string
   readonly #rules: (Rule | undefined)[] = []
   readonly #names = new Map<string, number>()
+  readonly #letters = new Map<number, Element>()
   #at = 0
   #elements = 0
 
@@ -110,10 +111,18 @@ class Parser {
   #literal(): Sequence {
     const chars: Element[] = []
     while (!this.#skip('"')) {
-      const code = this.#char()
-      chars.push({ chars: [[code, code]] })
+      chars.push(this.#letter(this.#char()))
     }
     return chars
+  }
+
+  /** One object for each letter: literals are most of what grammars are made of. */
+  #letter(code: number): Element {
+    const known = this.#letters.get(code)
+    if (known) return known
+    const letter = { chars: [[code, code]] } as const
+    this.#letters.set(code, letter)
+    return letter
   }
 
   #set(): Ranges {
