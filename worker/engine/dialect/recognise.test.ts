@@ -20,6 +20,10 @@ describe('what a template tells', () => {
     expect(reasoningOf(byName.get(name))?.open).toBe(open)
   })
 
+  it('is no reasoning where a turn ends as the reasoning of another family does', () => {
+    expect(reasoningOf('<|user|>{{ content }}<|end|><|assistant|>')).toBeUndefined()
+  })
+
   it.each([
     ["{% if tools %}[TOOL_CALLS]{{ name + '[ARGS]' }}", 'mistral-args'],
     ['{% if tools %}<｜tool▁calls▁begin｜>```json', 'deepseek'],

@@ -19,8 +19,8 @@ const toolMarks: readonly (readonly [ToolFormatName, (has: (text: string) => boo
   ['llama3', (has) => has('<|start_header_id|>') && has('"parameters": ')],
 ]
 
+const channelMarks = { open: '<|channel|>analysis<|message|>', close: '<|end|>' }
 const reasoningMarks: readonly NonNullable<ModelInfo['reasoning']>[] = [
-  { open: '<|channel|>analysis<|message|>', close: '<|end|>' },
   { open: '[THINK]', close: '[/THINK]' },
   { open: '<think>', close: '</think>' },
   { open: '<thought>', close: '</thought>' },
@@ -38,7 +38,7 @@ export function toolFormatOf(template: string | undefined): ToolFormatName | und
 export function reasoningOf(template: string | undefined): ModelInfo['reasoning'] {
   if (template === undefined) return undefined
   // gpt-oss writes its channels from variables: only the names stand in the template.
-  if (template.includes('<|channel|>')) return reasoningMarks[0]
+  if (template.includes('<|channel|>')) return channelMarks
   return reasoningMarks.find(({ close }) => template.includes(close))
 }
 

@@ -38,6 +38,7 @@ export function planChat(
   const reasoning = request.reasoningEffort === 'none' ? undefined : info.reasoning
   const grammar = constraintOf({ request, tools, format, reasoning, paths })
   const cacheKey = cacheKeyOf(context, request.cachePartition)
+  const definitions = new Map(tools.map(({ tool }) => [tool.name, definitionOf(tool)]))
   return {
     job: {
       prompts: [promptOf(request, tools)],
@@ -55,7 +56,8 @@ export function planChat(
     answer: {
       ...(info.reasoning && { reasoning: info.reasoning }),
       ...(format && { toolFormat: format }),
-      tools: new Set(tools.map(({ tool }) => tool.name)),
+      tools: new Set(definitions.keys()),
+      parameters: (name) => definitions.get(name)?.parameters,
       customTools: new Set(tools.filter(({ tool }) => tool.type === 'custom').map(({ tool }) => tool.name)),
       mostCalls: request.parallelToolCalls ? Number.POSITIVE_INFINITY : 1,
     },
