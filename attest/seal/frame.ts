@@ -3,6 +3,7 @@
 import { isZero } from '../bytes.ts'
 import type { Cipher } from './cipher.ts'
 import {
+  FINAL_BUCKET_BYTES,
   FRAME,
   FRAME_OVERHEAD_BYTES,
   HEADER_BYTES,
@@ -37,6 +38,11 @@ export function bucket(bytes: number, unit: number): number {
   let size = unit
   while (size < bytes) size *= 2
   return size
+}
+
+/** Whether a frame has the size of a final one: then that is tried first. A guess only; either way both are tried. */
+function isFinalSize(bytes: number): boolean {
+  return bytes >= FINAL_BUCKET_BYTES && bucket(bytes, FINAL_BUCKET_BYTES) === bytes
 }
 
 function frameNonce(prefix: Uint8Array, index: number, final: boolean): Uint8Array {
@@ -144,7 +150,7 @@ export class FrameOpener {
         }
         rest = rest.subarray(this.#fill(rest))
         if (this.#wire !== undefined && this.#wireFilled === this.#wire.length) {
-          frames.push(this.#open(this.#wire, last && rest.length === 0))
+          frames.push(this.#open(this.#wire, (last && rest.length === 0) || isFinalSize(this.#wire.length)))
         }
       }
       return frames

@@ -79,6 +79,7 @@ export class WorkerPool {
           clock: this.#clock,
           heartbeatMs: this.limits.heartbeatMs,
           maxBufferedBytes: this.limits.maxBufferedBytes,
+          raw: socket,
           onText: (text) => self.onText(text),
           onBinary: (bytes) => self.onBinary(bytes),
           onGone: (code) => self.onGone(code),

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { ChrysalisError } from '../../attest/errors.ts'
 import { CLOSE, type CloseName, type GatewayMessage, LinkError } from '../../worker/protocol/link.ts'
@@ -13,6 +14,8 @@ export interface LinkSocketOptions {
   clock: Clock
   heartbeatMs: number
   maxBufferedBytes: number
+  /** What the WebSocket writes to: what one tick sends leaves in one system call. Absent: each message in its own. */
+  raw?: Duplex
   /** May throw LinkError: the link then closes under that name. */
   onText(text: string): void
   onBinary(bytes: Uint8Array): void
@@ -28,6 +31,7 @@ export class LinkSocket {
   #stopTimer: () => void = () => {}
   #gone = false
   #paused = false
+  #corked = false
 
   constructor(ws: WebSocket, options: LinkSocketOptions) {
     this.#ws = ws
@@ -51,6 +55,7 @@ export class LinkSocket {
   /** Sends a control message; says nothing when the link is gone. */
   send(message: GatewayMessage): void {
     if (this.#gone) return
+    this.#cork()
     this.#ws.send(JSON.stringify(message))
     this.#checkBuffer()
   }
@@ -58,6 +63,7 @@ export class LinkSocket {
   /** Resolves when the socket has taken the bytes. @throws LinkError when the link is gone */
   sendBinary(bytes: Uint8Array): Promise<void> {
     if (this.#gone) return Promise.reject(new LinkError('going_away', 'the link is gone'))
+    this.#cork()
     return new Promise((resolve, reject) => {
       this.#ws.send(bytes, { binary: true }, (error) => {
         if (error) reject(new LinkError('going_away', 'the link is gone', { cause: error }))
@@ -86,6 +92,17 @@ export class LinkSocket {
     if (this.#paused || name === 'heartbeat_lost' || name === 'limit_exceeded') this.#ws.terminate()
     else this.#options.clock.after(CLOSE_MS, () => this.#ws.terminate())
     this.#leave(name)
+  }
+
+  #cork(): void {
+    const { raw } = this.#options
+    if (!raw || this.#corked) return
+    this.#corked = true
+    raw.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      raw.uncork()
+    })
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {

@@ -30,7 +30,7 @@ const HELP = `npm run bench:gateway [-- FLAGS]
   --connections N  of whole answers and of streams as fast as they go (32)
   --paced N        streams of 20 tokens a second whose delay is measured (100)
   --realtime       run everything under SCHED_RR: for a busy machine
-  --profile DIR    CPU profiles of our gateway and worker
+  --profile DIR    CPU profiles of our gateway and worker; nothing is pinned then
   --json           print the samples as JSON lines as well
 `
 
@@ -82,7 +82,8 @@ async function main(): Promise<void> {
   const wanted = flags.only.split(',')
   const missing = wanted.some((name) => name !== 'chrysalis') && missingPortkey()
   if (missing) throw new Error(missing)
-  const two = canPin() && availableParallelism() > 1
+  // The sampler of a profile needs time of its own beside the thread that it looks at.
+  const two = canPin() && availableParallelism() > 1 && flags.profile === undefined
   const realtime = flags.realtime
   const places: Places = {
     server: { core: two ? 0 : undefined, realtime },
