@@ -24,10 +24,22 @@ export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   if (first !== undefined && rest.length === 0) return digest(first)
   let length = 0
   for (const part of parts) length += part.length
-  if (length <= JOINED_BYTES) return digest(concat(...parts))
+  if (length <= JOINED_BYTES) return digest(join(parts, length))
   const state = createHash('sha256')
   for (const part of parts) state.update(part)
   return new Uint8Array(state.digest())
+}
+
+const joined = new Uint8Array(JOINED_BYTES)
+
+/** The parts behind each other, in memory that the next call uses again. */
+function join(parts: readonly Uint8Array[], length: number): Uint8Array {
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined.subarray(0, length)
 }
 
 function digest(bytes: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -110,7 +110,7 @@ describe('a request that goes well', () => {
     harness = await Harness.open(books, {
       bendLedger: (ledger) =>
         Object.assign(Object.create(ledger), {
-          reserve: ledger.reserve.bind(ledger),
+          hold: ledger.hold.bind(ledger),
           openReservations: ledger.openReservations.bind(ledger),
           charge: async (request: Parameters<typeof ledger.charge>[0]) => {
             asked.resolve()

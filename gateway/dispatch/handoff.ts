@@ -18,15 +18,19 @@ export class Handoff<T> implements AsyncIterable<T> {
     this.#onLeave = onLeave
   }
 
+  /** Hands the value over if the consumer waits for one; false, with nothing done, if it does not. */
+  offer(item: T): boolean {
+    const waiting = this.#waiting
+    if (!waiting || this.#dropped || this.#closed) return false
+    this.#waiting = undefined
+    waiting.resolve({ value: item, done: false })
+    return true
+  }
+
   /** Resolves true once the consumer took the value, false when nobody wants values any more. */
   put(item: T): Promise<boolean> {
     if (this.#dropped || this.#closed) return Promise.resolve(false)
-    const waiting = this.#waiting
-    if (waiting) {
-      this.#waiting = undefined
-      waiting.resolve({ value: item, done: false })
-      return Promise.resolve(true)
-    }
+    if (this.offer(item)) return Promise.resolve(true)
     this.#value = { item }
     return new Promise((resolve) => {
       this.#taken = resolve

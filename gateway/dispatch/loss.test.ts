@@ -296,7 +296,7 @@ it('a ledger that fails to commit: an error, no success, no acknowledgement, the
   await harness.close()
   harness = await Harness.open(books, {
     bendLedger: (ledger) => ({
-      reserve: (request) => ledger.reserve(request),
+      hold: (request) => ledger.hold(request),
       assign: (requestId, worker) => ledger.assign(requestId, worker),
       release: (requestId, reason) => ledger.release(requestId, reason),
       openReservations: () => [],
@@ -311,4 +311,64 @@ it('a ledger that fails to commit: an error, no success, no acknowledgement, the
   expect(worker.heard.some(({ type }) => type === 'ack')).toBe(false)
   expect(books.ledger.openReservations().map(({ requestId }) => requestId)).toEqual([request.requestId])
   await books.ledger.release(request.requestId, 'test')
+})
+
+describe('a reservation that is still being written', () => {
+  /** A harness whose reservations are on disk when the test says so. */
+  async function slowDisk() {
+    const disk = Promise.withResolvers<void>()
+    disk.promise.catch(() => {})
+    await harness.close()
+    harness = await Harness.open(books, {
+      bendLedger: (ledger) => ({
+        hold: async (request) => {
+          const { durable } = await ledger.hold(request)
+          const both = Promise.all([durable, disk.promise]).then(() => {})
+          both.catch(() => {})
+          return { durable: both }
+        },
+        assign: (requestId, worker) => ledger.assign(requestId, worker),
+        release: (requestId, reason) => ledger.release(requestId, reason),
+        openReservations: () => [],
+        charge: (request) => ledger.charge(request),
+      }),
+    })
+    return disk
+  }
+
+  it('has the worker begin meanwhile, but nothing of the answer is shown', async () => {
+    const disk = await slowDisk()
+    const worker = await harness.gateway.join({ serve: (job) => job.answer(['a', 'b']) })
+    let shown = false
+    const response = harness.dispatch().then((made) => {
+      shown = true
+      return made
+    })
+    await worker.job()
+    await new Promise(setImmediate)
+    expect(shown).toBe(false)
+    disk.resolve()
+    expect(await collect(await response)).toEqual(['a', 'b'])
+    expect(await harness.account()).toEqual({ charged: 11n, reserved: 0n, earned: 9n })
+  })
+
+  it('shows nothing and cancels the worker when it cannot be written', async () => {
+    const disk = await slowDisk()
+    const worker = await harness.gateway.join({
+      serve: async (job) => {
+        await begin(job)
+        await job.cancelled
+        job.stopped()
+      },
+    })
+    const request = harness.request()
+    const reading = read(harness.dispatcher.dispatch(request))
+    const job = await worker.job()
+    disk.reject(new Error('disk full'))
+    expect(await reading).toMatchObject({ texts: [], error: { status: 500 } })
+    await job.cancelled
+    // What was asked of the ledger before this is written by then.
+    expect((await harness.account()).charged).toBe(0n)
+    await books.ledger.release(request.requestId, 'test')
+  })
 })

@@ -49,6 +49,10 @@ export class Run {
   readonly #done = Promise.withResolvers<DispatchFinal>()
   readonly #giveUp = new AbortController()
   #exchange: Exchange | undefined
+  /** The client has a part of the answer, or may take it. */
+  #shown = false
+  /** Settles with the commit of the reservation; absent once that is known to be on disk. */
+  #reserved: Promise<void> | undefined
   #stopped: StopReason | undefined
 
   constructor(request: DispatchRequest, parts: RunParts) {
@@ -104,7 +108,7 @@ export class Run {
     const maxCharge = this.#bound(quote)
     const maxWorkerCharge = this.#bound({ ...quote, client: quote.worker })
     try {
-      await this.#parts.ledger.reserve({
+      const { durable } = await this.#parts.ledger.hold({
         requestId: this.requestId,
         channel: this.#request.key.channel,
         key: this.#request.key.id,
@@ -113,6 +117,9 @@ export class Run {
         maxWorkerCharge,
         model: this.#request.model,
       })
+      this.#reserved = durable
+      // A worker that was asked meanwhile works for nothing.
+      durable.catch(() => this.stop('aborted'))
     } catch (error) {
       lease.release()
       throw fromLedger(error, this.#request.model)
@@ -121,10 +128,25 @@ export class Run {
     try {
       attempt = await this.#attempts(lease, maxCharge, maxWorkerCharge)
     } catch (error) {
+      await this.#untilReserved()
       await this.#parts.ledger.release(this.requestId, 'not_sent')
       throw error
     }
     return await this.#settle(attempt)
+  }
+
+  /**
+   * The worker is asked while the reservation is being written, which takes about as long. Before anything of the answer
+   * is shown, and before the end, it has to be on disk.
+   */
+  async #untilReserved(): Promise<void> {
+    if (this.#reserved === undefined) return
+    try {
+      await this.#reserved
+    } catch (error) {
+      throw fromLedger(error, this.#request.model)
+    }
+    this.#reserved = undefined
   }
 
   /** Tries one worker after the other until one of them has shown a frame or an outcome. */
@@ -153,6 +175,7 @@ export class Run {
         return result
       }
       try {
+        await this.#untilReserved()
         await this.#parts.ledger.assign(this.requestId, workerRef(lease.worker))
       } catch (error) {
         lease.release()
@@ -205,9 +228,18 @@ export class Run {
   }
 
   async #deliver(lease: Lease, event: DispatchEvent): Promise<boolean> {
-    // From the first frame on no other worker can take over, so the plaintext is not needed again.
-    this.#body = undefined
-    this.#answer.resolve(this.#response(lease))
+    if (!this.#shown) {
+      // From the first frame on no other worker can take over, so the plaintext is not needed again.
+      this.#body = undefined
+      try {
+        await this.#untilReserved()
+      } catch {
+        return false
+      }
+      this.#shown = true
+      this.#answer.resolve(this.#response(lease))
+    }
+    if (this.#handoff.offer(event)) return true
     const { clock, limits } = this.#parts
     const stopTimer = clock.after(limits.stallMs, () => this.stop('stalled'))
     try {
@@ -222,6 +254,7 @@ export class Run {
     const { lease, outcome } = attempt
     this.#log(attempt)
     try {
+      await this.#untilReserved()
       const settlement = await this.#commit(attempt)
       tell(lease.worker, this.requestId, settlement)
       this.#conclude(attempt, settlement)

@@ -208,7 +208,7 @@ export class InProcess implements AsyncDisposable {
   #watchedLedger(): DispatchLedger {
     const { ledger } = this
     return {
-      reserve: (request) => ledger.reserve(request),
+      hold: (request) => ledger.hold(request),
       assign: (requestId, worker) => ledger.assign(requestId, worker),
       openReservations: () => ledger.openReservations(),
       charge: async (request) => {

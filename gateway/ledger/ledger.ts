@@ -72,12 +72,27 @@ export class Ledger {
    *   `ERR_CHANNEL_CLOSED`, `ERR_KEY_…` (a limit of the API key), `ERR_UNKNOWN_KEY`, `ERR_UNKNOWN_CHANNEL`
    */
   async reserve(request: ReserveRequest): Promise<void> {
+    const { durable } = await this.hold(request)
+    await durable
+  }
+
+  /**
+   * As `reserve`, but resolves as soon as the money is held back in memory. Until `durable` resolves the reservation may
+   * be lost in a crash, so nobody may be told of anything that follows from it, and it can be neither charged nor released.
+   *
+   * @returns durable: rejects with `ERR_DUPLICATE_REQUEST` when the id was used before this process began
+   * @throws LedgerError as `reserve`
+   */
+  async hold(request: ReserveRequest): Promise<{ readonly durable: Promise<void> }> {
     checkReserve(request)
     const key = this.#keys.byId(request.key) ?? (await this.#loadKey(request.key))
     if (!key || this.#keys.isRevoked(request.key)) {
       throw new LedgerError('ERR_KEY_REVOKED', `API key ${request.key} is unknown or revoked`)
     }
-    await this.#committer.reserve(this.#book.reserve(request, key, this.#now()))
+    const durable = this.#committer.reserve(this.#book.reserve(request, key, this.#now()))
+    // Whoever holds it looks at it later.
+    durable.catch(() => {})
+    return { durable }
   }
 
   /** Notes that an open reservation's request now runs on another worker. */
