@@ -3,6 +3,7 @@
 import { Template } from '@huggingface/jinja'
 import { EngineError } from '../errors.ts'
 import type { ChatMessage, ReasoningEffort, ToolCall, ToolDefinition } from '../types.ts'
+import { type Manners, probe } from './manners.ts'
 import { type Json, Marks } from './marks.ts'
 import type { Piece } from './vocabulary.ts'
 
@@ -12,61 +13,43 @@ export interface Conversation {
   readonly effort?: ReasoningEffort
 }
 
-/** What templates differ in: how they want the arguments of a call, and the content of a message that only calls. */
-interface Wants {
-  readonly arguments: 'object' | 'text'
-  readonly empty: '' | null
-}
-
-const wants: readonly Wants[] = [
-  { arguments: 'object', empty: '' },
-  { arguments: 'object', empty: null },
-  { arguments: 'text', empty: '' },
-  { arguments: 'text', empty: null },
-]
-
 export class ChatTemplate {
   readonly #template: Template
   readonly #constants: Readonly<Record<string, unknown>>
+  /** What the template can do, and how it wants it. */
+  readonly manners: Manners
 
   /** @throws EngineError `ERR_MODEL_INVALID` when the template does not parse */
   constructor(template: string, beginText: string, endText: string) {
     this.#template = parse(template)
     this.#constants = { bos_token: beginText, eos_token: endText, add_generation_prompt: true }
+    this.manners = probe((conversation, manners) => this.#renderAs(conversation, manners) !== undefined)
   }
 
   /** @returns undefined when the template refuses this conversation, or leaves something of it out. */
   render(conversation: Conversation): Piece[] | undefined {
-    const calls = conversation.messages.some((message) => message.role === 'assistant' && message.toolCalls)
-    for (const wanted of calls ? wants : wants.slice(0, 1)) {
-      const marks = new Marks()
-      const rendered = this.#render(() => ({
-        ...reasoningOptions(conversation.effort),
-        ...toTemplate(conversation, wanted, marks),
-      }))
-      const pieces = rendered === undefined ? undefined : marks.pieces(rendered)
-      if (pieces) return pieces
-    }
-    return undefined
+    return this.#renderAs(conversation, this.manners)
   }
 
   /** A message of the shape of TranslateGemma's: the languages stand beside the text. */
   renderTranslation(text: string, source: string, target: string): Piece[] | undefined {
-    const marks = new Marks()
-    const part = {
-      type: 'text',
-      text: marks.content(text),
-      source_lang_code: source,
-      target_lang_code: target,
-    }
-    const rendered = this.#render(() => ({ messages: [{ role: 'user', content: [part] }] }))
-    return rendered === undefined ? undefined : marks.pieces(rendered)
+    return this.#render((marks) => {
+      const languages = { source_lang_code: source, target_lang_code: target }
+      return {
+        messages: [{ role: 'user', content: [{ type: 'text', text: marks.content(text), ...languages }] }],
+      }
+    })
+  }
+
+  #renderAs(conversation: Conversation, manners: Manners): Piece[] | undefined {
+    return this.#render((marks) => toVariables(conversation, manners, marks))
   }
 
   /** What the template throws, and what a tree too deep to walk throws, is a refusal. */
-  #render(variables: () => Record<string, unknown>): string | undefined {
+  #render(variables: (marks: Marks) => Record<string, unknown>): Piece[] | undefined {
+    const marks = new Marks()
     try {
-      return this.#template.render({ ...this.#constants, ...variables() })
+      return marks.pieces(this.#template.render({ ...this.#constants, ...variables(marks) }))
     } catch {
       return undefined
     }
@@ -78,6 +61,21 @@ function parse(template: string): Template {
     return new Template(template)
   } catch (cause) {
     throw new EngineError('ERR_MODEL_INVALID', "the model's chat template does not parse", { cause })
+  }
+}
+
+function toVariables(
+  { messages, tools, effort }: Conversation,
+  manners: Manners,
+  marks: Marks,
+): Record<string, unknown> {
+  const calls = new CallNames(messages)
+  return {
+    ...reasoningOptions(effort),
+    messages: messages.map((message) => toMessage(message, calls, manners, marks)),
+    ...(tools.length > 0
+      ? { tools: tools.map((tool) => toTool(tool, manners, marks)) }
+      : manners.listsNoTools && { tools: [] }),
   }
 }
 
@@ -93,50 +91,63 @@ function nearestEffort(effort: ReasoningEffort): 'low' | 'medium' | 'high' {
   return effort === 'xhigh' || effort === 'max' ? 'high' : effort
 }
 
-function toTemplate({ messages, tools }: Conversation, wanted: Wants, marks: Marks): Record<string, unknown> {
-  const calls = new CallNames(messages)
-  return {
-    messages: messages.map((message) => toMessage(message, calls, wanted, marks)),
-    // Left out when there are none: templates ask whether it is defined.
-    ...(tools.length > 0 && { tools: tools.map((tool) => toTool(tool, marks)) }),
-  }
-}
-
-function toTool({ name, description, parameters }: ToolDefinition, marks: Marks): Json {
+function toTool(
+  { name, description, parameters }: ToolDefinition,
+  { describesAll }: Manners,
+  marks: Marks,
+): Json {
+  const schema = (parameters ?? { type: 'object', properties: {} }) as Json
   return {
     type: 'function',
     function: {
       name: marks.content(name),
       description: marks.word(description ?? ''),
-      parameters: marks.schema((parameters ?? { type: 'object', properties: {} }) as Json),
+      parameters: marks.schema(describesAll ? described(schema) : schema),
     },
   }
 }
 
-function toMessage(message: ChatMessage, calls: CallNames, wanted: Wants, marks: Marks): Json {
+/** Some templates trim the description of every parameter, whether it has one or not. */
+function described(schema: Json): Json {
+  if (!isObject(schema) || !isObject(schema.properties)) return schema
+  const properties = Object.entries(schema.properties).map(([name, property]) => [
+    name,
+    isObject(property) ? { description: '', ...property } : property,
+  ])
+  return { ...schema, properties: Object.fromEntries(properties) }
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function toMessage(message: ChatMessage, calls: CallNames, manners: Manners, marks: Marks): Json {
   const { role } = message
-  const content = marks.content(message.content)
   if (message.role === 'tool') {
     const name = message.name ?? calls.nameOf(message.toolCallId)
+    const content = marks.content(message.content)
     return { role, content, tool_call_id: calls.idOf(message.toolCallId), name: marks.word(name) }
   }
-  if (message.role !== 'assistant' || !message.toolCalls?.length) return { role, content }
+  if (message.role !== 'assistant' || !message.toolCalls?.length)
+    return { role, content: marks.content(message.content) }
   return {
     role,
-    content: content === '' ? wanted.empty : content,
-    tool_calls: message.toolCalls.map((call) => toCall(call, calls, wanted, marks)),
+    content: (manners.prelude && marks.content(message.content)) || manners.empty,
+    tool_calls: message.toolCalls.map((call) => toCall(call, calls, manners, marks)),
   }
 }
 
-function toCall(call: ToolCall, calls: CallNames, wanted: Wants, marks: Marks): Json {
-  const { name, arguments: json } = call
+function toCall(
+  { id, name, arguments: json }: ToolCall,
+  calls: CallNames,
+  manners: Manners,
+  marks: Marks,
+): Json {
   const written =
-    wanted.arguments === 'text' ? marks.content(json, { plain: true }) : marks.value(JSON.parse(json) as Json)
-  return {
-    id: calls.idOf(call.id),
-    type: 'function',
-    function: { name: marks.content(name), arguments: written },
-  }
+    manners.arguments === 'text'
+      ? marks.content(json, { plain: true })
+      : marks.value(JSON.parse(json) as Json)
+  return { id: calls.idOf(id), type: 'function', function: { name: marks.content(name), arguments: written } }
 }
 
 /**

@@ -5,7 +5,7 @@ import { isTranslateGemma, reasoningOf, toolFormatOf } from '../dialect/recognis
 import { EngineError } from '../errors.ts'
 import type { ChatMessage, ModelInfo, Prompt } from '../types.ts'
 import { ChatTemplate, type Conversation } from './chat-template.ts'
-import { foldSystem, mergeTurns, toolsInWords, withoutReasoning } from './turns.ts'
+import { foldSystem, type InWords, mergeTurns, oneByOne, toolsInWords, withoutReasoning } from './turns.ts'
 import type { Piece, Vocabulary } from './vocabulary.ts'
 
 export interface PromptFormat {
@@ -20,6 +20,8 @@ export type StyledPrompt = Prompt & { kind: 'chat' | 'translation' }
 
 const trusted = (text: string): Piece => ({ text, trusted: true })
 const untrusted = (text: string): Piece => ({ text, trusted: false })
+
+const everything: InWords = { tools: true, calls: true, results: true }
 
 /** Writes prompts in the model's own form; made once per model. */
 export class PromptWriter {
@@ -84,35 +86,47 @@ export class PromptWriter {
     if (this.#format.style === 'chrysalis-tiny-1') return this.#tinyChat(messages)
     const turns = this.#reasoning ? withoutReasoning(messages, this.#reasoning.close) : messages
     const conversation = { messages: turns, tools, ...(effort && { effort }) }
-    if (!this.#template) return plain(this.#inWords(conversation).messages)
+    if (!this.#template) return plain(this.#inWords(conversation, everything).messages)
     const pieces = this.#render(this.#template, conversation)
     return effort === 'none' ? this.#withoutThinking(pieces, tools.length > 0) : pieces
   }
 
   #tinyChat(messages: readonly ChatMessage[]): Piece[] {
-    const turns = foldSystem(toolsInWords(messages, [], TOOL_FORMATS.generic)).flatMap(({ role, content }) =>
-      role === 'assistant'
-        ? [trusted('<|assistant|>'), untrusted(content), trusted(this.#format.endText)]
-        : [trusted('<|user|>'), untrusted(content)],
+    const turns = foldSystem(toolsInWords(messages, [], TOOL_FORMATS.generic, everything)).flatMap(
+      ({ role, content }) =>
+        role === 'assistant'
+          ? [trusted('<|assistant|>'), untrusted(content), trusted(this.#format.endText)]
+          : [trusted('<|user|>'), untrusted(content)],
     )
     return [trusted(this.#format.beginText), ...turns, trusted('<|assistant|>')]
   }
 
   /** As the template says; what it has no place for is put in words, folded or merged, as little as it takes. */
   #render(template: ChatTemplate, conversation: Conversation): Piece[] {
-    const asItIs = isPlain(conversation) || this.#toolFormat ? fold(template, conversation) : undefined
-    const pieces = asItIs ?? fold(template, this.#inWords(conversation))
+    const pieces =
+      fold(template, this.#adapt(template, conversation)) ??
+      (isPlain(conversation) ? undefined : fold(template, this.#inWords(conversation, everything)))
     if (pieces) return pieces
-    const problem = "the model's chat template refuses this order of roles; begin with user, then alternate"
+    const problem = template.manners.works
+      ? "the model's chat template refuses this order of roles; begin with user, then alternate"
+      : "the model's chat template cannot be run here; this model continues text only"
     throw new EngineError('ERR_UNSUPPORTED_PROMPT', problem)
   }
 
-  #inWords(conversation: Conversation): Conversation {
+  /** A template whose calls we could not read in an answer is not asked for any. */
+  #adapt({ manners }: ChatTemplate, conversation: Conversation): Conversation {
     if (isPlain(conversation)) return conversation
+    if (!this.#toolFormat) return this.#inWords(conversation, everything)
+    const messages = manners.parallel ? conversation.messages : oneByOne(conversation.messages)
+    const inWords = { tools: !manners.tools, calls: !manners.calls, results: !manners.results }
+    return this.#inWords({ ...conversation, messages }, inWords)
+  }
+
+  #inWords(conversation: Conversation, inWords: InWords): Conversation {
     const format = this.#toolFormat ?? TOOL_FORMATS.generic
     try {
-      const messages = toolsInWords(conversation.messages, conversation.tools, format)
-      return { ...conversation, messages, tools: [] }
+      const messages = toolsInWords(conversation.messages, conversation.tools, format, inWords)
+      return { ...conversation, messages, tools: inWords.tools ? [] : conversation.tools }
     } catch (cause) {
       throw new EngineError('ERR_UNSUPPORTED_PROMPT', "a tool's parameters are nested too deeply", { cause })
     }

@@ -108,7 +108,7 @@ describe('tools in a template that knows them', () => {
     expect(text).toContain('<|start|>functions.«get_weather» to=assistant')
   })
 
-  it('passes arguments as Llama wants them, and puts in words what its template refuses', () => {
+  it('passes arguments as Llama wants them, and calls one by one', () => {
     const one = show(llama3, { messages: called, tools: [weather] })
     expect(one).toContain(
       '{"name": "«get_weather»", "parameters": {"«city»": "«Pa\\"ris»", "«n»": [1, null]}}<|eot_id|>',
@@ -123,9 +123,14 @@ describe('tools in a template that knows them', () => {
       ...assistant,
       toolCalls: [...(assistant.toolCalls ?? []), { id: 'y', name: 'b', arguments: '{}' }],
     }
-    const two = show(llama3, { messages: [system, user, twice, result], tools: [weather] })
+    const two = show(llama3, {
+      messages: [system, user, twice, result, { role: 'tool', toolCallId: 'y', content: 'B' }],
+      tools: [weather],
+    })
     expect(two).toContain(
-      '«{"name": "get_weather", "parameters": {"city": "Pa\\"ris", "n": [1, null]}}; {"name": "b", "parameters": {}}»',
+      '[1, null]}}<|eot_id|><|start_header_id|>ipython<|end_header_id|>\n\n«wet "x"\n»<|eot_id|>' +
+        '<|start_header_id|>assistant<|end_header_id|>\n\n{"name": "«b»", "parameters": {}}<|eot_id|>' +
+        '<|start_header_id|>ipython<|end_header_id|>\n\n«B»<|eot_id|>',
     )
   })
 
@@ -139,8 +144,32 @@ describe('tools in a template that knows them', () => {
   })
 
   it('tells whose result it is, by the call when the message does not say', () => {
-    const template = `{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{{ m.name }};{% endfor %}<tool_call>{% if tools %}{% endif %}`
+    const template = `{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{{ m.name }};{% endfor %}<tool_call>{"name": {% if tools %}{% endif %}`
     expect(show(template, { messages: called })).toContain('«wet "x"\n»«get_weather»;')
+  })
+
+  it('leaves out what was said before a call where the template shows either', () => {
+    const template = `{% if tools %}{% for tool in tools %}{{ tool | tojson }}{% endfor %}{% endif %}${deepseekR1}`
+    const said = called.map((message) =>
+      message.role === 'assistant' ? { ...message, content: 'Wait' } : message,
+    )
+    expect(show(template, { messages: said })).toBe(show(template, { messages: called }))
+    expect(show(qwen, { messages: said })).toContain('assistant\n«Wait»\n<tool_call>')
+  })
+
+  it('gives a template that trims every description one to trim, and an empty list where it loops over no tools', () => {
+    const template = `{% for tool in tools %}<tool_call>{"name": {% for name, field in tool.function.parameters.properties | items %}{{ tool.function.name + name + field.description | trim }};{% endfor %}{% endfor %}{% for m in messages %}{{ m.content }}{% endfor %}`
+    expect(show(template, { messages: called.slice(0, 2), tools: [weather] })).toContain(
+      '«get_weather»«unit»;',
+    )
+    expect(show(template, { messages: called.slice(0, 2) })).toBe('«Be kind»«Rain?»')
+  })
+
+  it('writes calls as the model would where the template shows only tools', () => {
+    const template = `{% if tools %}{{ tools | tojson }}<|tool_call|>{% endif %}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}`
+    expect(show(template, { messages: called, tools: [weather] })).toMatch(
+      /"name": "«get_weather»".*<\|assistant\|>«<\|tool_call\|>\[\{"name": "get_weather", "arguments": .*»<\|tool\|>«wet/s,
+    )
   })
 
   it('keeps calls whose arguments are no JSON', () => {

@@ -40,24 +40,57 @@ export function withoutReasoning(messages: readonly ChatMessage[], close: string
   })
 }
 
+/** One call a message, each with its result behind it, for templates that show no more. */
+export function oneByOne(messages: readonly ChatMessage[]): ChatMessage[] {
+  const turns: ChatMessage[] = []
+  const moved = new Set<ChatMessage>()
+  for (const [index, message] of messages.entries()) {
+    if (moved.has(message)) continue
+    const calls = message.role === 'assistant' ? (message.toolCalls ?? []) : []
+    if (calls.length < 2) {
+      turns.push(message)
+      continue
+    }
+    for (const [position, call] of calls.entries()) {
+      turns.push({ role: 'assistant', content: position === 0 ? message.content : '', toolCalls: [call] })
+      const result = messages
+        .slice(index)
+        .find((other) => other.role === 'tool' && other.toolCallId === call.id)
+      if (!result) continue
+      moved.add(result)
+      turns.push(result)
+    }
+  }
+  return turns
+}
+
+/** What a template has no place for. */
+export interface InWords {
+  readonly tools: boolean
+  readonly calls: boolean
+  readonly results: boolean
+}
+
 /**
- * Tools, calls and results in words, for models whose template has no place for them: the tools in a system
- * message of their own, calls as the model is asked to write them, results as the user's next message.
+ * Tools, calls and results in words: the tools in a system message of their own, calls as the model is asked to
+ * write them, results as the user's next message.
  */
 export function toolsInWords(
   messages: readonly ChatMessage[],
   tools: readonly ToolDefinition[],
   format: ToolFormat,
+  inWords: InWords,
 ): ChatMessage[] {
   const turns = messages.map((message): ChatMessage => {
-    if (message.role === 'tool')
+    if (message.role === 'tool' && inWords.results)
       return { role: 'user', content: `<tool_response>\n${message.content}\n</tool_response>` }
-    if (message.role !== 'assistant' || !message.toolCalls?.length) return message
+    if (message.role !== 'assistant' || !message.toolCalls?.length || !inWords.calls) return message
     const calls = message.toolCalls.map((call) => callInWords(call.name, call.arguments, format))
     const written = format.open + calls.join(format.separator) + format.close
     return { role: 'assistant', content: message.content === '' ? written : `${message.content}\n${written}` }
   })
-  return tools.length === 0 ? turns : [{ role: 'system', content: instruction(tools, format) }, ...turns]
+  const explains = tools.length > 0 && inWords.tools
+  return explains ? [{ role: 'system', content: instruction(tools, format) }, ...turns] : turns
 }
 
 function callInWords(name: string, json: string, format: ToolFormat): string {

@@ -34,7 +34,9 @@ describe('what a template tells', () => {
     ['{% if tools %}<function=', 'functionary'],
     ['{% if tools %}<tool_call><arg_key>', 'glm'],
     ['{% if tools %}<tool_call>\n<function=f>\n<parameter=p>', 'hermes-tags'],
-    ['no mention, only <tool_call>', undefined],
+    ['{% if tools %}<tool_call>{\\"name\\": ', 'hermes'],
+    ['{% if tools %}<tool_call><invoke name=', undefined],
+    ['no mention, only <tool_call>{"name": ', undefined],
     [undefined, undefined],
   ])('%s: %s', (template, format) => {
     expect(toolFormatOf(template)).toBe(format)

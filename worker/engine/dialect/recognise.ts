@@ -14,12 +14,14 @@ const toolMarks: readonly (readonly [ToolFormatName, (has: (text: string) => boo
   ['granite', (has) => has('<|tool_call|>')],
   ['hermes-tags', (has) => has('<tool_call>') && has('<function=') && has('<parameter=')],
   ['glm', (has) => has('<tool_call>') && has('<arg_key>')],
-  ['hermes', (has) => has('<tool_call>')],
+  ['hermes', (has) => has('<tool_call>') && (has('{"name": ') || has('{\\"name\\": '))],
   ['functionary', (has) => has('<function=')],
   ['llama3', (has) => has('<|start_header_id|>') && has('"parameters": ')],
 ]
 
-const channelMarks = { open: '<|channel|>analysis<|message|>', close: '<|end|>' }
+/** gpt-oss writes its channels from variables: only the mark itself stands in its template. */
+const harmonyReasoning = { open: '<|channel|>analysis<|message|>', close: '<|end|>' }
+
 const reasoningMarks: readonly NonNullable<ModelInfo['reasoning']>[] = [
   { open: '[THINK]', close: '[/THINK]' },
   { open: '<think>', close: '</think>' },
@@ -37,8 +39,7 @@ export function toolFormatOf(template: string | undefined): ToolFormatName | und
 /** @returns undefined for a model whose template knows of no reasoning. */
 export function reasoningOf(template: string | undefined): ModelInfo['reasoning'] {
   if (template === undefined) return undefined
-  // gpt-oss writes its channels from variables: only the names stand in the template.
-  if (template.includes('<|channel|>')) return channelMarks
+  if (template.includes('<|channel|>')) return harmonyReasoning
   return reasoningMarks.find(({ close }) => template.includes(close))
 }
 
