@@ -52,19 +52,20 @@ describe('a compressed body', () => {
       const bomb = pack(' '.repeat(20 * LIMIT))
       expect(bomb.length).toBeLessThan(LIMIT)
       expect(await post(bomb, coding)).toMatchObject({ status: 413, code: 'request_too_large' })
-      for (const broken of [pack(chat).slice(0, -4), new Uint8Array(), utf8(chat) as Uint8Array<ArrayBuffer>])
+      const cut = pack(chat).slice(0, -4)
+      const followed = new Uint8Array(Buffer.concat([pack(chat), Buffer.from('more')]))
+      const plain = new Uint8Array(Buffer.from(chat))
+      for (const broken of [cut, followed, plain, new Uint8Array()])
         expect(await post(broken, coding)).toMatchObject({ status: 400, code: 'invalid_body' })
       expect(bodies).toHaveLength(1)
     },
   )
 
-  it('may have exactly the limit, and nothing behind its end', async () => {
+  it('may have exactly the limit', async () => {
     const { post, bodies } = await face()
     const exact = chat.replace('Hi', 'x'.repeat(LIMIT - chat.length + 2))
     expect(await post(new Uint8Array(gzipSync(exact)), 'gzip')).toMatchObject({ status: 200 })
     expect(bodies).toEqual([exact])
-    const followed = new Uint8Array(Buffer.concat([gzipSync(chat), Buffer.from('garbage')]))
-    expect(await post(followed, 'gzip')).toMatchObject({ status: 400, code: 'invalid_body' })
   })
 
   it('in another coding, or in two, is told which there are', async () => {

@@ -139,7 +139,7 @@ describe('a key', () => {
       { authorization: 'Bearer sk-x', 'x-api-key': TEST_SECRET },
       'invalid_api_key',
     ],
-    ['of another scheme', { authorization: `Basic ${TEST_SECRET}` }, null],
+    ['of another scheme', { authorization: `Basic ${TEST_SECRET}`, 'x-api-key': TEST_SECRET }, null],
     ['two', { authorization: `Bearer ${TEST_SECRET} ${TEST_SECRET}` }, null],
     ['none', {}, null],
   ])('that is %s is 401 and not echoed', async (_, headers, code) => {
