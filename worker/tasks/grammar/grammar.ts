@@ -1,14 +1,17 @@
 /** A grammar under construction: named rules, pruned, checked and written as llama.cpp's GBNF. */
 
 import type { Expression } from './expression.ts'
-import { MAX_GRAMMAR_LENGTH, MAX_RULES, TooComplex } from './limits.ts'
+import { Budget, MAX_GRAMMAR_LENGTH, MAX_RULES, TooComplex } from './limits.ts'
 import { dropUnreachable, prune, withoutAliases } from './prune.ts'
 import { checkReadings } from './readings.ts'
 import type { CharSet } from './regular/charset.ts'
 
 export class Grammar {
+  /** What may still be spent on it. */
+  readonly budget = new Budget()
   readonly #rules = new Map<string, Expression>()
   readonly #names = new Map<string, string>()
+  #length = 0
 
   /**
    * The rule for `key`, made by `build` when it is asked for the first time. `build` may ask for the same key
@@ -22,7 +25,11 @@ export class Grammar {
     const name = `${word}-${this.#names.size}`
     this.#names.set(key, name)
     if (this.#names.size > MAX_RULES) throw new TooComplex(`needs more than ${MAX_RULES} grammar rules`)
-    this.#rules.set(name, build())
+    const body = build()
+    this.#rules.set(name, body)
+    this.#length += lengthOf(body)
+    // Some of it may be pruned, but not most of it.
+    if (this.#length > 2 * MAX_GRAMMAR_LENGTH) throw tooLong()
     return { kind: 'rule', name }
   }
 
@@ -39,11 +46,31 @@ export class Grammar {
     let written = ''
     for (const [name, body] of kept) {
       written += `${name} ::= ${writeExpression(body)}\n`
-      if (written.length > MAX_GRAMMAR_LENGTH) {
-        throw new TooComplex(`needs a grammar of more than ${MAX_GRAMMAR_LENGTH} characters`)
-      }
+      if (written.length > MAX_GRAMMAR_LENGTH) throw tooLong()
     }
     return written
+  }
+}
+
+function tooLong(): TooComplex {
+  return new TooComplex(
+    `needs a grammar of more than ${MAX_GRAMMAR_LENGTH} characters; ask for less at a time`,
+  )
+}
+
+/** About how many characters an expression will have; not less than half of it, for no more work than a walk. */
+function lengthOf(expression: Expression): number {
+  switch (expression.kind) {
+    case 'text':
+      return expression.text.length + 3
+    case 'class':
+      return 2 + 4 * expression.set.length
+    case 'rule':
+      return expression.name.length + 1
+    case 'repeat':
+      return 3 + lengthOf(expression.item)
+    default:
+      return expression.items.reduce((sum, item) => sum + lengthOf(item) + 1, 0)
   }
 }
 

@@ -2,7 +2,6 @@
 
 import { Grammar } from './grammar.ts'
 import { anyObject } from './json-text.ts'
-import { Budget } from './limits.ts'
 import { schemaExpression, writeGrammar } from './write.ts'
 
 export { type CallableTool, type CallFormat, type ToolCallOptions, toolCallGbnf } from './tools.ts'
@@ -28,7 +27,6 @@ export function schemaToGbnf(schema: unknown, path: string, options: SchemaOptio
   const grammar = new Grammar()
   const root = schemaExpression(schema, path, {
     grammar,
-    budget: new Budget(),
     strict: options.strict ?? false,
   })
   return writeGrammar(grammar, root, path)

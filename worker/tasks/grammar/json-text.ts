@@ -184,7 +184,7 @@ export function automatonRules(
   automaton: Automaton,
   char: (set: CharSet) => Expression,
 ): Expression {
-  const small = minimise(automaton)
+  const small = minimise(automaton, grammar.budget)
   const entered = new Array<number>(small.accepts.length).fill(0)
   for (const { to } of small.edges.flat()) entered[to] = (entered[to] ?? 0) + 1
 

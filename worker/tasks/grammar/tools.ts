@@ -2,7 +2,6 @@
 
 import { choice, EMPTY, type Expression, repeat, sequence } from './expression.ts'
 import { Grammar } from './grammar.ts'
-import { Budget } from './limits.ts'
 import { schemaExpression, writeGrammar } from './write.ts'
 
 /** How a model writes a tool call; the formats of `tasks/tools` have this shape. */
@@ -45,9 +44,8 @@ const MAX_CALLS = 32
  */
 export function toolCallGbnf({ format, tools, parallel }: ToolCallOptions): string {
   const grammar = new Grammar()
-  const budget = new Budget()
   const call = grammar.rule('call', 'call', () =>
-    choice(...tools.map((tool, index) => callOf(tool, `tool${index}:`, format, grammar, budget))),
+    choice(...tools.map((tool, index) => callOf(tool, `tool${index}:`, format, grammar))),
   )
   const more: Expression = parallel ? repeat(sequence(format.separator, call), 0, MAX_CALLS - 1) : EMPTY
   return writeGrammar(grammar, sequence(format.open, call, more, format.close), tools[0]?.path ?? 'tools')
@@ -58,8 +56,7 @@ function callOf(
   prefix: string,
   format: CallFormat,
   grammar: Grammar,
-  budget: Budget,
 ): Expression {
-  const value = schemaExpression(schema, path, { grammar, budget, strict, prefix, also: { type: 'object' } })
+  const value = schemaExpression(schema, path, { grammar, strict, prefix, also: { type: 'object' } })
   return sequence(format.beforeName, name, format.beforeArguments, value, format.afterArguments)
 }

@@ -3,7 +3,6 @@
 import { invalidSchema } from './errors.ts'
 import type { Expression } from './expression.ts'
 import type { Grammar } from './grammar.ts'
-import type { Budget } from './limits.ts'
 import { SchemaCompiler } from './schema/compile.ts'
 import { checkDepth, SchemaDocument, type SchemaObject } from './schema/document.ts'
 import { attempt } from './schema/facts.ts'
@@ -11,7 +10,6 @@ import { checkStrict } from './schema/strict.ts'
 
 export interface SchemaExpressionOptions {
   readonly grammar: Grammar
-  readonly budget: Budget
   readonly strict: boolean
   /** What the value must be besides. */
   readonly also?: SchemaObject

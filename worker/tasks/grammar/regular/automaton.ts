@@ -77,7 +77,7 @@ function combine(
   for (const [inA, inB] of pairs) {
     const fromA = withRest(a.edges[inA] ?? [])
     const fromB = withRest(b.edges[inB] ?? [])
-    budget.spend(fromA.length * fromB.length + 10)
+    budget.spend(4 * fromA.length * fromB.length + 20)
     const out: Edge[] = []
     for (const edgeA of fromA) {
       for (const edgeB of fromB) {
@@ -134,12 +134,13 @@ function leadingToAcceptance(automaton: Automaton): Set<number> {
 /** Above so many states in circles (or before them) those stay as they are: comparing them takes the square of it. */
 const MAX_COMPARED = 300
 
-/** An automaton for the same texts with no two states that mean the same. */
-export function minimise(automaton: Automaton): Automaton {
+/** An automaton for the same texts with no two states that mean the same. @throws TooComplex */
+export function minimise(automaton: Automaton, budget: Budget): Automaton {
   const classes = automaton.accepts.map(() => OPEN)
   const ids = new Map<string, number>()
   for (const state of fromTheEnd(automaton)) {
     // All that follows is told apart already, so this state is too.
+    budget.spend(STEP)
     const key = describe(automaton, state, classes)
     const id = ids.get(key) ?? ids.size
     ids.set(key, id)
@@ -148,11 +149,13 @@ export function minimise(automaton: Automaton): Automaton {
   const rest = [...classes.keys()].filter((state) => classes[state] === OPEN)
   if (rest.length > MAX_COMPARED)
     for (const [index, state] of rest.entries()) classes[state] = ids.size + index
-  else divide(automaton, rest, classes, ids.size)
+  else divide(automaton, rest, classes, ids.size, budget)
   return merge(automaton, classes)
 }
 
 const OPEN = -1
+/** What describing a state costs, in the budget's steps. */
+const STEP = 20
 
 /** The states from which no circle can be reached, each after all that follow it. */
 function fromTheEnd({ edges }: Automaton): number[] {
@@ -171,9 +174,16 @@ function fromTheEnd({ edges }: Automaton): number[] {
 }
 
 /** Moore's algorithm: divides `states` until those of one class go to the same classes. */
-function divide(automaton: Automaton, states: readonly number[], classes: number[], firstId: number): void {
+function divide(
+  automaton: Automaton,
+  states: readonly number[],
+  classes: number[],
+  firstId: number,
+  budget: Budget,
+): void {
   for (const state of states) classes[state] = firstId
   for (let count = 0; ; ) {
+    budget.spend(STEP * states.length)
     const ids = new Map<string, number>()
     const next = states.map((state) => {
       const key = `${classes[state]}|${describe(automaton, state, classes)}`

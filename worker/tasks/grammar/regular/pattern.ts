@@ -3,7 +3,7 @@
  * is not regular or looks around (backreferences, lookahead, `\b`) is refused by name.
  */
 
-import { MAX_DEPTH } from '../limits.ts'
+import { type Budget, MAX_DEPTH } from '../limits.ts'
 import { type CharRange, type CharSet, chars, codePoint, complement, normalise, union } from './charset.ts'
 import { propertySet } from './property.ts'
 import { ANYTHING, inOrder, oneOf, type Regular, repeated, set } from './regular.ts'
@@ -41,21 +41,24 @@ const CLASSES: Readonly<Record<string, CharSet>> = {
 const CONTROL_ESCAPES: Readonly<Record<string, string>> = { t: '\t', n: '\n', v: '\v', f: '\f', r: '\r' }
 
 /** The texts in which `pattern` is found (it is not anchored, except by its own `^` and `$`). @throws PatternError */
-export function searchPattern(pattern: string): Regular {
-  return inOrder(ANYTHING, new PatternReader(pattern).read(), ANYTHING)
+export function searchPattern(pattern: string, budget: Budget): Regular {
+  return inOrder(ANYTHING, new PatternReader(pattern, budget).read(), ANYTHING)
 }
 
 /** The texts that match `pattern` from the first to the last character. @throws PatternError */
-export function wholePattern(pattern: string): Regular {
-  return new PatternReader(pattern).read()
+export function wholePattern(pattern: string, budget: Budget): Regular {
+  return new PatternReader(pattern, budget).read()
 }
 
 class PatternReader {
   readonly #chars: readonly string[]
+  readonly #budget: Budget
   #at = 0
   #depth = 0
 
-  constructor(pattern: string) {
+  constructor(pattern: string, budget: Budget) {
+    this.#budget = budget
+    budget.spend(10 * pattern.length)
     this.#chars = [...pattern]
   }
 
@@ -212,7 +215,7 @@ class PatternReader {
   #readProperty(negated: boolean): CharSet {
     const rest = this.#chars.slice(this.#at, this.#at + 64).join('')
     const name = /^\{([A-Za-z0-9_]+(?:=[A-Za-z0-9_]+)?)\}/.exec(rest)?.[1]
-    const members = name === undefined ? undefined : propertySet(name)
+    const members = name === undefined ? undefined : propertySet(name, this.#budget)
     if (name === undefined || members === undefined)
       throw new PatternError('uses a Unicode property that does not exist')
     this.#at += name.length + 2

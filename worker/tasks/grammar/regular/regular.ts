@@ -97,7 +97,7 @@ function buildRepeat(
 
 function add(state: State, states: State[], budget: Budget): number {
   budget.spend(10)
-  if (states.length > 4 * MAX_STATES) throw new TooComplex('repeats too much')
+  if (states.length > 4 * MAX_STATES) throw new TooComplex('is too long, or repeats too much')
   states.push(state)
   return states.length - 1
 }

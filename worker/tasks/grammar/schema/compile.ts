@@ -48,20 +48,21 @@ import { Overlap, stringTexts } from './overlap.ts'
 export interface CompileOptions {
   readonly document: SchemaDocument
   readonly grammar: Grammar
-  readonly budget: Budget
   readonly strict: boolean
   /** Keeps the rules of several documents in one grammar apart. */
   readonly prefix?: string
 }
 
 export class SchemaCompiler {
-  readonly #options: CompileOptions
+  readonly #options: CompileOptions & { readonly budget: Budget }
   readonly #overlap: Overlap
+  /** Facts by alternative: comparing many alternatives asks for those of each again and again. */
+  readonly #known = new Map<string, Facts>()
   #depth = 0
 
   constructor(options: CompileOptions) {
-    this.#options = options
-    this.#overlap = new Overlap((refs) => this.#factsOf(this.#expand(refs)), options.budget)
+    this.#options = { ...options, budget: options.grammar.budget }
+    this.#overlap = new Overlap((refs) => this.#factsOf(this.#expand(refs)), options.grammar.budget)
   }
 
   /** One JSON value that all of `refs` accept. @throws ApiError */
@@ -70,7 +71,7 @@ export class SchemaCompiler {
     const { grammar, prefix = '' } = this.#options
     if (alternatives.some((atoms) => atoms.length === 0)) return anyValue(grammar)
     // Named by what it comes to, so that the same thing is one rule however it is written.
-    const key = prefix + alternatives.map((atoms) => atoms.map(nameOf).sort().join('&')).join('|')
+    const key = prefix + alternatives.map(keyOf).join('|')
     const path = refs[0]?.path ?? ''
     return grammar.rule(key, hintOf(path), () => {
       if (++this.#depth > MAX_DEPTH) throw invalidSchema(path, `nests more than ${MAX_DEPTH} deep`)
@@ -88,7 +89,12 @@ export class SchemaCompiler {
   }
 
   #factsOf(alternatives: readonly Conjunction[]): Facts[] {
-    return alternatives.map((atoms) => factsOf(atoms, this.#options))
+    return alternatives.map((atoms) => {
+      const key = keyOf(atoms)
+      const facts = this.#known.get(key) ?? factsOf(atoms, this.#options)
+      this.#known.set(key, facts)
+      return facts
+    })
   }
 
   #build(key: string, alternatives: readonly Conjunction[]): Expression {
@@ -254,6 +260,10 @@ export class SchemaCompiler {
 function numberTexts({ limits, values }: NumberFacts, budget: Budget): Automaton {
   if (values === undefined) return numberAutomaton(limits, budget)
   return automaton(oneOf(...values.map((value) => literal(JSON.stringify(value)))), budget)
+}
+
+function keyOf(atoms: Conjunction): string {
+  return atoms.map(nameOf).sort().join('&')
 }
 
 /** The last name of a path, so that a reader finds a rule again. */

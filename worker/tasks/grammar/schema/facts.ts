@@ -224,12 +224,12 @@ function stringFacts(
     if (pattern !== undefined) {
       const path = `${atom.path}.pattern`
       narrow(
-        attempt(path, () => searchPattern(pattern)),
+        attempt(path, () => searchPattern(pattern, budget)),
         path,
       )
     }
     const format = formatOf(atom, strict)
-    if (format !== undefined) narrow(wholePattern(format), `${atom.path}.format`)
+    if (format !== undefined) narrow(wholePattern(format, budget), `${atom.path}.format`)
   }
   const path = atoms[0]?.path ?? ''
   if (scalars !== undefined) {
@@ -275,7 +275,7 @@ function objectFacts(atoms: Conjunction, { document, budget }: FactsContext): Ob
   const parts = atoms.map((atom) => ({
     properties: schemaMap(document, atom, 'properties'),
     patterns: [...schemaMap(document, atom, 'patternProperties')].map(([pattern, value]) => ({
-      names: attempt(value.path, () => automaton(searchPattern(pattern), budget)),
+      names: attempt(value.path, () => automaton(searchPattern(pattern, budget), budget)),
       value,
     })),
     additional: oneSchema(document, atom, 'additionalProperties'),
