@@ -32,6 +32,9 @@ const chains = {
   T: ['say <call>no'],
   'say <call>no': ['yes'],
   yes: ['<|end|>'],
+  [byteToken(0x3e)]: [byteToken(0x32)],
+  // a first word with a space before it
+  A: [' two'],
   K: ['<|system|>'],
   '<|system|>': ['!'],
   '<|middle|>': ['One'],
@@ -40,6 +43,8 @@ const chains = {
 let folder: string
 let chain: ChildEngine
 let tiny: ChildEngine
+/** The chain model with a tokenizer that puts a space in front. */
+let spaced: ChildEngine
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'chrysalis-requests-'))
@@ -47,12 +52,16 @@ beforeAll(async () => {
   writeFileSync(modelPath, chainModel({ chains, infill: true }))
   const options = { gpu: 'off', sequences: 4, threads: 1 } as const
   chain = await startEngine({ modelPath, ...options })
+  const spacedPath = join(folder, 'spaced.gguf')
+  writeFileSync(spacedPath, chainModel({ chains, spacePrefix: true }))
+  spaced = await startEngine({ modelPath: spacedPath, ...options })
   tiny = await startEngine({ modelPath: embeddedModel.path, ...options })
 })
 
 afterAll(async () => {
   await chain?.close()
   await tiny?.close()
+  await spaced?.close()
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -257,6 +266,14 @@ describe('log probabilities', () => {
     expect(outcome.logprobs.map(({ token }) => token)).toEqual(tokens)
   })
 
+  it('tell a token among the likeliest as it is shown', async () => {
+    const { logprobs } = await run(spaced, say('A'), { logprobs: 1, maxTokens: 2 })
+    expect(logprobs.map(({ token, top }) => [token, top[0]?.token])).toEqual([
+      ['two', 'two'],
+      [' three', ' three'],
+    ])
+  })
+
   it('leave out a character that the limit cut, and tokens that are not shown', async () => {
     expect((await run(chain, say('E'), { logprobs: 0, maxTokens: 3 })).logprobs).toEqual([])
     const hidden = await run(chain, say('K'), { logprobs: 0, maxTokens: 2 })
@@ -310,9 +327,10 @@ describe('echo', () => {
 })
 
 describe('a prompt', () => {
-  it('of text is continued, with the space between', async () => {
-    const { text } = await run(tiny, { kind: 'text', text: 'The book is' }, { maxTokens: 3 })
-    expect(text).toMatch(/^ \w/)
+  it('of text is continued, with the space between, which an answer does not begin with', async () => {
+    const continued = await run(spaced, { kind: 'text', text: 'A' }, { maxTokens: 2 })
+    expect(continued.text).toBe(' two three')
+    expect((await run(spaced, say('A'), { maxTokens: 2 })).text).toBe('two three')
   })
 
   it('of text holds control tokens as their letters', async () => {
@@ -428,6 +446,21 @@ describe('a grammar with a trigger', () => {
     expect(end.finishReason).toBe('stop')
   })
 
+  it('is kept to by what is shown from the trigger on', async () => {
+    const grammar = { gbnf: 'root ::= "One" "<|system|>" "!"', triggers: ['One'] }
+    expect((await run(chain, say('S'), { grammar })).text).toBe('One<|system|>!')
+  })
+
+  it('forgets no token that was drawn before', async () => {
+    const grammar = { gbnf: 'root ::= (" x" | " y")+', triggers: [' x', ' y'] }
+    const { text } = await run(chain, say('R'), {
+      grammar,
+      sampling: { ...greedy, presencePenalty: 1 },
+      maxTokens: 2,
+    })
+    expect([' x y', ' y x']).toContain(text)
+  })
+
   it('goes on behind a trigger in the middle of a token', async () => {
     const grammar = { gbnf: 'root ::= "<call>no" "yes"', triggers: ['<call>'] }
     const { text, logprobs } = await run(chain, say('T'), { grammar, logprobs: 0 })
@@ -438,7 +471,8 @@ describe('a grammar with a trigger', () => {
   it('takes back what it refuses behind a trigger in the middle of a token', async () => {
     const grammar = { gbnf: 'root ::= "<call>" [1-3]', triggers: ['<call>'] }
     const { text, end, logprobs } = await run(chain, say('T'), { grammar, logprobs: 0 })
-    expect(text).toMatch(/^say <call>[1-3]$/)
+    // 2 is what follows the letter >, so the model has gone on from there.
+    expect(text).toBe('say <call>2')
     expect(end).toMatchObject({ finishReason: 'stop', completionTokens: 2 })
     expect(joined(logprobs)).toBe(text)
   })

@@ -13,6 +13,8 @@ export interface ChainModelOptions {
   readonly name?: string
   /** With tokens to fill in a middle: `<|prefix|>`, `<|suffix|>`, `<|middle|>`. */
   readonly infill?: boolean
+  /** The tokenizer puts a space before any text, and detokenizing takes it away again, as Llama 2 does. */
+  readonly spacePrefix?: boolean
   /** Damage: a weight that is not a number, or a header that makes llama.cpp abort. */
   readonly damage?: 'nan' | 'no-heads'
 }
@@ -83,7 +85,7 @@ export function chainModel(options: ChainModelOptions): Uint8Array {
     ['tokenizer.ggml.eot_token_id', specials.findIndex(([text]) => text === '<|end|>')],
     ['tokenizer.ggml.unknown_token_id', 0],
     ['tokenizer.ggml.add_bos_token', true],
-    ['tokenizer.ggml.add_space_prefix', false],
+    ['tokenizer.ggml.add_space_prefix', options.spacePrefix ?? false],
     ['tokenizer.chat_template', template],
     ...marks.map((mark, index) => [infillKeys[index] ?? '', vocabulary.indexOf(mark)] as const),
   ])
