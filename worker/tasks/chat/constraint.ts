@@ -6,7 +6,7 @@ import { ApiError } from '../../protocol/errors.ts'
 import { type CallableTool, jsonObjectGbnf, schemaToGbnf, toolCallGbnf } from '../grammar/index.ts'
 import type { ToolFormat } from '../tools/index.ts'
 import { inputSchema } from './custom-tool.ts'
-import { afterMark, afterReasoning, either } from './gbnf.ts'
+import { afterMark, afterMarks, afterReasoning, either } from './gbnf.ts'
 import type { ChatPaths } from './plan.ts'
 
 /** A tool that the model may call in this answer. */
@@ -30,9 +30,11 @@ export interface ConstraintInput {
  * @throws ApiError 400 naming the field whose schema or grammar cannot be held
  */
 export function constraintOf(input: ConstraintInput): Grammar | undefined {
-  const { reasoning } = input
-  const gbnf = wholeAnswer(input)
-  if (gbnf === undefined) return lazyCalls(input)
+  const { request, reasoning, format } = input
+  const held = wholeAnswer(input)
+  if (held === undefined) return lazyCalls(input)
+  // A client's own grammar is taken at its word.
+  const gbnf = request.grammar === undefined ? afterMarks(format?.silent ?? [], held) : held
   if (!reasoning) return { gbnf }
   const inside = { gbnf: afterMark(reasoning.close, gbnf), triggers: [reasoning.close] }
   return { gbnf: afterReasoning(reasoning, gbnf), insideReasoning: inside }

@@ -1,5 +1,7 @@
 /** @module Grammars put together from whole grammars (GBNF texts with a rule `root` each). */
 
+import { escapeInText, escapePoint } from '../grammar/grammar.ts'
+
 /** What may stand between rule names: literals, character classes, token references, repetitions, comments. */
 const OPAQUE = /"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|!?<[^>\s]*>|\{[^}]*\}|#[^\n]*/
 const NAME = /[A-Za-z0-9-]+/
@@ -20,6 +22,12 @@ export function afterMark(mark: string, gbnf: string): string {
   return `root ::= ${literal(mark)} blanks x-root\n${BLANKS}\n${renamed(gbnf, 'x-')}`
 }
 
+/** A text of the grammar, before it any of these marks, which frame turns and are part of no answer. */
+export function afterMarks(marks: readonly string[], gbnf: string): string {
+  if (marks.length === 0) return gbnf
+  return `root ::= frame{0,4} m-root\nframe ::= ${marks.map(literal).join(' | ')}\n${renamed(gbnf, 'm-')}`
+}
+
 /** A text of the grammar, before it, if the model wants, its reasoning between marks. */
 export function afterReasoning(
   marks: { readonly open: string; readonly close: string },
@@ -33,7 +41,7 @@ export function afterReasoning(
   ].join('\n')
 }
 
-const BLANKS = 'blanks ::= [ \\t\\n]{0,8}'
+const BLANKS = 'blanks ::= [ \\x09\\x0a]{0,8}'
 
 /**
  * Rules for any text that ends with the first `mark` in it: rule `name-i` stands where the last i characters are the
@@ -54,15 +62,10 @@ function upTo(mark: string, name: string): string[] {
       const next = after(state, char)
       return next === chars.length ? literal(char) : `${literal(char)} ${name}-${next}`
     })
-    return `${name}-${state} ::= ${[...steps, `[^${distinct.map(inClass).join('')}] ${name}-0`].join(' | ')}`
+    return `${name}-${state} ::= ${[...steps, `[^${distinct.map((char) => escapePoint(char.codePointAt(0) ?? 0)).join('')}] ${name}-0`].join(' | ')}`
   })
 }
 
 function literal(text: string): string {
-  return `"${text.replaceAll(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`
-}
-
-function inClass(char: string): string {
-  if (char === '\n') return '\\n'
-  return /[\]\\^-]/.test(char) ? `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}` : char
+  return `"${[...text].map(escapeInText).join('')}"`
 }

@@ -131,7 +131,7 @@ function writeClass(set: CharSet): string {
 }
 
 /** Letters and digits as they are; everything else in numbers, so that no character has a meaning in a class. */
-function escapePoint(point: number): string {
+export function escapePoint(point: number): string {
   const char = String.fromCodePoint(point)
   if (/[a-zA-Z0-9]/.test(char)) return char
   if (point <= 0xff) return `\\x${point.toString(16).padStart(2, '0')}`
@@ -139,7 +139,7 @@ function escapePoint(point: number): string {
   return `\\U${point.toString(16).padStart(8, '0')}`
 }
 
-function escapeInText(char: string): string {
+export function escapeInText(char: string): string {
   if (char === '"' || char === '\\') return `\\${char}`
   return /[\x20-\x7e]/.test(char) ? char : escapePoint(char.codePointAt(0) ?? 0)
 }

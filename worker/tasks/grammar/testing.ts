@@ -133,6 +133,17 @@ function heightOf(node: Node, heights: ReadonlyMap<string, number>): number {
   )
 }
 
+/** The code points in none of the ranges. */
+function others(ranges: readonly (readonly [number, number])[]): [number, number][] {
+  const found: [number, number][] = []
+  let from = 0
+  for (const [first, last] of ranges.toSorted(([a], [b]) => a - b)) {
+    if (first > from) found.push([from, first - 1])
+    from = Math.max(from, last + 1)
+  }
+  return [...found, [from, 0x10ffff]]
+}
+
 function sampleChar(ranges: readonly (readonly [number, number])[], pick: (count: number) => number): string {
   const [from, to] = ranges[pick(ranges.length)] ?? [0x20, 0x20]
   return String.fromCodePoint(from + pick(to - from + 1))
@@ -213,8 +224,10 @@ class Reader {
     const name = this.#match(/[a-zA-Z0-9-]+/y)
     if (name !== undefined) return [{ kind: 'rule', name: name[0] }]
     if (this.#take('"')) return this.#chars('"').map(([from]) => ({ kind: 'char', ranges: [[from, from]] }))
-    if (this.#take('[')) return [{ kind: 'char', ranges: this.#chars(']') }]
-    return undefined
+    if (!this.#take('[')) return undefined
+    const isNegated = this.#takeExactly('^')
+    const ranges = this.#chars(']')
+    return [{ kind: 'char', ranges: isNegated ? others(ranges) : ranges }]
   }
 
   /** Characters up to `end`, as ranges. */
