@@ -37,15 +37,18 @@ export type ToolFormatName =
   | 'hermes'
   | 'hermes-tags'
   | 'glm'
+  | 'minimax'
   | 'llama3'
   | 'mistral'
   | 'mistral-args'
   | 'granite'
   | 'phi'
+  | 'nemotron'
   | 'command'
   | 'functionary'
   | 'deepseek'
   | 'deepseek-bare'
+  | 'kimi'
   | 'harmony'
 
 export interface ToolCall {

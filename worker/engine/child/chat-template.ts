@@ -72,10 +72,11 @@ function toVariables(
   const calls = new CallNames(messages)
   return {
     ...reasoningOptions(effort),
-    messages: messages.map((message) => toMessage(message, calls, manners, marks)),
+    // First, so that their marks are the same however long the conversation: some templates sort by them.
     ...(tools.length > 0
       ? { tools: tools.map((tool) => toTool(tool, manners, marks)) }
       : manners.listsNoTools && { tools: [] }),
+    messages: messages.map((message) => toMessage(message, calls, manners, marks)),
   }
 }
 

@@ -45,16 +45,20 @@ export interface ArgumentTags {
   readonly end: string
 }
 
-const hermes = {
-  trigger: '<tool_call>',
-  open: '<tool_call>\n',
-  beforeName: '{"name": "',
-  beforeArguments: '", "arguments": ',
-  afterArguments: '}',
-  separator: '\n</tool_call>\n<tool_call>\n',
-  close: '\n</tool_call>',
-  call: 'object',
-} as const satisfies Partial<ToolFormat>
+/** An object between marks, each call in marks of its own. */
+function wrapped(begin: string, end: string) {
+  return {
+    open: `${begin}\n`,
+    beforeName: '{"name": "',
+    beforeArguments: '", "arguments": ',
+    afterArguments: '}',
+    separator: `\n${end}\n${begin}\n`,
+    close: `\n${end}`,
+    call: 'object',
+  } as const
+}
+
+const hermes = wrapped('<tool_call>', '</tool_call>')
 
 /** A list of objects behind one mark. */
 const listed = {
@@ -75,20 +79,16 @@ const deepseek = {
   special: true,
 } as const satisfies Partial<ToolFormat>
 
-function untriggered({ trigger: _, ...format }: typeof hermes): Omit<typeof hermes, 'trigger'> {
-  return format
-}
-
 /** All formats by name. Which one a model was taught, its template tells: `ModelInfo.toolFormat`. */
 export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
   /** For models that were taught none: what we ask for in the system message. */
-  generic: { name: 'generic', ...hermes },
+  generic: { name: 'generic', trigger: '<tool_call>', ...hermes },
   /** Qwen 2.5 and 3, Hermes, Granite 4 and many fine-tunes. */
-  hermes: { name: 'hermes', ...hermes },
+  hermes: { name: 'hermes', trigger: '<tool_call>', ...hermes },
   /** Qwen3-Coder and what follows it: `<function=name><parameter=key>value</parameter></function>`. */
   'hermes-tags': {
-    ...untriggered(hermes),
     name: 'hermes-tags',
+    ...hermes,
     tags: {
       begin: '<tool_call>',
       beforeName: '<function=',
@@ -101,8 +101,8 @@ export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
   },
   /** GLM 4.5 and later. */
   glm: {
-    ...untriggered(hermes),
     name: 'glm',
+    ...hermes,
     tags: {
       begin: '<tool_call>',
       beforeName: '',
@@ -111,6 +111,20 @@ export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
       afterKey: ['</arg_key>', '<arg_value>'],
       afterValue: '</arg_value>',
       end: '</tool_call>',
+    },
+  },
+  /** MiniMax M2. */
+  minimax: {
+    name: 'minimax',
+    ...wrapped('<minimax:tool_call>', '</minimax:tool_call>'),
+    tags: {
+      begin: '<minimax:tool_call>',
+      beforeName: '<invoke name="',
+      afterName: '">',
+      beforeKey: '<parameter name="',
+      afterKey: ['">'],
+      afterValue: '</parameter>',
+      end: '</invoke>',
     },
   },
   /** Llama 3.1 to 3.3: the answer is the bare object. */
@@ -144,6 +158,14 @@ export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
   granite: { name: 'granite', trigger: '<|tool_call|>', open: '<|tool_call|>[', ...listed },
   /** Phi-4-mini. */
   phi: { name: 'phi', trigger: '<|tool_call|>', open: '<|tool_call|>[', ...listed, close: ']<|/tool_call|>' },
+  /** Nemotron Nano 2. */
+  nemotron: {
+    name: 'nemotron',
+    ...listed,
+    trigger: '<TOOLCALL>',
+    open: '<TOOLCALL>[',
+    close: ']</TOOLCALL>',
+  },
   /** Command R7B and A. */
   command: {
     name: 'command',
@@ -184,6 +206,19 @@ export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
     beforeArguments: '<｜tool▁sep｜>',
     afterArguments: '<｜tool▁call▁end｜>',
     separator: '',
+  },
+  /** Kimi K2; it numbers its calls, which nobody reads. */
+  kimi: {
+    name: 'kimi',
+    trigger: '<|tool_calls_section_begin|>',
+    open: '<|tool_calls_section_begin|>',
+    beforeName: '<|tool_call_begin|>functions.',
+    beforeArguments: ':0<|tool_call_argument_begin|>',
+    afterArguments: '<|tool_call_end|>',
+    separator: '',
+    close: '<|tool_calls_section_end|>',
+    call: 'tagged',
+    special: true,
   },
   /** gpt-oss. `<|call|>` ends the turn, so a turn holds one call. */
   harmony: {

@@ -9,6 +9,9 @@ const toolMarks: readonly (readonly [ToolFormatName, (has: (text: string) => boo
   ['mistral', (has) => has('[TOOL_CALLS]')],
   ['deepseek', (has) => has('<｜tool▁calls▁begin｜>') && has('```json')],
   ['deepseek-bare', (has) => has('<｜tool▁calls▁begin｜>')],
+  ['kimi', (has) => has('<|tool_calls_section_begin|>')],
+  ['minimax', (has) => has('<minimax:tool_call>') && has('<invoke name=')],
+  ['nemotron', (has) => has('<TOOLCALL>')],
   ['command', (has) => has('<|START_ACTION|>')],
   ['phi', (has) => has('<|tool_call|>') && has('<|/tool_call|>')],
   ['granite', (has) => has('<|tool_call|>')],
@@ -26,13 +29,14 @@ const reasoningMarks: readonly NonNullable<ModelInfo['reasoning']>[] = [
   { open: '[THINK]', close: '[/THINK]' },
   { open: '<think>', close: '</think>' },
   { open: '<thought>', close: '</thought>' },
+  { open: '<|channel>thought', close: '<channel|>' },
   { open: '<seed:think>', close: '</seed:think>' },
   { open: '<|START_THINKING|>', close: '<|END_THINKING|>' },
 ]
 
 /** @returns undefined for a model that was taught no tools, or only in a way that we cannot read. */
 export function toolFormatOf(template: string | undefined): ToolFormatName | undefined {
-  if (template === undefined || !/\btools\b/.test(template)) return undefined
+  if (template === undefined || !/tools\b/.test(template)) return undefined
   return toolMarks.find(([, matches]) => matches((text) => template.includes(text)))?.[0]
 }
 

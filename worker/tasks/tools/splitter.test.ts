@@ -218,12 +218,18 @@ describe('AnswerSplitter', () => {
       const list = args.map(([key, value]) => `<arg_key>${key}</arg_key>\n<arg_value>${value}</arg_value>\n`)
       return `<tool_call>send\n${list.join('')}</tool_call>`
     }
+    const minimax = { toolFormat: TOOL_FORMATS.minimax, parameters }
+    const writeMinimax = (args: readonly (readonly [string, string])[]) => {
+      const list = args.map(([key, value]) => `<parameter name="${key}">${value}</parameter>\n`)
+      return `<minimax:tool_call>\n<invoke name="send">\n${list.join('')}</invoke>\n</minimax:tool_call>`
+    }
     const argumentsOf = (parts: readonly Told[]) =>
       parts.map((part) => (part.type === 'arguments' ? part.text : '')).join('')
 
     it.each([
       [qwen, writeQwen],
       [glm, writeGlm],
+      [minimax, writeMinimax],
     ] as const)('become the object that they mean, cut anywhere', (options, write) => {
       const value = fc.record({
         text: fc.string().filter((text) => !/^\n|\n$|<\/(parameter|arg_value)>/.test(text)),
