@@ -49,6 +49,7 @@ export type ToolFormatName =
   | 'deepseek'
   | 'deepseek-bare'
   | 'kimi'
+  | 'gemma'
   | 'harmony'
 
 export interface ToolCall {

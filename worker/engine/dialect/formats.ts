@@ -29,6 +29,8 @@ export interface ToolFormat {
    * and a reader takes both. The texts above are what a grammar forces, which they follow as well.
    */
   readonly tags?: ArgumentTags
+  /** The models write arguments of their own accord nearly as JSON: no `trigger` either, and a reader takes both. */
+  readonly loose?: { readonly begin: string }
   /** Marks that frame turns and are part of no answer; a reader drops them. */
   readonly silent?: readonly string[]
 }
@@ -219,6 +221,20 @@ export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
     close: '<|tool_calls_section_end|>',
     call: 'tagged',
     special: true,
+  },
+  /** Gemma 4: `<|tool_call>call:name{key:<|"|>text<|"|>}<tool_call|>`. */
+  gemma: {
+    name: 'gemma',
+    open: '',
+    beforeName: '<|tool_call>call:',
+    beforeArguments: '',
+    afterArguments: '<tool_call|>',
+    separator: '',
+    close: '',
+    call: 'tagged',
+    special: true,
+    loose: { begin: '<|tool_call>' },
+    silent: ['<turn|>'],
   },
   /** gpt-oss. `<|call|>` ends the turn, so a turn holds one call. */
   harmony: {

@@ -30,6 +30,7 @@ describe('what a template tells', () => {
     ['{% if tools %}<｜tool▁calls▁begin｜>', 'deepseek-bare'],
     ['{% if tools %}<|START_ACTION|>', 'command'],
     ['{% if tools %}<|tool_calls_section_begin|>', 'kimi'],
+    ['{% if tools %}<|tool_call>call:', 'gemma'],
     ['{% if tools %}<minimax:tool_call><invoke name="', 'minimax'],
     ['{% if tools %}<TOOLCALL>', 'nemotron'],
     ['{% if xml_tools %}<tool_call>{"name": ', 'hermes'],

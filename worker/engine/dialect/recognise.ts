@@ -9,6 +9,7 @@ const toolMarks: readonly (readonly [ToolFormatName, (has: (text: string) => boo
   ['mistral', (has) => has('[TOOL_CALLS]')],
   ['deepseek', (has) => has('<｜tool▁calls▁begin｜>') && has('```json')],
   ['deepseek-bare', (has) => has('<｜tool▁calls▁begin｜>')],
+  ['gemma', (has) => has('<|tool_call>call:')],
   ['kimi', (has) => has('<|tool_calls_section_begin|>')],
   ['minimax', (has) => has('<minimax:tool_call>') && has('<invoke name=')],
   ['nemotron', (has) => has('<TOOLCALL>')],

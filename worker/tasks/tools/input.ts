@@ -102,6 +102,12 @@ export class Input {
     return (yield* this.#run(/[^<>"]/)).trim()
   }
 
+  /** A word without quotes, up to what structures an object. */
+  *bare(): Reading<string> {
+    const first = this.take(1)
+    return first + (yield* this.#run(/[^{}[\],:"<]/))
+  }
+
   /** Everything before this mark, which is taken too; without the mark, everything, and `found` is false. */
   *before(mark: string): Reading<{ readonly text: string; readonly found: boolean }> {
     const first = new Set(mark.charAt(0))

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ToolFormat } from '../../engine/dialect/formats.ts'
@@ -295,6 +296,61 @@ describe('AnswerSplitter', () => {
     ])('are content where they call nothing: %s', (text) => {
       expect(split(qwen, text)).toEqual([content(text)])
       expect(split(glm, text)).toEqual([content(text)])
+    })
+  })
+
+  describe('arguments as Gemma writes them', () => {
+    const options = { toolFormat: TOOL_FORMATS.gemma }
+    const loosely = (value: unknown): string => {
+      if (typeof value === 'string') return `<|"|>${value}<|"|>`
+      if (Array.isArray(value)) return `[${value.map(loosely).join(',')}]`
+      if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+      return `{${Object.entries(value)
+        .map(([key, item]) => `${key}:${loosely(item)}`)
+        .join(',')}}`
+    }
+
+    it('become JSON, cut anywhere', () => {
+      const text = fc.string({ unit: fc.constantFrom('a', '"', '\\', '}', ',', ':', '\n', '<', '😀') })
+      const { value } = fc.letrec((tie) => ({
+        value: fc.oneof(
+          { maxDepth: 2 },
+          text,
+          fc.integer(),
+          fc.boolean(),
+          fc.constant(null),
+          fc.array(tie('value')),
+          tie('object'),
+        ),
+        object: fc.dictionary(fc.stringMatching(/^[a-z][a-z_-]{0,6}$/), tie('value')),
+      }))
+      const cases = fc
+        .dictionary(fc.stringMatching(/^[a-z][a-z_-]{0,6}$/), value)
+        .chain((args) =>
+          fc.tuple(fc.constant(args), cut(`<|tool_call>call:send${loosely(args)}<tool_call|>`)),
+        )
+      fc.assert(
+        fc.property(cases, ([args, pieces]) => {
+          const parts = split(options, ...pieces)
+          expect(parts).toEqual(call(0, 'send', expect.any(String) as never))
+          expect(parts[1]).toSatisfy((part: { text: string }) =>
+            isDeepStrictEqual(JSON.parse(part.text), JSON.parse(JSON.stringify(args))),
+          )
+        }),
+      )
+    })
+
+    it('may follow each other, and end early', () => {
+      const two = '<|tool_call>call:send{a: 1,b:yes}<tool_call|><|tool_call>call:get_weather{}<tool_call|>'
+      expect(split(options, two)).toEqual([
+        ...call(0, 'send', '{"a":1,"b":"yes"}'),
+        ...call(1, 'get_weather', '{}'),
+      ])
+      expect(split(options, '<|tool_call>call:send{a:<|"|>ha')).toEqual(call(0, 'send', '{"a":"ha'))
+      expect(split(options, '<|tool_call>call:send{"a":"ha')).toEqual(call(0, 'send', '{"a":"ha'))
+      expect(split(options, '<|tool_call>call:rm{}<tool_call|>')).toEqual([
+        content('<|tool_call>call:rm{}<tool_call|>'),
+      ])
     })
   })
 

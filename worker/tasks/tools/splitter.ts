@@ -1,9 +1,10 @@
 /** @module An answer's text, piece by piece, into reasoning, content and tool calls. */
 
-import type { ArgumentTags, ToolFormat } from '../../engine/dialect/formats.ts'
+import type { ToolFormat } from '../../engine/dialect/formats.ts'
 import type { ModelInfo } from '../../engine/types.ts'
 import { type CallHead, readHead, skipTail } from './head.ts'
 import { Input, type Reading, ValueScanner } from './input.ts'
+import { readLooseObject } from './loose.ts'
 import { PartSink } from './sink.ts'
 import { readTaggedArguments } from './tagged.ts'
 import type { AnswerPart } from './types.ts'
@@ -133,7 +134,10 @@ export class AnswerSplitter {
       const head = yield* this.#input.attempt(readHead(this.#input, toolFormat, tools))
       if (head === undefined) return count > 0
       const index = this.#sink.call(head.name)
-      if (head.tagged && toolFormat.tags) yield* this.#readTagged(index, head.name, toolFormat.tags)
+      if (head.tagged && toolFormat.tags) {
+        const schema = this.#options.parameters?.(head.name)
+        yield* this.#tell(index, readTaggedArguments(this.#input, toolFormat.tags, schema))
+      } else if (toolFormat.loose) yield* this.#tell(index, readLooseObject(this.#input))
       else {
         yield* this.#readArguments(index, head)
         if (toolFormat.call === 'object') yield* skipTail(this.#input)
@@ -155,11 +159,10 @@ export class AnswerSplitter {
       this.#sink.arguments(index, input.take(scanner.scan(input.rest)))
   }
 
-  *#readTagged(index: number, name: string, tags: ArgumentTags): Reading<void> {
-    const schema = this.#options.parameters?.(name)
-    for (const part of readTaggedArguments(this.#input, tags, schema)) {
-      if (part === undefined) yield
-      else this.#sink.arguments(index, part)
+  *#tell(index: number, pieces: Iterable<string | undefined>): Reading<void> {
+    for (const piece of pieces) {
+      if (piece === undefined) yield
+      else this.#sink.arguments(index, piece)
     }
   }
 
@@ -183,8 +186,8 @@ export class AnswerSplitter {
 /** What a call of the format `llama3` begins with, and much else. */
 const bareCall = '{'
 
-function markOf({ trigger, tags }: ToolFormat): string {
-  return trigger ?? tags?.begin ?? bareCall
+function markOf({ trigger, tags, loose }: ToolFormat): string {
+  return trigger ?? tags?.begin ?? loose?.begin ?? bareCall
 }
 
 /** Some models write the object inside a string, or null for none. */
