@@ -99,7 +99,12 @@ export class Generation {
   ): Promise<void> {
     const { model, request } = stage
     const reader = request.logprobs === undefined ? undefined : new ChanceReader(model.llama, topOf(request))
-    const sampler = new Sampler(newSampler(model.llama), request.sampling, maxTokens)
+    const sampler = new Sampler({
+      native: newSampler(model.llama),
+      sampling: request.sampling,
+      maxTokens,
+      vocabularySize: model.vocabularySize,
+    })
     model.batching.enter()
     try {
       const chances = await this.#prefill(

@@ -52,9 +52,10 @@ describe('samplerConfig', () => {
 })
 
 describe('a draw under a grammar', () => {
-  const constrained = (patience?: number) => {
+  const options = { sampling: greedy, maxTokens: 10, vocabularySize: 0 }
+  const constrained = (overtimeMs?: number) => {
     const native = new FakeNative()
-    const sampler = new Sampler(native, greedy, 10, patience)
+    const sampler = new Sampler({ native, ...options, ...(overtimeMs !== undefined && { overtimeMs }) })
     sampler.constrain({} as NativeGrammar, [])
     return { native, sampler }
   }
@@ -77,7 +78,7 @@ describe('a draw under a grammar', () => {
     const failing = { draw: () => Promise.reject(new Error('no')) }
     await expect(constrained().sampler.draw(failing)).rejects.toMatchObject({ code: 'ERR_BAD_GRAMMAR' })
     const native = new FakeNative()
-    const free = new Sampler(native, greedy, 10)
+    const free = new Sampler({ native, ...options })
     await expect(free.draw(failing)).rejects.toThrow('no')
     expect(free.dispose()).toBeUndefined()
     expect(native.disposed).toBe(true)

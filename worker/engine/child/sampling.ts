@@ -45,22 +45,38 @@ export function samplerConfig(sampling: Sampling, maxTokens: number): SamplerCon
 }
 
 /** By how much the draws of one answer may exceed {@link usualMs} in all because of its grammar; others wait for them. */
-const patienceMs = 3000
-const usualMs = 100
+const overtimeMs = 4000
+
+/** What a draw under a grammar takes at most on a slow, busy machine: it looks at all tokens of the vocabulary. */
+function usualMs(vocabularySize: number): number {
+  return 100 + vocabularySize / 500
+}
+
+export interface SamplerOptions {
+  readonly native: NativeSampler
+  readonly sampling: Sampling
+  /** What the penalties have to remember. */
+  readonly maxTokens: number
+  readonly vocabularySize: number
+  /** Replaced by tests. */
+  readonly overtimeMs?: number
+}
 
 /** Draws the tokens of one answer; it remembers its random state and what it drew. */
 export class Sampler {
   readonly #native: NativeSampler
   readonly #config: SamplerConfig
-  #patience: number
+  readonly #usualMs: number
+  #overtimeMs: number
   #constrained = false
   /** A draw that nobody waits for any more. */
   #abandoned: Promise<unknown> | undefined
 
-  constructor(native: NativeSampler, sampling: Sampling, maxTokens: number, patience = patienceMs) {
-    this.#native = native
-    this.#config = samplerConfig(sampling, maxTokens)
-    this.#patience = patience
+  constructor(options: SamplerOptions) {
+    this.#native = options.native
+    this.#config = samplerConfig(options.sampling, options.maxTokens)
+    this.#usualMs = usualMs(options.vocabularySize)
+    this.#overtimeMs = options.overtimeMs ?? overtimeMs
     this.#native.applyConfig(this.#config)
   }
 
@@ -86,7 +102,7 @@ export class Sampler {
       late.reject(
         new EngineError('ERR_BAD_GRAMMAR', 'the grammar takes too long to follow; make it less ambiguous'),
       )
-    }, usualMs + this.#patience)
+    }, this.#usualMs + this.#overtimeMs)
     try {
       return await Promise.race([drawing, late.promise])
     } catch (cause) {
@@ -95,7 +111,7 @@ export class Sampler {
       throw new EngineError('ERR_BAD_GRAMMAR', problem, { cause })
     } finally {
       clearTimeout(timer)
-      this.#patience -= Math.max(0, performance.now() - started - usualMs)
+      this.#overtimeMs -= Math.max(0, performance.now() - started - this.#usualMs)
     }
   }
 
