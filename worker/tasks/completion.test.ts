@@ -146,6 +146,13 @@ describe('a completion', () => {
     await expect(tokens).rejects.toMatchObject({ status: 400, param: 'suffix' })
   })
 
+  it('refuses a batch before working on any of it', async () => {
+    const engine = scriptedEngine()
+    const batch = runPath('/v1/completions', { prompt: ['a', 'x'.repeat(600)] }, engine)
+    await expect(batch).rejects.toMatchObject({ apiCode: 'context_length_exceeded', param: 'prompt' })
+    expect(engine.runs).toEqual([])
+  })
+
   it.each([
     ['a token that the model does not have', { prompt: [[1], [512]] }, {}, 'prompt[1]'],
     ['a bias of such a token', { prompt: 'a', logit_bias: { 512: 1 } }, {}, 'logit_bias.512'],

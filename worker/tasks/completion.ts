@@ -1,10 +1,12 @@
 /** @module POST /v1/completions: text that is continued as it is. */
 
+import { PromptTooLong } from '../engine/errors.ts'
 import type { Engine, EngineEvent, Prompt, TokenLogprob } from '../engine/types.ts'
 import { type CompletionRequest, parseCompletionRequest, type TextInput } from '../protocol/completions.ts'
 import { invalidRequest } from '../protocol/errors.ts'
 import { checkAgreement } from './agreement.ts'
 import { bodyOf, eventOf } from './documents.ts'
+import { toTaskError } from './errors.ts'
 import { cacheKeyOf, generateAll, type Job, type Reader, type Reading } from './generation.ts'
 import { checkTokens, samplingOf, unknownToken } from './sampling.ts'
 import { meanLogprob, type TextLogprobs, TextOffsets, textLogprobs } from './text-logprobs.ts'
@@ -30,6 +32,7 @@ export async function* completion(
   const request = parseCompletionRequest(json)
   checkAgreement({ ...request, n: request.bestOf }, context)
   const job = jobOf(request, context, engine)
+  await checkLengths(job, context, engine)
   const head = { id: `cmpl-${context.requestId}`, object: 'text_completion', ...datedModel(context) }
   const answers = Array.from({ length: request.prompts.length * request.bestOf }, () => new TextAnswer())
   const { stream, includeUsage, includeObfuscation } = request
@@ -80,6 +83,23 @@ function jobOf(request: CompletionRequest, context: TaskContext, { info }: Engin
     // The best is the likeliest, so it takes the chances of all.
     ...((logprobs !== undefined || bestOf > n) && { logprobs: logprobs ?? 0 }),
     ...(cacheKey !== undefined && { cacheKey }),
+  }
+}
+
+/** One prompt of many that does not fit is refused before any of them is worked on. */
+async function checkLengths({ prompts, param }: Job, context: TaskContext, engine: Engine): Promise<void> {
+  if (prompts.length === 1) return
+  const most = Math.min(context.maxPromptTokens, engine.info.contextLength - 1)
+  let total = 0
+  try {
+    for (const prompt of prompts) {
+      const tokens = await engine.count(prompt, context.signal)
+      total += tokens
+      if (tokens > most) throw new PromptTooLong(tokens, most)
+      if (total > context.maxPromptTokens) throw new PromptTooLong(total, context.maxPromptTokens)
+    }
+  } catch (cause) {
+    throw toTaskError(cause, param)
   }
 }
 
