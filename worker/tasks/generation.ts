@@ -173,12 +173,11 @@ async function* generateOne<Part>(
     if (event.type === 'prompt' && !shared.streamed) continue
     const completionTokens = tokensOf(event, told)
     told += completionTokens
-    const isOver = done || event.type === 'end'
-    const isCut = !isOver && !shared.hasRoomAfter(parts)
+    const isCut = !done && event.type !== 'end' && !shared.hasRoomAfter(parts)
     const counts = { ...prompt, completionTokens, reasoningTokens }
     yield { index, counts, parts: isCut ? [...parts, ...reader.cut()] : parts }
     prompt = NOTHING
-    if (isOver || isCut) return
+    if (done || isCut) return
   }
 }
 

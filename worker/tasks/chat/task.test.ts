@@ -46,6 +46,12 @@ describe('a chat completion', () => {
     expect(result).toEqual({ finishReason: 'stop', usage })
   })
 
+  it('lets the engine come to its end', async () => {
+    const engine = scriptedEngine()
+    await runPath('/v1/chat/completions', { messages }, engine)
+    expect(engine.runs[0]?.state).toBe('ended')
+  })
+
   it('streams role, contents and finish', async () => {
     const { documents, metered } = await run(plain)
     const choice = (delta: object, finish_reason: string | null = null) => ({
