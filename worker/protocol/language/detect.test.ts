@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readTestSet } from '../../model/testset.ts'
-import { sentences } from '../../tasks/translation/sentences.ts'
-import { detectLanguage, rankLanguages, SAMPLE_LENGTH, sampleOf, withoutNoise } from './detect.ts'
+import { detectLanguage, SAMPLE_LENGTH, sampleOf, withoutNoise } from './detect.ts'
 
 const languages = ['de', 'en', 'es', 'fr', 'ru'] as const
 
@@ -95,9 +94,6 @@ describe('a hostile text of a megabyte', () => {
       for (const each of [text, spaced]) {
         expect(sampleOf(each).length).toBeLessThanOrEqual(SAMPLE_LENGTH)
         detectLanguage(each, languages)
-        const quarter = each.slice(-250_000)
-        const segments = sentences(quarter, 'en')
-        expect(segments.map((segment) => segment.text).join('') === quarter).toBe(true)
       }
     },
     20_000,
@@ -111,31 +107,5 @@ describe('the sample of a long text', () => {
     expect(detectLanguage(german + english, languages)).toBe('de')
     expect(detectLanguage('1 2 3 '.repeat(10_000) + german, languages)).toBe('de')
     expect(detectLanguage(`${' '.repeat(50_000)}{the_and_is} ${german}`, languages)).toBe('de')
-  })
-})
-
-it('sentences joins what stands between', () => {
-  expect(sentences(' One.\n1\n 2 \n\nTwo. ', 'en')).toEqual([
-    { text: ' ', plain: true },
-    { text: 'One.', plain: false },
-    { text: '\n1\n 2 \n\n', plain: true },
-    { text: 'Two.', plain: false },
-    { text: ' ', plain: true },
-  ])
-})
-
-describe('rankLanguages', () => {
-  it('says how sure it is, the likeliest first', () => {
-    const found = rankLanguages('Guten Morgen, wo ist der Bahnhof?')
-    expect(found[0]?.language).toBe('de')
-    expect(found.reduce((sum, { confidence }) => sum + confidence, 0)).toBeCloseTo(1)
-    expect(found.map(({ confidence }) => confidence)).toEqual(
-      found.map(({ confidence }) => confidence).toSorted((a, b) => b - a),
-    )
-  })
-
-  it('is sure of a script that one language has, and knows nothing of digits', () => {
-    expect(rankLanguages('Καλημέρα')).toEqual([{ language: 'el', confidence: 1 }])
-    expect(rankLanguages('12345')).toEqual([])
   })
 })

@@ -75,29 +75,46 @@ describe('a translation', () => {
 
   it('takes sentences and lines one by one for a model of single sentences', async () => {
     const engine = scriptedEngine({
-      script: ({ prompt }) => [prompt.kind === 'translation' ? `<${prompt.text}>` : ''],
+      script: ({ prompt }) => [prompt.kind === 'translation' ? `<Es ist: ${prompt.text}>` : ''],
     })
     const input = ' Good morning!  How are you?\n\n- The book is red.\n123\n'
     const { body } = await runPath(path, { target_language: 'de', input }, engine)
     expect(body.data).toMatchObject([
-      { text: ' <Good morning!>  <How are you?>\n\n<- The book is red.>\n123\n' },
+      { text: ' <Es ist: Good morning!>  <Es ist: How are you?>\n\n<Es ist: - The book is red.>\n123\n' },
     ])
     expect(body.usage).toMatchObject({ completion_tokens: 3 })
-    const general = scriptedEngine({ script: echo, info: { promptStyle: 'jinja' } })
-    await runPath(path, { target_language: 'de', input }, general)
-    expect(general.runs.map(({ request }) => request.prompt)).toMatchObject([{ text: input }])
   })
 
   it('streams deltas, items and a last event', async () => {
     const { documents, metered } = await run({ input: 'Good morning', stream: true }, { script: echo })
     expect(documents).toMatchObject([
-      { type: 'translation.delta', index: 0, delta: 'en>de' },
-      { type: 'translation.delta', index: 0, delta: ':' },
-      { type: 'translation.delta', index: 0, delta: 'Good morning' },
+      { type: 'translation.delta', index: 0, delta: 'en>de:Good morning' },
       { type: 'translation.item.done', index: 0, text: 'en>de:Good morning', detected_source_language: 'en' },
       { type: 'translation.done', usage: { prompt_tokens: 12, completion_tokens: 3 } },
     ])
-    expect(metered).toEqual([1, 2, 3, 3, 3])
+    expect(metered).toEqual([3, 3, 3])
+  })
+
+  it('shows a plain text as it comes once its beginning is known to be none of talk', async () => {
+    const gate = new Gate()
+    const begins = 'Das ist ein langer Satz, von dem schon viele Zeichen da sind, '
+    const script = () => [begins, 'und es geht ', gate, 'weiter. ']
+    const shown: string[] = []
+    const running = runPath(
+      path,
+      { target_language: 'de', input: 'This is a sentence.', stream: true },
+      scriptedEngine({ script }),
+      {},
+      (event) => {
+        const { type, delta } = JSON.parse(event.type === 'event' ? event.json : '{}')
+        if (type === 'translation.delta') shown.push(delta)
+        if (shown.length === 1) gate.open()
+      },
+    )
+    await gate.reached
+    const { documents } = await running
+    expect(shown).toEqual([`${begins}und es geht`, ' weiter.'])
+    expect(documents.at(-2)).toMatchObject({ text: `${begins}und es geht weiter.` })
   })
 
   it('streams a long text in events that fit a frame, whole characters each', async () => {
@@ -172,6 +189,22 @@ describe('a translation', () => {
   })
 })
 
+it('one text that cannot be translated takes nothing from the others', async () => {
+  const engine = scriptedEngine({
+    script: echo,
+    promptTokens: ({ prompt }) => (prompt.kind === 'translation' && prompt.text.includes('long') ? 9999 : 1),
+  })
+  const input = ['The book', 'The long table', 'Βιβλίο']
+  const { body, result } = await runPath(path, { target_language: 'de', input }, engine)
+  expect(body.data).toMatchObject([
+    { text: 'en>de:The book' },
+    { text: 'The long table', error: { code: 'context_length_exceeded', param: 'input[1]' } },
+    { text: 'Βιβλίο', detected_source_language: 'und', error: { code: 'language_not_detected' } },
+  ])
+  expect(result.finishReason).toBe('length')
+  expect(body.usage).toMatchObject({ prompt_tokens: 1 })
+})
+
 describe('a translation is refused', () => {
   it.each([
     ['a target that the model lacks', { input: 'The book', target_language: 'fi' }, 'target_language'],
@@ -202,29 +235,372 @@ describe('a translation is refused', () => {
     await expect(running).rejects.toMatchObject({ status: 503 })
     expect(engine.runs.map(({ state }) => state)).not.toContain('running')
   })
-
-  it('as a whole when one text fails, and the others are stopped', async () => {
-    const gate = new Gate()
-    const engine = scriptedEngine({
-      script: () => ['a', gate],
-      promptTokens: ({ prompt }) =>
-        prompt.kind === 'translation' && prompt.text.includes('long') ? 9999 : 1,
-    })
-    const input = ['The book', 'The long table']
-    const body = { target_language: 'de', input }
-    await expect(runPath(path, body, engine)).rejects.toMatchObject({ param: 'input' })
-    expect(engine.runs.map(({ state }) => state)).not.toContain('running')
-  })
 })
 
+/** A chat model of a maker whose prompts are not special. */
+const chatModel = { promptStyle: 'jinja', family: 'qwen3' }
+/** The last user message. */
+const asked = ({ prompt }: GenerateRequest): string =>
+  prompt.kind === 'chat' ? (prompt.messages.at(-1)?.content ?? '') : prompt.kind === 'text' ? prompt.text : ''
+/** The text to translate, out of the question. */
+const textIn = (request: GenerateRequest): string => asked(request).split('\n\n').slice(1).join('\n\n')
+
+function general(options: ScriptedOptions, info = {}) {
+  const engine = scriptedEngine({ ...options, info: { ...chatModel, contextLength: 4096, ...info } })
+  Object.assign(engine.info, { languages: undefined })
+  return engine
+}
+
 describe('a general model', () => {
-  it('is asked for any language that has a name', async () => {
-    const engine = scriptedEngine({ script: echo })
-    Object.assign(engine.info, { languages: undefined })
-    const { body } = await runPath(path, { input: 'The book is here', target_language: 'fi' }, engine)
-    expect(body.data).toMatchObject([{ text: 'en>fi:The book is here' }])
+  it('is asked for any language that has a name, with its wishes, in a prompt whose beginning all pieces share', async () => {
+    const engine = general({ script: () => ['Kirja on täällä.'] })
+    const { body } = await runPath(
+      path,
+      {
+        input: ['The book is here.', 'The table is there.'],
+        target_language: 'fi',
+        formality: 'more',
+        style: 'like a letter',
+        context: 'A library.',
+        glossary: [{ source: 'book', target: 'kirja' }],
+      },
+      engine,
+    )
+    expect(body.data).toMatchObject([
+      { text: 'Kirja on täällä.', glossary: [{ source: 'book', target: 'kirja', applied: true }] },
+      { text: 'Kirja on täällä.', glossary: [] },
+    ])
+    const [first, second] = engine.runs.map(({ request }) => request)
+    expect(first?.cacheKey).toBe(second?.cacheKey)
+    expect(first?.cacheKey).toBeDefined()
+    expect(first?.prompt).toMatchObject({ kind: 'chat', reasoningEffort: 'none' })
+    const system = first?.prompt.kind === 'chat' ? first.prompt.messages[0]?.content : ''
+    for (const part of ['Finnish', 'formally', 'like a letter', 'A library.']) expect(system).toContain(part)
+    expect(first && asked(first)).toContain('“kirja” for “book”')
+    expect(second && asked(second)).not.toContain('kirja')
     await expect(runPath(path, { input: 'x', target_language: 'qaa' }, engine)).rejects.toMatchObject({
       param: 'target_language',
     })
+  })
+
+  it('translates without naming a language that is not clear', async () => {
+    const engine = general({ script: () => ['Namen'] })
+    const { body } = await runPath(path, { input: 'Xq', target_language: 'de' }, engine)
+    expect(body.data).toMatchObject([{ text: 'Namen' }])
+  })
+
+  it('takes a long text in pieces that end with sentences, and joins them', async () => {
+    const german = (text: string) =>
+      text.replace(
+        /This is sentence number (\d+)[^.]*/g,
+        'Dies ist der Satz $1 eines ziemlich langen Textes über gar nichts',
+      )
+    const sentence = (index: number) =>
+      `This is sentence number ${index} of a rather long text about nothing at all.`
+    const paragraph = (index: number) =>
+      Array.from({ length: 9 }, (_, at) => sentence(index * 10 + at)).join(' ')
+    const input = Array.from({ length: 8 }, (_, index) => paragraph(index)).join('\n\n')
+    const engine = general({ script: (request) => [german(textIn(request))] })
+    const { body } = await runPath(path, { input, target_language: 'de' }, engine)
+    expect(body.data).toMatchObject([{ text: german(input) }])
+    expect(engine.runs.length).toBeGreaterThan(2)
+    for (const { request } of engine.runs) expect(textIn(request)).toMatch(/^This is[\s\S]*\.$/)
+    expect(engine.runs.slice(1).every(({ request }) => asked(request).includes('It goes on from here'))).toBe(
+      true,
+    )
+  })
+
+  it.each([
+    ['talks first', 'Sure, here is the translation:\nDas Buch ist rot.'],
+    ['refuses', "I'm sorry, but I can't help with that."],
+    ['says it again', 'The book is very red.'],
+    ['says nothing', ' '],
+    ['explains', 'Das Buch ist rot.\n\nNote: I kept the tone.'],
+    ['answers in the wrong script', 'Книга очень красная сегодня'],
+  ])('is asked again when it %s, and what it took is charged', async (_, bad) => {
+    let calls = 0
+    const engine = general({ script: () => [calls++ === 0 ? bad : 'Das Buch ist sehr rot.'] })
+    for (const stream of [false, true]) {
+      calls = 0
+      const { body, documents, result } = await runPath(
+        path,
+        { input: 'The book is very red.', target_language: 'de', stream },
+        engine,
+      )
+      const item = stream ? documents.at(-2) : (body.data as object[])[0]
+      expect(item).toMatchObject({ text: 'Das Buch ist sehr rot.' })
+      expect(item).not.toHaveProperty('error')
+      expect(result.usage.completion_tokens).toBe(2)
+      expect(engine.runs.at(-1)?.request.sampling.temperature).toBeGreaterThan(0)
+    }
+  })
+
+  it('is not believed for ever: the text stays, and the error says why', async () => {
+    const engine = general({ script: () => ["I'm sorry, but I can't translate this."] })
+    const { body } = await runPath(path, { input: 'The book is red.', target_language: 'de' }, engine)
+    expect(body.data).toMatchObject([
+      { text: 'The book is red.', error: { code: 'refused', type: 'translation_error', param: 'input[0]' } },
+    ])
+    expect(engine.runs).toHaveLength(3)
+  })
+
+  it('may talk about being sorry when the input does', async () => {
+    const engine = general({ script: () => ["I'm sorry, but I can't help you today."] })
+    const input = "I'm sorry, but I can't help with it: es tut mir leid, aber ich kann nicht"
+    const { body } = await runPath(path, { input, source_language: 'de', target_language: 'en' }, engine)
+    expect((body.data as object[])[0]).not.toHaveProperty('error')
+  })
+
+  it('has its quotation marks taken off, and its reasoning counted apart', async () => {
+    const engine = general(
+      { script: () => ['<think>hm', 'm</think>', '“Das Buch.”'] },
+      { reasoning: { open: '<think>', close: '</think>' } },
+    )
+    const { body } = await runPath(path, { input: 'The book.', target_language: 'de' }, engine)
+    expect(body.data).toMatchObject([{ text: 'Das Buch.' }])
+    expect(body.usage).toMatchObject({
+      completion_tokens: 3,
+      completion_tokens_details: { reasoning_tokens: 2 },
+    })
+  })
+
+  it('has retries only as far as the bounds go', async () => {
+    const engine = general({ script: () => ["I'm sorry, but I can't translate this."] })
+    const { body, result } = await runPath(
+      path,
+      { input: 'The book is red.', target_language: 'de' },
+      engine,
+      { maxOutputTokens: 128 },
+    )
+    expect(engine.runs).toHaveLength(1)
+    expect(result.usage.completion_tokens).toBe(1)
+    expect(body.data).toMatchObject([{ error: { code: 'refused' } }])
+  })
+})
+
+describe('placeholders and markup', () => {
+  const input = 'Hello {name}, see https://ton.org/a?b=1 and ask @bob!'
+  const translated = (text: string) =>
+    text.replace('Hello', 'Hallo').replace('see', 'siehe').replace('and ask', 'und frag')
+
+  it('come back from a model that copies them', async () => {
+    const engine = general({ script: (request) => [translated(textIn(request))] })
+    const { body } = await runPath(path, { input, target_language: 'de' }, engine)
+    expect(body.data).toMatchObject([{ text: translated(input) }])
+    expect(engine.runs).toHaveLength(1)
+  })
+
+  it('are shown in other ways to a model that does not, before anything is streamed', async () => {
+    const engine = general({
+      script: (request) => [
+        translated(textIn(request)).replace('{name}', '{Name}').replace('<x1/>', '< X1 />'),
+      ],
+    })
+    const { documents } = await runPath(path, { input, target_language: 'de', stream: true }, engine)
+    const deltas = documents.filter(({ type }) => type === 'translation.delta').map(({ delta }) => delta)
+    expect(deltas.join('')).toBe(translated(input))
+    expect(engine.runs.map(({ request }) => textIn(request))).toEqual([
+      input,
+      'Hello <x1/>, see <x2/> and ask <x3/>!',
+    ])
+  })
+
+  it('are reported when they stay lost', async () => {
+    const engine = general({ script: () => ['Hallo Welt, siehe dort und frag ihn!'] })
+    const { body } = await runPath(path, { input, target_language: 'de' }, engine)
+    expect(body.data).toMatchObject([
+      {
+        text: 'Hallo Welt, siehe dort und frag ihn!',
+        error: { code: 'placeholder_lost', message: expect.stringContaining('3 of the 3 parts') },
+      },
+    ])
+    expect(engine.runs).toHaveLength(3)
+  })
+
+  it('of HTML that a model cannot place stay around what they were around', async () => {
+    const html = '<p>Tom &amp; <b>the red book</b> are <i>here</i>.</p><script>alert("Hi")</script>'
+    const engine = general({
+      script: (request) => [textIn(request).replace(/<.*?>/g, '').replace(/book/, 'Buch')],
+    })
+    const { body } = await runPath(path, { input: html, format: 'html', target_language: 'de' }, engine)
+    expect(body.data).toMatchObject([
+      { text: '<p>Tom &amp; <b>the red Buch</b> are <i>here</i>.</p><script>alert("Hi")</script>' },
+    ])
+  })
+
+  it('of Markdown stay', async () => {
+    const markdown =
+      '# The book\n\n- read **this** [page](https://a.b/c_d)\n- `code here`\n\n```\nconst a = 1\n```\n'
+    const engine = general({
+      script: (request) => [textIn(request).replaceAll('this', 'dies').replace('book', 'Buch')],
+    })
+    const { body } = await runPath(
+      path,
+      { input: markdown, format: 'markdown', target_language: 'de' },
+      engine,
+    )
+    expect(body.data).toMatchObject([{ text: markdown.replace('this', 'dies').replace('book', 'Buch') }])
+  })
+
+  it('of Telegram are found at their new places, in UTF-16', async () => {
+    const text = '🙂 Hello @bob, read the news now'
+    const entities = [
+      { type: 'mention', offset: 9, length: 4 },
+      { type: 'bold', offset: 15, length: 13 },
+      { type: 'text_link', offset: 20, length: 8, url: 'https://ton.org' },
+    ]
+    expect(text.slice(15, 28)).toBe('read the news')
+    const engine = general({
+      script: (request) => [
+        textIn(request)
+          .replace('Hello', 'Guten Tag 🙂🙂')
+          .replace('read', 'lies')
+          .replace('the news', 'das Neue'),
+      ],
+    })
+    const request = { format: 'telegram', target_language: 'de' }
+    const { body } = await runPath(
+      path,
+      { ...request, input: [{ text, entities }, 'Hello there, my friend'] },
+      engine,
+    )
+    const [item, plain] = body.data as { text: string; entities: { offset: number; length: number }[] }[]
+    expect(item?.text).toBe('🙂 Guten Tag 🙂🙂 @bob, lies das Neue now')
+    expect(item?.entities.map(({ offset, length }) => item.text.slice(offset, offset + length))).toEqual([
+      '@bob',
+      'lies das Neue',
+      'das Neue',
+    ])
+    expect(item?.entities[2]).toMatchObject({ type: 'text_link', url: 'https://ton.org' })
+    expect(plain).toMatchObject({ entities: [] })
+  })
+})
+
+describe('a glossary', () => {
+  const glossary = [{ source: 'gateway', target: 'Zugang' }]
+
+  it('is enforced by putting the term in its place when the model does not say it', async () => {
+    const engine = general({
+      script: (request) => [
+        textIn(request).includes('<x1/>') ? 'Das <x1/> ist offen.' : 'Das Tor ist nun offen.',
+      ],
+    })
+    const { body } = await runPath(
+      path,
+      { input: 'The Gateway is open.', target_language: 'de', glossary },
+      engine,
+    )
+    expect(body.data).toMatchObject([
+      { text: 'Das Zugang ist offen.', glossary: [{ ...glossary[0], applied: true }] },
+    ])
+  })
+
+  it('that cannot be kept is reported', async () => {
+    const engine = general({ script: () => ['Das Tor ist nun offen.'] })
+    const { body } = await runPath(
+      path,
+      { input: 'The gateway is open.', target_language: 'de', glossary },
+      engine,
+    )
+    expect(body.data).toMatchObject([
+      {
+        text: 'Das Tor ist nun offen.',
+        glossary: [{ ...glossary[0], applied: false }],
+        error: { code: 'glossary_not_applied' },
+      },
+    ])
+  })
+
+  it('means whole words', async () => {
+    const engine = general({ script: () => ['Die Zugänge sind nun offen.'] })
+    const { body } = await runPath(
+      path,
+      { input: 'The gateways are open.', target_language: 'de', glossary },
+      engine,
+    )
+    expect(body.data).toMatchObject([{ glossary: [] }])
+  })
+})
+
+describe('alternatives', () => {
+  it('are other translations that passed the checks, each once', async () => {
+    const engine = general({
+      script: ({ sampling }) => [
+        sampling.temperature === 0 ? 'Das Buch.' : sampling.seed === 1000 ? 'Ein Buch.' : 'Das Buch.',
+      ],
+    })
+    const { body } = await runPath(
+      path,
+      { input: 'The book.', target_language: 'de', alternatives: 2 },
+      engine,
+    )
+    expect(body.data).toMatchObject([{ text: 'Das Buch.', alternatives: ['Ein Buch.'] }])
+    expect(body.usage).toMatchObject({ completion_tokens: 3 })
+  })
+})
+
+describe('families of models', () => {
+  it.each([
+    [
+      'hunyuan-mt',
+      'de',
+      {
+        kind: 'chat',
+        messages: [
+          {
+            role: 'user',
+            content:
+              'Translate the following segment into German, without additional explanation.\n\nThe book.',
+          },
+        ],
+      },
+    ],
+    [
+      'hunyuan-mt',
+      'zh',
+      {
+        kind: 'chat',
+        messages: [{ role: 'user', content: '把下面的文本翻译成中文，不要额外解释。\n\nThe book.' }],
+      },
+    ],
+    [
+      'seed-x',
+      'de',
+      { kind: 'text', text: 'Translate the following English sentence into German:\nThe book. <de>' },
+    ],
+    ['translategemma', 'de', { kind: 'translation', text: 'The book.', source: 'en', target: 'de' }],
+  ])('%s into %s is asked in its own way', async (family, target, prompt) => {
+    const engine = general({ script: () => [target === 'zh' ? '这本书' : 'Das Buch.'] }, { family })
+    await runPath(path, { input: 'The book.', source_language: 'en', target_language: target }, engine)
+    expect(engine.runs[0]?.request.prompt).toMatchObject(prompt)
+  })
+
+  it('without a template continues a line', async () => {
+    const engine = general({ script: () => [' Das Buch.'] }, { promptStyle: 'plain' })
+    const { body } = await runPath(
+      path,
+      { input: 'The book.', source_language: 'en', target_language: 'de' },
+      engine,
+    )
+    expect(engine.runs[0]?.request).toMatchObject({
+      prompt: { kind: 'text', text: 'English: The book.\nGerman:' },
+      stop: ['\n'],
+    })
+    expect(body.data).toMatchObject([{ text: 'Das Buch.' }])
+  })
+
+  it.each([
+    ['formality', 'less'],
+    ['style', 'funny'],
+  ])('that only translate refuse a wish for %s', async (param, value) => {
+    await expect(run({ input: 'The book', [param]: value })).rejects.toMatchObject({ status: 400, param })
+  })
+
+  it('that only translate take what they cannot follow when it is no must', async () => {
+    const { body } = await run(
+      { input: 'The book', formality: 'prefer_less', context: 'A shop.' },
+      { script: echo },
+    )
+    expect(body.data).toMatchObject([{ text: 'en>de:The book' }])
   })
 })

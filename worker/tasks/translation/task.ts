@@ -1,48 +1,32 @@
 /** @module POST /v1/translations. */
 
-import { utf8 } from '../../../attest/bytes.ts'
-import { PromptTooLong } from '../../engine/errors.ts'
-import type { Engine, GenerateRequest } from '../../engine/types.ts'
+import { createHmac, randomBytes } from 'node:crypto'
+import type { Engine, ModelInfo } from '../../engine/types.ts'
 import { contextLengthExceeded, invalidRequest } from '../../protocol/errors.ts'
-import { detectLanguage, hasLetters } from '../../protocol/language/index.ts'
-import {
-  parseTranslationRequest,
-  type TranslationEventContent,
-  type TranslationRequest,
-  type TranslationResponse,
-  type TranslationStreamEvent,
-} from '../../protocol/translation.ts'
+import { parseTranslationRequest, type TranslationRequest } from '../../protocol/translation.ts'
 import { checkAgreement } from '../agreement.ts'
-import { OutputBudget } from '../budget.ts'
 import { toTaskError } from '../errors.ts'
 import { sideBySide } from '../merge.ts'
-import { padEvent } from '../padding.ts'
-import { type TaskContext, type TaskEvent, type TaskResult, usageOf } from '../types.ts'
-import { type Segment, sentences } from './sentences.ts'
+import { type Meter, type TaskContext, type TaskEvent, type TaskResult, usageOf } from '../types.ts'
+import type { Counts } from './attempt.ts'
+import { TranslationBudget } from './budget.ts'
+import { TranslationDocuments } from './documents.ts'
+import { Glossary } from './glossary.ts'
+import { Assembly, type Plan, planItem } from './item.ts'
+import { resolveLanguage } from './languages.ts'
+import { write } from './rich.ts'
+import { bytesOf } from './segments.ts'
+import { type Style, styleOf } from './styles.ts'
+import { type Job, type PieceStep, translatePiece } from './translate.ts'
 
 /** No text of a language has more bytes than this for each of its tokens. */
 const BYTES_PER_TOKEN = 32
-/** UTF-16 units of text in one event: escaped, encoded and padded it still fits a frame of the seal (256 KiB). */
-const EVENT_TEXT = 16 * 1024
+/** The most bytes of one text: finding sentences takes a second for each million. */
+const MOST_BYTES = 512 * 1024
+/** UTF-16 units of what stands before a piece that are shown with it. */
+const PRECEDING = 160
 
-interface Item {
-  readonly index: number
-  readonly text: string
-  /** `und` for a text without a letter. */
-  readonly source: string
-}
-
-/** What one item's generation tells: counts first, then the text that they are for. */
-interface Step {
-  readonly item: Item
-  readonly promptTokens: number
-  readonly cachedTokens: number
-  readonly completionTokens: number
-  readonly delta: string
-  readonly end?: TaskResult['finishReason']
-}
-
-/** Translates one text or many, side by side; yields documents with a `type` when streaming, else one body. */
+/** Translates one text or many, piece by piece side by side; yields events when streaming, else one body. */
 export async function* translation(
   json: Record<string, unknown>,
   context: TaskContext,
@@ -50,248 +34,220 @@ export async function* translation(
 ): AsyncGenerator<TaskEvent, TaskResult> {
   const request = parseTranslationRequest(json)
   checkAgreement(request, context)
-  checkFeatures(request)
-  const input = request.input.map(({ text }) => text)
-  checkLengths(input, engine.info.contextLength)
-  const target = resolveLanguage(request.targetLanguage, engine.info.languages, 'target_language')
-  const items = input.map((text, index) => ({
-    index,
-    text,
-    source: sourceOf(request, text, engine, index),
-  }))
-  const { meter } = context
-  const texts = items.map(() => '')
+  const { info } = engine
+  const style = styleOf(info)
+  checkWishes(request, info, style)
+  checkLengths(request, info.contextLength)
+  const target = resolveLanguage(request.targetLanguage, info, 'target_language')
+  const plans = request.input.map((_, index) => planItem(request, index, target, info, style))
+  // Nothing else is asked for, so the error is the request's.
+  if (plans.length === 1 && plans[0]?.error) throw plans[0].error
   const documents = new TranslationDocuments(context)
-  let finishReason: TaskResult['finishReason'] = 'stop'
+  const run = new Run({ request, target, style, context, engine, plans })
   try {
-    for await (const step of translateAll(items, target, context, engine)) {
-      const { index, source } = step.item
-      meter.promptTokens += step.promptTokens
-      meter.cachedTokens += step.cachedTokens
-      meter.completionTokens += step.completionTokens
-      texts[index] += step.delta
-      if (step.end === 'length') finishReason = 'length'
+    for await (const { index, delta, done } of run.items()) {
       if (!request.stream) continue
-      for (const delta of pieces(step.delta)) yield documents.delta(index, delta)
-      if (step.end) yield documents.itemDone(index, texts[index] ?? '', source)
+      if (delta !== '') yield* documents.deltas(index, delta)
+      if (done) yield documents.itemDone(run.item(index))
     }
   } catch (cause) {
     throw toTaskError(cause, 'input')
   }
-  const usage = usageOf(meter)
-  yield request.stream ? documents.done(usage) : documents.body(items, texts, usage)
-  return { finishReason, usage }
+  const usage = usageOf(context.meter)
+  yield request.stream
+    ? documents.done(usage)
+    : documents.body(
+        plans.map(({ index }) => run.item(index)),
+        usage,
+      )
+  return { finishReason: run.isCut ? 'length' : 'stop', usage }
 }
 
-/** What is not there yet. @throws ApiError 400 */
-function checkFeatures({
-  format,
-  formality,
-  glossary,
-  context,
-  style,
-  alternatives,
-}: TranslationRequest): void {
-  const refuse = (param: string) => {
+interface RunOptions {
+  readonly request: TranslationRequest
+  readonly target: string
+  readonly style: Style
+  readonly context: TaskContext
+  readonly engine: Engine
+  readonly plans: readonly Plan[]
+}
+
+/** A piece of a text, for one of its translations. */
+interface Unit {
+  readonly plan: Plan
+  readonly at: number
+  readonly variant: number
+}
+
+interface UnitStep extends PieceStep {
+  readonly unit: Unit
+}
+
+/** What is told of one text. */
+interface Told {
+  readonly index: number
+  readonly delta: string
+  /** All of its translations are finished. */
+  readonly done: boolean
+}
+
+class Run {
+  readonly #options: RunOptions
+  readonly #glossary: Glossary
+  readonly #budget: TranslationBudget
+  readonly #cacheKey: string
+  /** Of each text: its translation, then the others that are asked for. */
+  readonly #assemblies: readonly (readonly Assembly[])[]
+
+  constructor(options: RunOptions) {
+    this.#options = options
+    const { request, context, plans } = options
+    this.#glossary = new Glossary(request.glossary)
+    this.#assemblies = plans.map((plan) =>
+      Array.from({ length: 1 + request.alternatives }, () => new Assembly(plan)),
+    )
+    const pieces = plans.flatMap(({ segments }) => segments.filter(({ core }) => core.length > 0))
+    this.#budget = new TranslationBudget(
+      context,
+      pieces.map(({ core }) => bytesOf(core)),
+    )
+    // Prompts of one payer begin alike; a payer that is not known shares within its request only.
+    const secret = context.cacheKey ?? randomBytes(32)
+    this.#cacheKey = createHmac('sha256', secret).update('chrysalis/translation').digest('hex')
+  }
+
+  /** Runs all pieces; counts are in the meter before what they are for is told. */
+  async *items(): AsyncGenerator<Told> {
+    const { context, engine, plans, request } = this.#options
+    const variants = Array.from({ length: 1 + request.alternatives }, (_, variant) => variant)
+    const units = plans.flatMap((plan) =>
+      variants.flatMap((variant) =>
+        plan.segments.flatMap(({ core }, at) => (core.length > 0 ? [{ plan, at, variant }] : [])),
+      ),
+    )
+    for (const { index } of plans) {
+      const done = this.#isDone(index)
+      const delta =
+        this.#assembly(index).next() ||
+        (done && !this.#hasSegments(index) ? (request.input[index]?.text ?? '') : '')
+      if (delta !== '' || done) yield { index, delta, done }
+    }
+    const steps = sideBySide(units, engine.sequences, context.signal, (unit, signal) =>
+      this.#unit(unit, signal),
+    )
+    for await (const { unit, counts, delta, outcome } of steps) {
+      if (counts) add(context.meter, counts)
+      const { index } = unit.plan
+      const assembly = this.#assembly(index, unit.variant)
+      const text = outcome ? assembly.finish(unit.at, outcome) : assembly.push(unit.at, delta ?? '')
+      const done = outcome !== undefined && this.#isDone(index)
+      const shown = unit.variant === 0 ? text : ''
+      if (shown !== '' || done) yield { index, delta: shown, done }
+    }
+  }
+
+  item(index: number) {
+    const [first, ...others] = this.#assemblies[index] ?? []
+    if (!first) throw new RangeError('no such text')
+    return first.item(this.#options.request, others)
+  }
+
+  /** A text is not there as a whole. */
+  get isCut(): boolean {
+    return this.#assemblies.some(([first]) =>
+      first?.faults.some((fault) => fault === 'cut' || fault === 'long'),
+    )
+  }
+
+  async *#unit(unit: Unit, signal: AbortSignal): AsyncGenerator<UnitStep> {
+    const { request, target, style, engine } = this.#options
+    const { plan, at, variant } = unit
+    const core = plan.segments[at]?.core ?? []
+    const { formality, context, style: wish } = request
+    const job: Job = {
+      engine,
+      style,
+      codec: plan.codec,
+      budget: this.#budget,
+      glossary: this.#glossary,
+      ids: plan.parsed.ids,
+      source: plan.source,
+      target,
+      wishes: {
+        formality,
+        ...(context !== undefined && { context }),
+        ...(wish !== undefined && { style: wish }),
+      },
+      cacheKey: this.#cacheKey,
+      variant,
+    }
+    const before = precedingOf(plan, at)
+    const live = request.stream && variant === 0 && request.format === 'text'
+    const steps = translatePiece(job, { core, live, ...(before !== '' && { preceding: before }) }, signal)
+    for await (const step of steps) yield { unit, ...step }
+  }
+
+  #assembly(index: number, variant = 0): Assembly {
+    const assembly = this.#assemblies[index]?.[variant]
+    if (!assembly) throw new RangeError('no such text')
+    return assembly
+  }
+
+  #hasSegments(index: number): boolean {
+    return (this.#options.plans[index]?.segments.length ?? 0) > 0
+  }
+
+  #isDone(index: number): boolean {
+    return this.#assemblies[index]?.every((assembly) => assembly.isDone) ?? true
+  }
+}
+
+/** The end of what stands before a piece, from a word's beginning on. */
+function precedingOf({ segments }: Plan, at: number): string {
+  const before = segments
+    .slice(Math.max(0, at - 4), at)
+    .flatMap(({ before, core, after }) => [...before, ...core, ...after])
+  const text = write(before, (one) => one).trim()
+  return text.length <= PRECEDING
+    ? text
+    : text.slice(text.indexOf(' ', text.length - PRECEDING) + 1).slice(-PRECEDING)
+}
+
+function add(meter: Meter, counts: Counts): void {
+  meter.promptTokens += counts.promptTokens
+  meter.cachedTokens += counts.cachedTokens
+  meter.completionTokens += counts.completionTokens
+  meter.reasoningTokens += counts.reasoningTokens
+}
+
+/** What the model cannot be asked for. @throws ApiError 400 */
+function checkWishes({ formality, style: wish }: TranslationRequest, info: ModelInfo, style: Style): void {
+  if (style.takesWishes) return
+  const only = 'This model translates and follows no further wishes.'
+  if (wish !== undefined) {
     throw invalidRequest(
-      param,
-      `Unsupported parameter: '${param}' is not served yet. Leave it out.`,
+      'style',
+      `Unsupported parameter: 'style'. ${only} Leave it out.`,
       'unsupported_parameter',
     )
   }
-  if (format !== 'text') refuse('format')
-  if (formality !== 'default') refuse('formality')
-  if (glossary.length > 0) refuse('glossary')
-  if (context !== undefined) refuse('context')
-  if (style !== undefined) refuse('style')
-  if (alternatives > 0) refuse('alternatives')
+  // The embedded model has learnt the polite forms only.
+  const isPolite = info.promptStyle === 'chrysalis-tiny-1' && formality === 'more'
+  if (isPolite || (formality !== 'more' && formality !== 'less')) return
+  throw invalidRequest(
+    'formality',
+    `Unsupported value: 'formality'. ${only} Send 'default', or 'prefer_${formality}' for as far as it can.`,
+    'unsupported_value',
+  )
 }
 
 /** Before anything else looks at a text: what no tokenizer makes fit is refused by its length. @throws ApiError 400 */
-function checkLengths(input: readonly string[], contextLength: number): void {
-  for (const text of input) {
-    const least = Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN)
-    if (least > contextLength) throw contextLengthExceeded(contextLength, least, 'input')
-  }
-}
-
-/** A text in parts that fit an event, never cut inside a character. */
-function* pieces(text: string): Generator<string> {
-  for (let at = 0; at < text.length; ) {
-    const inside = (text.codePointAt(at + EVENT_TEXT - 1) ?? 0) > 0xffff
-    const end = at + EVENT_TEXT - (inside ? 1 : 0)
-    yield text.slice(at, end)
-    at = end
-  }
-}
-
-const idle = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 }
-
-async function* translateAll(
-  items: readonly Item[],
-  target: string,
-  context: TaskContext,
-  engine: Engine,
-): AsyncGenerator<Step> {
-  const work: Work[] = []
-  for (const item of items) {
-    // Nothing to translate, or already in that language: it is its own translation, and free.
-    const asIs = item.source === 'und' || item.source === target
-    if (asIs) yield { item, ...idle, delta: item.text, end: 'stop' }
-    else work.push({ item, segments: segmentsOf(item, engine) })
-  }
-  const prompts = work.flatMap(({ segments }) => segments.filter(({ plain }) => !plain)).length
-  const budget = new OutputBudget(context, prompts)
-  yield* sideBySide(work, engine.sequences, context.signal, (one, signal) =>
-    translateItem(one, target, budget, engine, signal),
-  )
-}
-
-interface Work {
-  readonly item: Item
-  readonly segments: readonly Segment[]
-}
-
-/** The embedded model knows single sentences; others take a text as a whole, with all its context. */
-function segmentsOf({ text, source }: Item, engine: Engine): Segment[] {
-  const single = engine.info.promptStyle === 'chrysalis-tiny-1'
-  return single ? sentences(text, source) : [{ text, plain: false }]
-}
-
-async function* translateItem(
-  { item, segments }: Work,
-  target: string,
-  budget: OutputBudget,
-  engine: Engine,
-  signal: AbortSignal,
-): AsyncGenerator<Step> {
-  let end: TaskResult['finishReason'] = 'stop'
-  for (const { text, plain } of segments) {
-    if (plain) {
-      yield { item, ...idle, delta: text }
-      continue
+function checkLengths({ input }: TranslationRequest, contextLength: number): void {
+  for (const { text } of input) {
+    const bytes = Buffer.byteLength(text)
+    const least = Math.ceil(bytes / BYTES_PER_TOKEN)
+    if (least > contextLength || bytes > MOST_BYTES) {
+      throw contextLengthExceeded(Math.min(contextLength, MOST_BYTES / BYTES_PER_TOKEN), least, 'input')
     }
-    for await (const { end: reason, ...step } of translateText(item, text, target, budget, engine, signal)) {
-      if (reason === 'length') end = 'length'
-      yield step
-    }
-  }
-  yield { item, ...idle, delta: '', end }
-}
-
-async function* translateText(
-  item: Item,
-  text: string,
-  target: string,
-  budget: OutputBudget,
-  engine: Engine,
-  signal: AbortSignal,
-): AsyncGenerator<Step> {
-  const request: GenerateRequest = {
-    prompt: { kind: 'translation', text, source: item.source, target },
-    maxPromptTokens: engine.info.contextLength,
-    maxTokens: engine.info.contextLength,
-    sampling: { temperature: 0, topP: 1, presencePenalty: 0, frequencyPenalty: 0 },
-    stop: [],
-    limit: (promptTokens, cachedTokens) => {
-      const excess = budget.addPrompt(promptTokens, cachedTokens)
-      if (excess > 0) throw new PromptTooLong(budget.promptTokens, budget.promptTokens - excess)
-      return budget.take()
-    },
-  }
-  let told = 0
-  // The prompt counts from the first token on, when it has been read: until then there is nothing to pay for.
-  let prompt = { promptTokens: 0, cachedTokens: 0 }
-  for await (const event of engine.generate(request, signal)) {
-    if (event.type === 'prompt') {
-      prompt = { promptTokens: event.promptTokens, cachedTokens: event.cachedTokens }
-      continue
-    }
-    if (event.type === 'text') {
-      told += event.tokens
-      yield { item, ...prompt, completionTokens: event.tokens, delta: event.text }
-    } else if (event.type === 'end') {
-      const completionTokens = event.completionTokens - told
-      yield { item, ...prompt, completionTokens, delta: '', end: event.finishReason }
-    }
-    prompt = { promptTokens: 0, cachedTokens: 0 }
-  }
-}
-
-/** The model's own name of a language: the tag itself, else its base (`de-AT` is served as `de`). */
-function resolveLanguage(tag: string, known: readonly string[] | undefined, param: string): string {
-  const { language } = new Intl.Locale(tag)
-  if (!known) {
-    const name = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'none' }).of(language)
-    if (name !== undefined) return tag
-    throw invalidRequest(param, `Invalid '${param}': no language has this tag.`, 'unsupported_language')
-  }
-  const found = known.find((each) => each === tag) ?? known.find((each) => each === language)
-  if (found) return found
-  throw invalidRequest(
-    param,
-    `Invalid '${param}': this model translates between ${known.join(', ')}.`,
-    'unsupported_language',
-  )
-}
-
-function sourceOf(request: TranslationRequest, text: string, engine: Engine, index: number): string {
-  const { languages } = engine.info
-  if (!hasLetters(text)) return 'und'
-  if (request.sourceLanguage !== 'auto') {
-    return resolveLanguage(request.sourceLanguage, languages, 'source_language')
-  }
-  const found = detectLanguage(text, languages)
-  if (found) return found
-  throw invalidRequest(
-    'source_language',
-    `The language of input ${index} is not clear; name it in 'source_language'.`,
-    'language_not_detected',
-  )
-}
-
-class TranslationDocuments {
-  readonly #id: { id: string; created: number; model: string }
-
-  constructor({ requestId, created, model }: TaskContext) {
-    this.#id = { id: `trans-${requestId}`, created, model }
-  }
-
-  delta(index: number, delta: string): TaskEvent {
-    return this.#event({ type: 'translation.delta', index, delta })
-  }
-
-  /** Repeats the text if one event can hold it; the deltas are the text in any case. */
-  itemDone(index: number, text: string, source: string): TaskEvent {
-    return this.#event({
-      type: 'translation.item.done',
-      index,
-      ...(text.length <= EVENT_TEXT && { text }),
-      detected_source_language: source,
-      done: true,
-    })
-  }
-
-  done(usage: TaskResult['usage']): TaskEvent {
-    return this.#event({ type: 'translation.done', usage })
-  }
-
-  body(items: readonly Item[], texts: readonly string[], usage: TaskResult['usage']): TaskEvent {
-    const data = items.map(({ index, source }) => ({
-      index,
-      text: texts[index] ?? '',
-      detected_source_language: source,
-    }))
-    const document: TranslationResponse = { object: 'translation', ...this.#id, data, usage }
-    return { type: 'body', bytes: utf8(JSON.stringify(document)) }
-  }
-
-  #event({ type, ...content }: TranslationEventContent): TaskEvent {
-    const frame: Omit<TranslationStreamEvent, 'obfuscation'> = {
-      type,
-      object: 'translation.chunk',
-      ...this.#id,
-    }
-    return { type: 'event', json: padEvent({ ...frame, ...content }) }
   }
 }
