@@ -19,6 +19,8 @@ const schemaWords: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
+const blanks: ReadonlySet<string> = new Set(' \t\r\n')
+
 /** A template walks what it is given, slowly and on the thread that serves everybody. */
 const limits = { depth: 64, values: 32_768 }
 
@@ -33,14 +35,19 @@ export class Marks {
   #values = 0
 
   /**
-   * A mark for this text, another one for each call; the empty text stays empty, as templates ask for that.
+   * A mark for this text, another one for each call. Blanks at its ends stay as they are, and so does the empty text:
+   * they can mean nothing, and templates trim them, or ask for them.
    * `plain`: a rendering that writes it as a JSON string is wrong.
    */
   content(text: string, options?: { readonly plain?: boolean }): string {
-    if (text === '') return ''
+    let start = 0
+    let end = text.length
+    while (start < end && blanks.has(text.charAt(start))) start++
+    while (end > start && blanks.has(text.charAt(end - 1))) end--
+    if (start === end) return text
     this.#needed.add(this.#texts.length)
     if (options?.plain) this.#plain.add(this.#texts.length)
-    return this.#add(text)
+    return text.slice(0, start) + this.#add(text.slice(start, end)) + text.slice(end)
   }
 
   /** The same mark for the same text, so that a template may look a name up among others. */

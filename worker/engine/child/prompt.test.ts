@@ -65,7 +65,7 @@ describe('PromptWriter', () => {
         const tokens = vocabulary.encode(pieces).filter((token) => token >= 1000)
         expect(tokens).toEqual([1000, 1001, 1002, 1003, 1002])
         const kept = pieces.filter((piece) => !piece.trusted).map((piece) => piece.text)
-        expect(kept).toEqual([first.join(''), second.join('')].filter(Boolean))
+        expect(kept).toEqual([first.join('').trim(), second.join('').trim()].filter(Boolean))
       }),
     )
   })

@@ -78,7 +78,7 @@ describe('tools in a template that knows them', () => {
         'Call with <tool_call>{"name": <function-name>, "arguments": <args-json-object>}</tool_call><|im_end|>\n' +
         '<|im_start|>user\n«Rain?»<|im_end|>\n<|im_start|>assistant\n<tool_call>\n' +
         '{"name": "«get_weather»", "arguments": {"«city»": "«Pa\\"ris»", "«n»": [1, null]}}\n</tool_call><|im_end|>\n' +
-        '<|im_start|>user\n<tool_response>\n«wet "x"\n»\n</tool_response><|im_end|>\n<|im_start|>assistant\n',
+        '<|im_start|>user\n<tool_response>\n«wet "x"»\n\n</tool_response><|im_end|>\n<|im_start|>assistant\n',
     )
   })
 
@@ -96,7 +96,7 @@ describe('tools in a template that knows them', () => {
     expect(text).toContain('[INST] «Be kind\n\nRain?»[/INST][TOOL_CALLS] [{"name": "«get_weather»"')
     expect(text).toContain('"id": "call00000"}]</s>')
     expect(text).toContain(
-      '[TOOL_RESULTS] {"content": "«wet \\"x\\"\\n»", "call_id": "call00000"}[/TOOL_RESULTS]',
+      '[TOOL_RESULTS] {"content": "«wet \\"x\\"»\\n", "call_id": "call00000"}[/TOOL_RESULTS]',
     )
   })
 
@@ -128,7 +128,7 @@ describe('tools in a template that knows them', () => {
       tools: [weather],
     })
     expect(two).toContain(
-      '[1, null]}}<|eot_id|><|start_header_id|>ipython<|end_header_id|>\n\n«wet "x"\n»<|eot_id|>' +
+      '[1, null]}}<|eot_id|><|start_header_id|>ipython<|end_header_id|>\n\n«wet "x"»\n<|eot_id|>' +
         '<|start_header_id|>assistant<|end_header_id|>\n\n{"name": "«b»", "parameters": {}}<|eot_id|>' +
         '<|start_header_id|>ipython<|end_header_id|>\n\n«B»<|eot_id|>',
     )
@@ -143,9 +143,15 @@ describe('tools in a template that knows them', () => {
     )
   })
 
+  it('trims what the template trims, and nothing else', () => {
+    const messages: ChatMessage[] = [{ role: 'user', content: ' \nHi \n' }]
+    expect(show(llama3, { messages })).toContain('\n\n«Hi»<|eot_id|>')
+    expect(show(qwen, { messages })).toContain('user\n \n«Hi» \n<|im_end|>')
+  })
+
   it('tells whose result it is, by the call when the message does not say', () => {
     const template = `{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{{ m.name }};{% endfor %}<tool_call>{"name": {% if tools %}{% endif %}`
-    expect(show(template, { messages: called })).toContain('«wet "x"\n»«get_weather»;')
+    expect(show(template, { messages: called })).toContain('«wet "x"»\n«get_weather»;')
   })
 
   it('leaves out what was said before a call where the template shows either', () => {
@@ -352,7 +358,7 @@ describe('TranslateGemma', () => {
     const prompts = writer(translateGemma)
     const pieces = prompts.write({ kind: 'translation', text: ' Hi {{ x }}', source: 'en', target: 'de' })
     expect(pieces.map(({ text, trusted }) => (trusted ? text : `«${text}»`)).join('')).toBe(
-      '<s><start_of_turn>user\nTranslate from English (en) to German (de):\n\n\n« Hi {{ x }}»<end_of_turn>\n<start_of_turn>model\n',
+      '<s><start_of_turn>user\nTranslate from English (en) to German (de):\n\n\n«Hi {{ x }}»<end_of_turn>\n<start_of_turn>model\n',
     )
     const regional = prompts.write({ kind: 'translation', text: 'Hi', source: 'en-GB', target: 'de-AT' })
     expect(regional[0]?.text).toContain('English (en) to German (de)')
