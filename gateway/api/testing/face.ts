@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Hono } from 'hono'
 import { utf8 } from '../../../attest/bytes.ts'
 import type { DispatchEvent, DispatchFinal, DispatchRequest, DispatchResponse } from '../../dispatch/index.ts'
 import type { ApiKey } from '../../ledger/index.ts'
@@ -10,6 +12,7 @@ import { createHttpServer, type HttpServerOptions } from '../http-server.ts'
 import { IdempotencyStore } from '../idempotency/index.ts'
 import { RateLimiter } from '../limits.ts'
 import { ModelNames } from '../names.ts'
+import type { Env } from '../route.ts'
 
 export const TEST_SECRET = 'sk-chry-test'
 
@@ -24,12 +27,13 @@ export const TEST_MODEL: CatalogModel = {
   tee: 'simulated-tdx',
 }
 
-/** A dispatcher that follows a script, behind the real application on a real socket. */
-export async function serveFace(
-  dispatch: (request: DispatchRequest) => Promise<DispatchResponse>,
+type Dispatch = (request: DispatchRequest) => Promise<DispatchResponse>
+
+/** The real application over a dispatcher that follows a script. */
+export function scriptedApp(
+  dispatch: Dispatch,
   overrides: Partial<ApiDeps> = {},
-  serverOptions: HttpServerOptions = {},
-): Promise<{ url: string; logged: unknown[]; close(): Promise<void> }> {
+): { app: Hono<Env>; logged: unknown[] } {
   const logged: unknown[] = []
   const log = (...line: unknown[]) => void logged.push(line)
   const app = createApp({
@@ -65,12 +69,23 @@ export async function serveFace(
     log: { info: log, warn: log, error: log } as unknown as ApiDeps['log'],
     ...overrides,
   })
+  return { app, logged }
+}
+
+/** The same on a real socket. */
+export async function serveFace(
+  dispatch: Dispatch,
+  overrides: Partial<ApiDeps> = {},
+  serverOptions: HttpServerOptions = {},
+): Promise<{ url: string; server: Server; logged: unknown[]; close(): Promise<void> }> {
+  const { app, logged } = scriptedApp(dispatch, overrides)
   const server = createHttpServer(app, serverOptions)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}`,
+    server,
     logged,
     close: async () => {
       if ('closeAllConnections' in server) server.closeAllConnections()
