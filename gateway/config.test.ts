@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../attest/cli/config.ts'
+import { dispatchLimits, gatewaySchema } from './config.ts'
+
+const spec = { name: 'chrysalis gateway', summary: 'Serves.', schema: gatewaySchema }
+const CHAIN = ['--chain-url', 'http://127.0.0.1:1', '--chain-token-file', 'token']
+const load = (argv: string[], env: Record<string, string> = {}) =>
+  loadConfig(spec, { argv: [...CHAIN, ...argv], env })
+
+describe('names of models', () => {
+  it('are read from a flag or the environment', () => {
+    const alias = { 'gpt-4o': 'chrysalis/tiny', 'gpt-4o-mini': 'chrysalis/tiny' }
+    const text = 'gpt-4o=chrysalis/tiny,gpt-4o-mini=chrysalis/tiny'
+    expect(load(['--alias', text]).alias).toEqual(alias)
+    expect(load([], { CHRYSALIS_ALIAS: text, CHRYSALIS_DEFAULT_MODEL: 'a/b' })).toMatchObject({
+      alias,
+      defaultModel: 'a/b',
+    })
+  })
+
+  it.each(['gpt-4o', '=x', 'a=', 'a=b,', 'a=b=c', 'a b=c'])('%j are none', (text) => {
+    expect(() => load(['--alias', text])).toThrow(/--alias/)
+  })
+})
+
+it.each(['page.example', 'https://page.example/', '*,https://a.example', 'null', ''])(
+  '%j is no origin',
+  (text) => {
+    expect(() => load(['--cors-origin', text])).toThrow(/--cors-origin/)
+  },
+)
+
+it('gives every phase its time', () => {
+  const argv = ['--queue-seconds', '1', '--first-token-seconds', '2', '--silence-seconds', '3']
+  expect(dispatchLimits(load([...argv, '--stall-seconds', '4', '--max-queued', '10']))).toEqual({
+    queueMs: 1000,
+    firstFrameMs: 2000,
+    idleMs: 3000,
+    stallMs: 4000,
+    maxQueued: 10,
+    maxQueuedPerKey: 3,
+    maxActivePerKey: 128,
+  })
+})
+
+it('is explained in full by --help', () => {
+  let help = ''
+  const onHelp = (text: string): never => {
+    help = text
+    throw new Error('help')
+  }
+  expect(() => loadConfig(spec, { argv: ['--help'], env: {}, onHelp })).toThrow('help')
+  for (const flag of ['--alias', '--default-model', '--cors-origin', '--tokens-per-minute'])
+    expect(help).toContain(flag)
+  const plain = help.replaceAll(/\s+/g, ' ')
+  expect(plain).toMatch(
+    /--keep-alive-seconds <value> [^-]*\(default: 15, env: CHRYSALIS_KEEP_ALIVE_SECONDS\)/,
+  )
+})
