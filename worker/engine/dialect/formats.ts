@@ -20,6 +20,8 @@ export interface ToolFormat {
   readonly afterArguments: string
   readonly separator: string
   readonly close: string
+  /** A turn holds one call, since what ends a call ends the turn. */
+  readonly single?: boolean
   /** `object`: a call is one JSON object with the name in it. `tagged`: the name stands between marks. */
   readonly call: 'object' | 'tagged'
   /** Its marks are special tokens in the models that know it: ask the engine for `specialText`. */
@@ -246,6 +248,7 @@ export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
     afterArguments: '',
     separator: '',
     close: '',
+    single: true,
     call: 'tagged',
     special: true,
     silent: [

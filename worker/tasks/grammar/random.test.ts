@@ -1,8 +1,11 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
+import { parseGbnf } from '../../engine/child/gbnf.ts'
+import { isTooCostly } from '../../engine/child/grammar-cost.ts'
 import { ApiError } from '../../protocol/errors.ts'
-import { type GbnfMatcher, matcher, picker } from './testing.ts'
+import { schemaToGbnf } from './index.ts'
+import { GbnfMatcher, picker } from './testing.ts'
 
 const ajv = new Ajv2020({ strict: false })
 
@@ -55,10 +58,12 @@ describe('random schemas', () => {
     ),
   }))
 
-  /** Compiled, or undefined where the schema is one that we refuse (nothing matches, too ambiguous). */
+  /** Compiled, and not too much for the engine; or undefined where the schema is one that we refuse (nothing matches, too ambiguous). */
   function compiled(schema: object): GbnfMatcher | undefined {
     try {
-      return matcher(schema)
+      const gbnf = schemaToGbnf(schema, 'schema')
+      if (isTooCostly(parseGbnf(gbnf))) throw new Error(`too costly: ${JSON.stringify(schema)}`)
+      return new GbnfMatcher(gbnf)
     } catch (error) {
       if (error instanceof ApiError && error.status === 400) return undefined
       throw error
@@ -77,7 +82,7 @@ describe('random schemas', () => {
             throw new Error(`${text} does not satisfy ${JSON.stringify(schema)}`)
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     )
   })
 
@@ -123,7 +128,7 @@ describe('random schemas', () => {
           if (!matches && valid && isOrdered) throw new Error(`refuses ${text} for ${JSON.stringify(schema)}`)
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     )
   })
 })

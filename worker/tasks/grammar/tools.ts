@@ -15,6 +15,8 @@ export interface CallFormat {
   readonly beforeName: string
   readonly beforeArguments: string
   readonly afterArguments: string
+  /** One call at most, whatever is asked. */
+  readonly single?: boolean
 }
 
 /** A tool that may be called. */
@@ -47,7 +49,8 @@ export function toolCallGbnf({ format, tools, parallel }: ToolCallOptions): stri
   const call = grammar.rule('call', 'call', () =>
     choice(...tools.map((tool, index) => callOf(tool, `tool${index}:`, format, grammar))),
   )
-  const more: Expression = parallel ? repeat(sequence(format.separator, call), 0, MAX_CALLS - 1) : EMPTY
+  const more: Expression =
+    parallel && !format.single ? repeat(sequence(format.separator, call), 0, MAX_CALLS - 1) : EMPTY
   return writeGrammar(grammar, sequence(format.open, call, more, format.close), tools[0]?.path ?? 'tools')
 }
 

@@ -127,8 +127,8 @@ function determinise(states: readonly State[], first: number, budget: Budget): A
       return label === undefined ? [] : label.map(([from, last]) => ({ from, last, to: to[0] ?? 0 }))
     })
     edges.push(
-      partition(moves, budget).map(({ from, last, to }) => ({
-        set: [[from, last]],
+      partition(moves, budget).map(({ ranges, to }) => ({
+        set: ranges,
         to: idOf(closure(states, to, false, false, budget), false),
       })),
     )
@@ -155,21 +155,35 @@ function closure(
   return [...reached].sort((a, b) => a - b)
 }
 
-interface Move<T> {
+interface Move {
   readonly from: number
   readonly last: number
-  readonly to: T
+  readonly to: number
 }
 
-/** Cuts overlapping ranges at each other's ends and joins the targets of equal ones. */
-function partition(moves: readonly Move<number>[], budget: Budget): Move<number[]>[] {
+interface Part {
+  readonly ranges: [from: number, last: number][]
+  readonly to: readonly number[]
+}
+
+/** Cuts overlapping ranges at each other's ends, and joins the pieces that lead to the same targets. */
+function partition(moves: readonly Move[], budget: Budget): Part[] {
+  const starts = moves.toSorted((a, b) => a.from - b.from)
   const cuts = [...new Set(moves.flatMap(({ from, last }) => [from, last + 1]))].sort((a, b) => a - b)
-  const parts: Move<number[]>[] = []
+  const parts = new Map<string, Part>()
+  let open: Move[] = []
+  let next = 0
   for (const [i, from] of cuts.entries()) {
-    const last = (cuts[i + 1] ?? from) - 1
-    budget.spend(moves.length)
-    const to = moves.filter((move) => move.from <= from && last <= move.last && from <= last)
-    if (to.length > 0) parts.push({ from, last, to: [...new Set(to.map((move) => move.to))] })
+    open = open.filter(({ last }) => last >= from)
+    for (let move = starts[next]; move?.from === from; move = starts[++next]) open.push(move)
+    budget.spend(open.length + 1)
+    if (open.length === 0) continue
+    const to = [...new Set(open.map((move) => move.to))].sort((a, b) => a - b)
+    const last = (cuts[i + 1] ?? from + 1) - 1
+    const key = to.join()
+    const part = parts.get(key)
+    if (part === undefined) parts.set(key, { ranges: [[from, last]], to })
+    else part.ranges.push([from, last])
   }
-  return parts
+  return [...parts.values()]
 }
