@@ -15,6 +15,7 @@ import { inferenceRoutes } from './inference.ts'
 import { libreTranslateRoutes } from './libretranslate/routes.ts'
 import { loopbackOnly } from './loopback.ts'
 import { modelRoutes } from './models.ts'
+import { openapiRoutes } from './openapi/routes.ts'
 import { receiptRoutes } from './receipts.ts'
 import { clientRequestId, setProcessingTime } from './request-headers.ts'
 import { type Env, only } from './route.ts'
@@ -49,6 +50,7 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   only(app, 'GET', ...HEALTH_PATHS, ATTESTATION_PATH, '/v1/models', '/v1/models/:id{.+}', '/v1/receipts/:id')
   only(app, 'POST', ...Object.keys(PATHS))
   healthRoutes(app, deps)
+  openapiRoutes(app)
   // Before the check of keys: evidence is for everybody.
   attestationRoutes(app, deps)
   const admitKey = keyAdmission(deps.keys, deps.limiter)

@@ -135,11 +135,23 @@ export function objectSchema(table: FieldTable): JsonSchema {
 }
 
 function fieldSchema({ presence, handling, reader, about, fallback }: Field): JsonSchema {
-  const nullable = presence === 'required' || handling === 'refused' ? reader.schema : orNull(reader.schema)
-  return { ...nullable, description: about, ...(fallback !== undefined && { default: fallback }) }
+  const needsValue = presence === 'required' || handling === 'refused'
+  return {
+    ...(needsValue ? unnamed(reader.schema) : orNull(reader.schema)),
+    description: about,
+    // What was read of a composed value is not how it is written.
+    ...(['string', 'number', 'boolean'].includes(typeof fallback) && { default: fallback }),
+    'x-handling': handling,
+  }
+}
+
+/** A schema with a name stays one object, so that it can stand once. */
+function unnamed(schema: JsonSchema): JsonSchema {
+  return 'title' in schema ? { allOf: [schema] } : schema
 }
 
 function orNull(schema: JsonSchema): JsonSchema {
+  if ('title' in schema) return { anyOf: [schema, { type: 'null' }] }
   if (Array.isArray(schema.enum)) {
     const { type, ...rest } = schema
     return { ...rest, ...(type !== undefined && { type: [type, 'null'] }), enum: [...schema.enum, null] }

@@ -2,7 +2,7 @@
 
 import { invalidRequest } from './errors.ts'
 import { accepted, type Fields, object, optional, refused, required } from './fields.ts'
-import { anything, arrayOf, choice, mapped, type Reader, tagged, text, textOr } from './readers.ts'
+import { anything, arrayOf, choice, mapped, type Reader, tagged, text, textOr, titled } from './readers.ts'
 
 export const CHAT_ROLES = ['developer', 'system', 'user', 'assistant', 'tool'] as const
 export type ChatRole = (typeof CHAT_ROLES)[number]
@@ -199,14 +199,17 @@ const message: Reader<ChatMessage> = tagged('role', {
 })
 
 /** The messages of a request: at least one, and each result of a tool after the call that it answers. */
-export const messages: Reader<ChatMessage[]> = mapped(arrayOf(message, 1, 10_000), (list, path) => {
-  let open = new Set<string>()
-  for (const [index, { role, toolCalls, toolCallId }] of list.entries()) {
-    if (role !== 'tool') open = new Set(toolCalls?.map(({ id }) => id))
-    else if (toolCallId === undefined || !open.has(toolCallId)) throw strayResult(`${path}[${index}]`)
-  }
-  return list
-})
+export const messages: Reader<ChatMessage[]> = mapped(
+  arrayOf(titled('ChatMessage', message), 1, 10_000),
+  (list, path) => {
+    let open = new Set<string>()
+    for (const [index, { role, toolCalls, toolCallId }] of list.entries()) {
+      if (role !== 'tool') open = new Set(toolCalls?.map(({ id }) => id))
+      else if (toolCallId === undefined || !open.has(toolCallId)) throw strayResult(`${path}[${index}]`)
+    }
+    return list
+  },
+)
 
 function strayResult(path: string) {
   return invalidRequest(

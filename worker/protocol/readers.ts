@@ -170,9 +170,9 @@ export function mapped<T, U>(reader: Reader<T>, work: (value: T, path: string) =
   return { schema: reader.schema, read: (value, path) => work(reader.read(value, path), path) }
 }
 
-/** A reader with the same schema, described. */
-export function described<T>(reader: Reader<T>, description: string): Reader<T> {
-  return { schema: { ...reader.schema, description }, read: reader.read }
+/** The same reader, whose schema has a name: it stands once in the OpenAPI document. */
+export function titled<T>(title: string, reader: Reader<T>): Reader<T> {
+  return { schema: { title, ...reader.schema }, read: reader.read }
 }
 
 /** A string, or something else: the two forms that OpenAI gives many fields. */

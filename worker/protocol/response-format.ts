@@ -2,7 +2,7 @@
 
 import { defaulted, object, optional, required } from './fields.ts'
 import { toolName } from './messages.ts'
-import { anyObject, boolean, choice, mapped, type Reader, tagged, text } from './readers.ts'
+import { anyObject, boolean, choice, mapped, type Reader, tagged, text, titled } from './readers.ts'
 
 export type ResponseFormat =
   | { type: 'text' }
@@ -38,8 +38,11 @@ const jsonSchema: Reader<ResponseFormat> = mapped(
 )
 
 /** A format as chat completions write it. */
-export const chatResponseFormat: Reader<ResponseFormat> = tagged('type', {
-  text: textOnly,
-  json_object: jsonObject,
-  json_schema: jsonSchema,
-})
+export const chatResponseFormat: Reader<ResponseFormat> = titled(
+  'ChatResponseFormat',
+  tagged('type', {
+    text: textOnly,
+    json_object: jsonObject,
+    json_schema: jsonSchema,
+  }),
+)

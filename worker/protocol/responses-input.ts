@@ -3,7 +3,7 @@
 import { invalidRequest } from './errors.ts'
 import { accepted, defaultOnly, object, optional, refused, required } from './fields.ts'
 import { type ChatMessage, type ChatToolCall, cacheBreakpoint, callId, toolName } from './messages.ts'
-import { anything, arrayOf, choice, mapped, type Reader, tagged, text, textOr } from './readers.ts'
+import { anything, arrayOf, choice, mapped, type Reader, tagged, text, textOr, titled } from './readers.ts'
 
 type InputItem =
   | { readonly kind: 'message'; readonly message: ChatMessage }
@@ -133,17 +133,20 @@ const reasoning: Reader<InputItem> = mapped(
   () => ({ kind: 'reasoning' }),
 )
 
-const item: Reader<InputItem> = tagged(
-  'type',
-  {
-    message,
-    function_call: functionCall,
-    function_call_output: resultOf('function_call_output'),
-    custom_tool_call: customCall,
-    custom_tool_call_output: resultOf('custom_tool_call_output'),
-    reasoning,
-  },
-  'message',
+const item: Reader<InputItem> = titled(
+  'ResponseInputItem',
+  tagged(
+    'type',
+    {
+      message,
+      function_call: functionCall,
+      function_call_output: resultOf('function_call_output'),
+      custom_tool_call: customCall,
+      custom_tool_call_output: resultOf('custom_tool_call_output'),
+      reasoning,
+    },
+    'message',
+  ),
 )
 
 /** A text that the user says, or items; as messages of a chat. */

@@ -27,6 +27,7 @@ import {
   tagged,
   text,
   textOr,
+  titled,
 } from './readers.ts'
 import { jsonObject, type ResponseFormat, schemaFields, textOnly } from './response-format.ts'
 import { responsesInput } from './responses-input.ts'
@@ -135,7 +136,11 @@ const customTool: Reader<ChatTool> = object({
 })
 
 const tools: Reader<ChatTool[]> = mapped(
-  arrayOf(tagged('type', { function: functionTool, custom: customTool }), 0, MAX_TOOLS),
+  arrayOf(
+    titled('ResponseTool', tagged('type', { function: functionTool, custom: customTool })),
+    0,
+    MAX_TOOLS,
+  ),
   distinct,
 )
 
@@ -158,15 +163,18 @@ const allowedTools: Reader<ToolChoice> = mapped(
   ({ mode, tools: names }) => ({ mode, names }),
 )
 
-const toolChoice: Reader<ToolChoice> = textOr(
-  plainChoice,
-  tagged('type', {
-    function: mapped(namedTools.function, forced),
-    custom: mapped(namedTools.custom, forced),
-    allowed_tools: allowedTools,
-  }),
-  "one of 'none', 'auto', 'required' or an object",
-  isObject,
+const toolChoice: Reader<ToolChoice> = titled(
+  'ResponseToolChoice',
+  textOr(
+    plainChoice,
+    tagged('type', {
+      function: mapped(namedTools.function, forced),
+      custom: mapped(namedTools.custom, forced),
+      allowed_tools: allowedTools,
+    }),
+    "one of 'none', 'auto', 'required' or an object",
+    isObject,
+  ),
 )
 
 const LOGPROBS = 'message.output_text.logprobs'

@@ -14,6 +14,7 @@ import {
   tagged,
   text,
   textOr,
+  titled,
 } from './readers.ts'
 import { invalidCombination } from './refusals.ts'
 
@@ -105,7 +106,7 @@ const customTool: Reader<CustomTool> = mapped(
 
 /** Tools as chat completions write them. */
 export const chatTools: Reader<ChatTool[]> = mapped(
-  arrayOf(tagged('type', { function: functionTool, custom: customTool }), 0, MAX_TOOLS),
+  arrayOf(titled('ChatTool', tagged('type', { function: functionTool, custom: customTool })), 0, MAX_TOOLS),
   distinct,
 )
 
@@ -181,15 +182,18 @@ export function forced(name: string): ToolChoice {
 }
 
 /** A choice as chat completions write it. */
-export const chatToolChoice: Reader<ToolChoice> = textOr(
-  plainChoice,
-  tagged('type', {
-    function: mapped(namedFunction, forced),
-    custom: mapped(namedCustom, forced),
-    allowed_tools: allowedTools,
-  }),
-  "one of 'none', 'auto', 'required' or an object",
-  isObject,
+export const chatToolChoice: Reader<ToolChoice> = titled(
+  'ChatToolChoice',
+  textOr(
+    plainChoice,
+    tagged('type', {
+      function: mapped(namedFunction, forced),
+      custom: mapped(namedCustom, forced),
+      allowed_tools: allowedTools,
+    }),
+    "one of 'none', 'auto', 'required' or an object",
+    isObject,
+  ),
 )
 
 /** A choice in its deprecated form. */
