@@ -84,6 +84,12 @@ export function cacheKeyOf(context: TaskContext, promptCacheKey: string | undefi
   return createHmac('sha256', context.cacheKey).update(promptCacheKey).digest('hex')
 }
 
+/** Neighbouring seeds stay apart up to 64 bits: only so do choices differ. */
+function seedOf(seed: number | undefined, choice: number): { seed?: number } {
+  if (seed === undefined) return {}
+  return { seed: Number(BigInt.asIntN(53, BigInt(seed) + BigInt(choice))) }
+}
+
 const NOTHING = { promptTokens: 0, cachedTokens: 0 }
 
 /** What the generations of one job have in common. */
@@ -122,8 +128,7 @@ class Shared {
       prompt,
       maxPromptTokens: this.#context.maxPromptTokens,
       maxTokens: Math.min(this.job.maxTokens, this.#context.maxOutputTokens),
-      sampling:
-        sampling.seed === undefined ? sampling : { ...sampling, seed: sampling.seed + (index % choices) },
+      sampling: { ...sampling, ...seedOf(sampling.seed, index % choices) },
       ...(this.#cacheKey !== undefined && { cacheKey: this.#cacheKey }),
       limit: (promptTokens, cachedTokens) => {
         if (!this.#counted.has(at)) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type ScriptedOptions, type ScriptStep, scriptedEngine } from '../../engine/testing/scripted.ts'
 import { validateAgainstOpenAi } from '../../testing/openai-schemas.ts'
+import { GbnfMatcher } from '../grammar/testing.ts'
 import { run as runPath } from '../testing.ts'
 
 const messages = [{ role: 'user', content: 'Weather?' }]
@@ -177,6 +178,18 @@ describe('what the model is shown and held to', () => {
     expect(forced?.grammar?.triggers).toBeUndefined()
     expect(forced?.grammar?.gbnf).toBe(auto?.grammar?.gbnf)
     expect((await ask({ tools, tool_choice: 'none' }))?.grammar).toBeUndefined()
+  })
+
+  it('is held from the start where calls have no mark and a form has to be kept', async () => {
+    const strict = { type: 'function', function: { ...weather.function, strict: true } }
+    const llama = { info: { ...info, toolFormat: 'llama3' } } as const
+    expect((await ask({ tools: [weather] }, llama))?.grammar).toBeUndefined()
+    const grammar = (await ask({ tools: [weather, strict].slice(1) }, llama))?.grammar
+    expect(grammar?.triggers).toBeUndefined()
+    const gbnf = new GbnfMatcher(grammar?.gbnf ?? '')
+    expect(gbnf.matches('{"name": "weather", "parameters": {"city":"Bonn"}}')).toBe(true)
+    expect(gbnf.matches('It is sunny in {Bonn}.')).toBe(true)
+    expect(gbnf.matches('{"name": "weather", "parameters": {"town":"Bonn"}}')).toBe(false)
   })
 
   it('is a call or the document where both are asked for', async () => {

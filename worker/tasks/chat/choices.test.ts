@@ -65,6 +65,16 @@ describe('several choices', () => {
     expect(ran.metered.at(-1)).toBe(5)
   })
 
+  it('have seeds that differ, however large the first is', async () => {
+    for (const seed of [2 ** 63, -(2 ** 63), 2 ** 53]) {
+      const engine = scriptedEngine()
+      await runPath('/v1/chat/completions', { messages, n: 2, seed }, engine, { n: 2 })
+      const [first, second] = engine.runs.map(({ request }) => request.sampling.seed ?? 0)
+      expect(second).toBe((first ?? 0) + 1)
+      expect(Number.isSafeInteger(first)).toBe(true)
+    }
+  })
+
   it('share what the maximum charge pays for', async () => {
     const endless = { script: () => Array.from({ length: 50 }, () => 'a') }
     const { body, result } = await run({ n: 4 }, endless, { n: 4, affordable: () => 21 })
@@ -126,6 +136,15 @@ it('a whole answer is cut before it is longer than a gateway holds', async () =>
   expect(choicesOf(body)[0]?.finish_reason).toBe('length')
   expect(result.usage.completion_tokens).toBeLessThan(50)
   expect(JSON.stringify(body).length).toBeLessThan(64 * 1024 * 1024)
+})
+
+it('a prediction is taken and changes no count', async () => {
+  const { body } = await run({ prediction: { type: 'content', content: 'Hello world!' } })
+  validateAgainstOpenAi('Chat', body)
+  expect(body.usage).toMatchObject({
+    completion_tokens: 3,
+    completion_tokens_details: { accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
+  })
 })
 
 describe('log probabilities', () => {

@@ -6,7 +6,7 @@ import { ApiError } from '../../protocol/errors.ts'
 import { type CallableTool, jsonObjectGbnf, schemaToGbnf, toolCallGbnf } from '../grammar/index.ts'
 import type { ToolFormat } from '../tools/index.ts'
 import { inputSchema } from './custom-tool.ts'
-import { afterMark, afterMarks, afterReasoning, either } from './gbnf.ts'
+import { afterMark, afterMarks, afterReasoning, either, notBeginning } from './gbnf.ts'
 import type { ChatPaths } from './plan.ts'
 
 /** A tool that the model may call in this answer. */
@@ -47,8 +47,22 @@ function wholeAnswer(input: ConstraintInput): string | undefined {
   // The protocol takes a grammar of the client's only where nothing else is to be held.
   if (request.grammar !== undefined) return request.grammar
   if (request.toolChoice.mode === 'required') return callsGbnf(input)
-  if (document === undefined || tools.length === 0) return document
-  return either(callsGbnf(input), document)
+  if (tools.length === 0) return document
+  if (document !== undefined) return either(callsGbnf(input), document)
+  return hasUnmarkedForm(input) ? either(callsGbnf(input), notBeginning(callBegin(input))) : undefined
+}
+
+/** A form that has to be held, of calls without a mark: they are told from text by how the answer begins. */
+function hasUnmarkedForm({ tools, format }: ConstraintInput): boolean {
+  return format?.trigger === undefined && tools.some(({ tool }) => hasForm(tool))
+}
+
+function hasForm(tool: ChatTool): boolean {
+  return tool.type === 'function' ? tool.strict : tool.format.type === 'grammar'
+}
+
+function callBegin({ format }: ConstraintInput): string {
+  return `${format?.open}${format?.beforeName}`.charAt(0)
 }
 
 function documentGbnf({ request: { responseFormat }, paths }: ConstraintInput): string | undefined {
@@ -58,7 +72,7 @@ function documentGbnf({ request: { responseFormat }, paths }: ConstraintInput): 
   return schemaToGbnf(schema, paths.schema, { strict })
 }
 
-/** Free text until the model begins a call by itself; where its calls have no mark of their own, the text stays free. */
+/** Free text until the model begins a call by itself; calls without a mark of their own stay free. */
 function lazyCalls(input: ConstraintInput): Grammar | undefined {
   const { tools, format } = input
   if (tools.length === 0 || format?.trigger === undefined) return undefined

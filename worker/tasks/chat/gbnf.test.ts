@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { jsonObjectGbnf } from '../grammar/index.ts'
 import { GbnfMatcher } from '../grammar/testing.ts'
-import { afterMark, afterMarks, afterReasoning, either, renamed } from './gbnf.ts'
+import { afterMark, afterMarks, afterReasoning, either, notBeginning, renamed } from './gbnf.ts'
 
 const json = jsonObjectGbnf()
 const marks = { open: '<think>', close: '</think>' }
@@ -20,6 +20,12 @@ describe('grammars put together', () => {
     const gbnf = either('root ::= word\nword ::= "a"', 'root ::= word word\nword ::= "b"')
     expect(['a', 'bb'].every((text) => matches(gbnf, text))).toBe(true)
     expect(['b', 'aa', 'ab', ''].some((text) => matches(gbnf, text))).toBe(false)
+  })
+
+  it('take any text that does not begin as a call', () => {
+    const gbnf = notBeginning('{')
+    for (const text of ['', ' \n', 'Hi {"a"}\n😀', '  x{']) expect(matches(gbnf, text)).toBe(true)
+    for (const text of ['{', ' \n{"a":1}']) expect(matches(gbnf, text)).toBe(false)
   })
 
   it('stand behind a mark and a few blanks', () => {

@@ -17,6 +17,12 @@ export function either(first: string, second: string): string {
   return `root ::= a-root | b-root\n${renamed(first, 'a-')}\n${renamed(second, 'b-')}`
 }
 
+/** Any text whose first character that is no blank is another one than this. */
+export function notBeginning(char: string): string {
+  const first = escapePoint(char.codePointAt(0) ?? 0)
+  return `root ::= [ \\x09\\x0a]* ([^ \\x09\\x0a${first}] [\\x01-\\U0010ffff]*)?`
+}
+
 /** The text `mark`, blanks, then a text of the grammar. */
 export function afterMark(mark: string, gbnf: string): string {
   return `root ::= ${literal(mark)} blanks x-root\n${BLANKS}\n${renamed(gbnf, 'x-')}`

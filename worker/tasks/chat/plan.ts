@@ -64,9 +64,10 @@ export function planChat(
   }
 }
 
-function grammarParamOf({ grammar, responseFormat }: ChatRequest, paths: ChatPaths): string {
+function grammarParamOf({ grammar, responseFormat, legacyFunctions }: ChatRequest, paths: ChatPaths): string {
   if (grammar !== undefined) return 'grammar'
-  return responseFormat.type === 'text' ? 'tools' : paths.schema
+  if (responseFormat.type !== 'text') return paths.schema
+  return legacyFunctions ? 'functions' : 'tools'
 }
 
 /** The prompt of a chat as the engine takes it. */
