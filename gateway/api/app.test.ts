@@ -112,6 +112,21 @@ describe('errors', () => {
     expect(calls).toBe(1)
   })
 
+  it('answers 429 so that the SDK comes back when it is told to, and then is served', async () => {
+    const headers = { 'retry-after': '1', 'retry-after-ms': '1' }
+    const busy = { status: 429, type: 'rate_limit_error', message: 'Busy.', apiCode: 'queue_full', headers }
+    let calls = 0
+    const { sdk } = await face(async (request) => {
+      calls++
+      if (calls < 3) throw new ApiError(busy)
+      return scripted(request, [{ type: 'body', bytes: utf8('{"id":"x"}') }])
+    })
+    expect(await sdk.withOptions({ maxRetries: 2 }).chat.completions.create(chat)).toMatchObject({ id: 'x' })
+    expect(calls).toBe(3)
+    const refused = await sdk.withOptions({ maxRetries: 0 }).chat.completions.create(chat, {}).asResponse()
+    expect(refused.headers.get('x-ratelimit-remaining-requests')).toBe('996')
+  })
+
   it('says 503, not 404, for a model whose workers are away', async () => {
     const { post } = await face(never, { catalog: () => [], mayReturn: () => true })
     const response = await post(chat)
