@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Gbnf, parseGbnf } from './gbnf.ts'
-import { isTooCostly } from './grammar-cost.ts'
+import { isTooCostly, recursive } from './grammar-cost.ts'
 
 /** Whether the whole text is of the grammar: the plainest matcher there is. */
 function matches({ rules, root }: Gbnf, text: string): boolean {
@@ -109,6 +109,34 @@ describe('GBNF', () => {
         },
       ),
     )
+  })
+})
+
+describe('rules that lead back to themselves', () => {
+  const graph = fc.integer({ min: 1, max: 8 }).chain((size) => {
+    const call = fc.integer({ min: 0, max: size - 1 }).map((rule) => ({ rule }))
+    const rule = fc.array(fc.array(call, { maxLength: 3 }), { maxLength: 2 })
+    return fc.array(rule, { minLength: size, maxLength: size })
+  })
+
+  it('are found as by walking every way', () => {
+    fc.assert(
+      fc.property(graph, (rules) => {
+        const calls = rules.map((rule) => rule.flat().map((element) => element.rule))
+        const back = rules.flatMap((_, start) => {
+          const seen = new Set(calls[start])
+          for (const rule of seen) for (const next of calls[rule] ?? []) seen.add(next)
+          return seen.has(start) ? [start] : []
+        })
+        expect(recursive(rules)).toEqual(back)
+      }),
+    )
+  })
+
+  it('are found at the end of a chain of a hundred thousand', () => {
+    const length = 100_000
+    const rules = Array.from({ length }, (_, at) => [[{ rule: Math.min(at + 1, length - 1) }]])
+    expect(recursive(rules)).toEqual([length - 1])
   })
 })
 

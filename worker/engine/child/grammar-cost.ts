@@ -134,23 +134,56 @@ function letters(ways: Ways): Set<number> {
   return codes
 }
 
-/** Rules from which a way leads back to themselves. */
-function recursive(rules: readonly Rule[]): number[] {
+/**
+ * Rules from which a way leads back to themselves: those of strongly connected components (Tarjan 1972) that hold a
+ * cycle. Time grows with the calls, and nothing recurses: a repetition may be a chain of a hundred thousand rules.
+ */
+export function recursive(rules: readonly Rule[]): number[] {
   const calls = rules.map((rule) =>
     rule.flat().flatMap((element) => ('rule' in element ? [element.rule] : [])),
   )
-  return rules.flatMap((_, start) => (reaches(calls, start) ? [start] : []))
-}
+  const order = new Int32Array(rules.length).fill(-1)
+  const lowest = new Int32Array(rules.length)
+  const taken = new Int32Array(rules.length)
+  const open: number[] = []
+  const isOpen = new Uint8Array(rules.length)
+  const found: number[] = []
+  let visited = 0
 
-function reaches(calls: readonly (readonly number[])[], start: number): boolean {
-  const seen = new Set<number>()
-  const todo = [...(calls[start] ?? [])]
-  while (todo.length > 0) {
-    const rule = todo.pop() ?? start
-    if (rule === start) return true
-    if (seen.has(rule)) continue
-    seen.add(rule)
-    todo.push(...(calls[rule] ?? []))
+  const enter = (rule: number, path: number[]) => {
+    order[rule] = visited
+    lowest[rule] = visited++
+    open.push(rule)
+    isOpen[rule] = 1
+    path.push(rule)
   }
-  return false
+  const lower = (rule: number, to: number) => {
+    lowest[rule] = Math.min(lowest[rule] ?? 0, to)
+  }
+  const close = (rule: number) => {
+    if (lowest[rule] !== order[rule]) return
+    const component = open.splice(open.lastIndexOf(rule))
+    for (const member of component) isOpen[member] = 0
+    if (component.length > 1 || calls[rule]?.includes(rule)) found.push(...component)
+  }
+
+  for (let start = 0; start < rules.length; start++) {
+    if (order[start] !== -1) continue
+    const path: number[] = []
+    enter(start, path)
+    while (path.length > 0) {
+      const rule = path.at(-1) ?? start
+      const next = taken[rule] ?? 0
+      taken[rule] = next + 1
+      const callee = calls[rule]?.[next]
+      if (callee === undefined) {
+        path.pop()
+        close(rule)
+        const caller = path.at(-1)
+        if (caller !== undefined) lower(caller, lowest[rule] ?? 0)
+      } else if (order[callee] === -1) enter(callee, path)
+      else if (isOpen[callee]) lower(rule, order[callee] ?? 0)
+    }
+  }
+  return found.sort((a, b) => a - b)
 }
