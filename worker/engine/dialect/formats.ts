@@ -261,3 +261,8 @@ export const TOOL_FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
     ],
   },
 }
+
+/** With what a call begins in an answer's text; undefined where it begins as other answers may. */
+export function callMark({ trigger, tags, loose }: ToolFormat): string | undefined {
+  return trigger ?? tags?.begin ?? loose?.begin
+}

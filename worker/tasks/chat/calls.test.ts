@@ -242,6 +242,15 @@ describe('what the model is shown and held to', () => {
     })
   })
 
+  it('of a model with a way of its own are held to their schema when a tool is strict', async () => {
+    const strict = { type: 'function', function: { ...weather.function, strict: true } }
+    const grammarOf = async (tool: object, toolFormat: 'glm' | 'gemma') =>
+      (await ask({ tools: [tool] }, { info: { ...info, toolFormat } }))?.grammar
+    expect(await grammarOf(weather, 'glm')).toBeUndefined()
+    expect((await grammarOf(strict, 'glm'))?.triggers).toEqual(['<tool_call>'])
+    expect((await grammarOf(strict, 'gemma'))?.triggers).toEqual(['<|tool_call>'])
+  })
+
   it('are refused by name where they cannot be held', async () => {
     const strict = {
       type: 'function',

@@ -4,7 +4,7 @@ import type { Grammar, ModelInfo } from '../../engine/types.ts'
 import type { ChatRequest, ChatTool } from '../../protocol/chat.ts'
 import { ApiError } from '../../protocol/errors.ts'
 import { type CallableTool, jsonObjectGbnf, schemaToGbnf, toolCallGbnf } from '../grammar/index.ts'
-import type { ToolFormat } from '../tools/index.ts'
+import { callMark, type ToolFormat } from '../tools/index.ts'
 import { inputSchema } from './custom-tool.ts'
 import { afterMark, afterMarks, afterReasoning, either, notBeginning } from './gbnf.ts'
 import type { ChatPaths } from './plan.ts'
@@ -54,7 +54,7 @@ function wholeAnswer(input: ConstraintInput): string | undefined {
 
 /** A form that has to be held, of calls without a mark: they are told from text by how the answer begins. */
 function hasUnmarkedForm({ tools, format }: ConstraintInput): boolean {
-  return format?.trigger === undefined && tools.some(({ tool }) => hasForm(tool))
+  return (format && callMark(format)) === undefined && tools.some(({ tool }) => hasForm(tool))
 }
 
 function hasForm(tool: ChatTool): boolean {
@@ -72,11 +72,15 @@ function documentGbnf({ request: { responseFormat }, paths }: ConstraintInput): 
   return schemaToGbnf(schema, paths.schema, { strict })
 }
 
-/** Free text until the model begins a call by itself; calls without a mark of their own stay free. */
+/**
+ * Free text until the model begins a call by itself; calls without a mark of their own stay free. A model that writes
+ * arguments in a way of its own is left that way, unless a tool has a form: then it is held to the JSON.
+ */
 function lazyCalls(input: ConstraintInput): Grammar | undefined {
   const { tools, format } = input
-  if (tools.length === 0 || format?.trigger === undefined) return undefined
-  return { gbnf: callsGbnf(input), triggers: [format.trigger] }
+  if (tools.length === 0 || format === undefined) return undefined
+  const trigger = tools.some(({ tool }) => hasForm(tool)) ? callMark(format) : format.trigger
+  return trigger === undefined ? undefined : { gbnf: callsGbnf(input), triggers: [trigger] }
 }
 
 function callsGbnf({ request, tools, format, paths }: ConstraintInput): string {

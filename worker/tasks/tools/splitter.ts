@@ -1,6 +1,6 @@
 /** @module An answer's text, piece by piece, into reasoning, content and tool calls. */
 
-import type { ToolFormat } from '../../engine/dialect/formats.ts'
+import { callMark, type ToolFormat } from '../../engine/dialect/formats.ts'
 import type { ModelInfo } from '../../engine/types.ts'
 import { type CallHead, readHead, skipTail } from './head.ts'
 import { Input, type Reading, ValueScanner } from './input.ts'
@@ -79,7 +79,7 @@ export class AnswerSplitter {
   /** What a call begins with; undefined where none is looked for. */
   get #callBegin(): string | undefined {
     const { toolFormat, tools } = this.#options
-    return toolFormat && tools.size > 0 ? markOf(toolFormat) : undefined
+    return toolFormat && tools.size > 0 ? (callMark(toolFormat) ?? bareCall) : undefined
   }
 
   /** Text that was just taken from the input. */
@@ -186,10 +186,6 @@ export class AnswerSplitter {
 /** What a call of the format `llama3` begins with, and much else. */
 const bareCall = '{'
 
-function markOf({ trigger, tags, loose }: ToolFormat): string {
-  return trigger ?? tags?.begin ?? loose?.begin ?? bareCall
-}
-
 /** Some models write the object inside a string, or null for none. */
 function plainArguments(written: string): string {
   if (written === 'null') return '{}'
@@ -206,5 +202,5 @@ function plainArguments(written: string): string {
 function glueOf(format: ToolFormat): string[] {
   const { afterArguments, separator, close, beforeName } = format
   const marks = `${afterArguments}${separator}${close}`.match(/<[^<>]+>|`+|\S/g) ?? []
-  return [...new Set(marks)].filter((mark) => mark !== markOf(format) && !beforeName.startsWith(mark))
+  return [...new Set(marks)].filter((mark) => mark !== callMark(format) && !beforeName.startsWith(mark))
 }
