@@ -238,6 +238,7 @@ describe('across links and restarts', () => {
     const first = await account(earnings({ file }))
     first.keep(kept('request-1', 10n, { final: false }))
     first.keep(kept('request-2', 20n))
+    first.flush()
     const books = earnings({ file })
     expect((await books.account('another', payment())).held()).toEqual([
       { type: 'held', receipts: [], done: true },
@@ -274,12 +275,14 @@ describe('across links and restarts', () => {
     first.keep(kept('request-1', 650n, { interrupted: true }))
     first.keep(kept('request-2', 100n))
     expect(first.owed).toBe(700n)
+    first.flush()
     const again = await account(earnings({ file }))
     again.voucher(voucher(650n))
     again.acknowledge(['request-1', 'request-2'])
     expect(again.owed).toBe(0n)
     // 50 nanotons are given up; only 950 more may be.
     again.keep(kept('request-3', 990n))
+    again.flush()
     const last = await account(earnings({ file }))
     last.acknowledge(['request-3'])
     expect(last.owed).toBe(40n)

@@ -203,7 +203,13 @@ export class Account {
     if (!verifyVoucher(key, terms, fromBase64(signature))) {
       throw new EarningsError('ERR_VOUCHER', 'the voucher is not signed by the key of the channel')
     }
-    if (amount > this.#state.ceiling) this.#update({ ceiling: amount, signature })
+    if (amount <= this.#state.ceiling) return
+    this.#store.transaction(() => this.#update({ ceiling: amount, signature }))
+  }
+
+  /** Writes what this turn of the event loop kept: to be called before anybody is told of it. */
+  flush(): void {
+    this.#store.flush()
   }
 
   /** The `held` messages to send after a join: everything that waits, the last message `done`. */

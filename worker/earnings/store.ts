@@ -36,10 +36,18 @@ export interface ChannelAccount {
 
 /**
  * Opens or makes the file. Written ahead without a sync for each commit: what a power cut can take are receipts of the
- * last moments, which the gateway has been sent too; a killed process loses nothing.
+ * last moments, which the gateway has been sent too; a killed process loses nothing that it sent.
+ *
+ * What one turn of the event loop changes is one commit, made at its end or by `flush`: whoever tells others of a change
+ * calls that before.
  */
 export class EarningsStore {
   readonly #db: DatabaseSync
+  readonly #begin: StatementSync
+  readonly #commit: StatementSync
+  readonly #savepoint: StatementSync
+  readonly #release: StatementSync
+  #open = false
   readonly #putReceipt: StatementSync
   readonly #getReceipt: StatementSync
   readonly #dropReceipt: StatementSync
@@ -61,6 +69,10 @@ export class EarningsStore {
       this.#db.close()
       throw error
     }
+    this.#begin = this.#db.prepare('BEGIN IMMEDIATE')
+    this.#commit = this.#db.prepare('COMMIT')
+    this.#savepoint = this.#db.prepare('SAVEPOINT step')
+    this.#release = this.#db.prepare('RELEASE step')
     this.#putReceipt = this.#db.prepare('INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#getReceipt = this.#db.prepare('SELECT * FROM receipts WHERE request_id = ?')
     this.#dropReceipt = this.#db.prepare('DELETE FROM receipts WHERE request_id = ?')
@@ -70,17 +82,37 @@ export class EarningsStore {
     this.#putChannel = this.#db.prepare('INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?, ?)')
   }
 
-  /** Runs `work` in one transaction. */
+  /** Runs `work`, all of it or nothing, as a part of this turn's commit. */
   transaction<T>(work: () => T): T {
-    this.#db.exec('BEGIN IMMEDIATE')
+    this.#join()
+    this.#savepoint.run()
     try {
       const result = work()
-      this.#db.exec('COMMIT')
+      this.#release.run()
       return result
+    } catch (error) {
+      this.#db.exec('ROLLBACK TO step; RELEASE step')
+      throw error
+    }
+  }
+
+  /** Commits what this turn has changed so far; nothing of it is in the file when this throws. */
+  flush(): void {
+    if (!this.#open) return
+    this.#open = false
+    try {
+      this.#commit.run()
     } catch (error) {
       this.#db.exec('ROLLBACK')
       throw error
     }
+  }
+
+  #join(): void {
+    if (this.#open) return
+    this.#begin.run()
+    this.#open = true
+    process.nextTick(() => this.flush())
   }
 
   putReceipt(row: StoredReceipt): void {
@@ -133,6 +165,7 @@ export class EarningsStore {
   }
 
   close(): void {
+    this.flush()
     this.#db.close()
   }
 }

@@ -91,6 +91,8 @@ export class Session {
       onText: (text) => this.#onText(text),
       onBinary: (bytes) => this.#onBinary(bytes),
       onDrain: () => this.#intake.wake(),
+      // A receipt has to be kept when it arrives.
+      onFlush: () => this.#account?.flush(),
       onBeat: () => this.#socket.send({ type: 'heartbeat', ...worker.load }),
       onGone: (code) => this.#onGone(code),
     })

@@ -23,6 +23,8 @@ export interface SocketHandlers {
   onBinary(bytes: Uint8Array): void
   /** The socket takes bytes again. */
   onDrain(): void
+  /** What was sent in this turn of the event loop is about to leave. When this throws nothing of it does. */
+  onFlush(): void
   /** An interval has passed: time for a heartbeat. */
   onBeat(): void
   /** Called once, with a name of `CLOSE` (ours, or the gateway's reason), or `socket_error`, `peer_closed`. */
@@ -121,6 +123,12 @@ export class LinkSocket {
     raw.cork()
     process.nextTick(() => {
       this.#corked = false
+      try {
+        this.#handlers.onFlush()
+      } catch {
+        this.#ws.terminate()
+        return this.#leave('internal')
+      }
       raw.uncork()
     })
   }
