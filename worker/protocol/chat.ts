@@ -87,7 +87,7 @@ export const serviceTier: Reader<'default'> = {
   schema: { type: 'string', enum: ['auto', 'default'] },
   read(value, path) {
     if (value === 'auto' || value === 'default') return 'default'
-    throw unsupportedValue(path, '"auto" or "default"')
+    throw unsupportedValue(path, '"auto" or "default"', 'There is one tier.')
   },
 }
 
@@ -154,7 +154,10 @@ export const chatFields = {
     reasoningEffort,
     'How much a model that reasons does so; others have nothing to change.',
   ),
-  prediction: accepted(prediction, 'A hint for speed; every token is generated, and none is charged twice.'),
+  prediction: accepted(
+    prediction,
+    'A hint for speed that changes no answer: every token is generated either way.',
+  ),
   verbosity: defaultOnly(['medium'], 'Models here have no such setting: say it in a message.'),
   modalities: defaultOnly([['text']], 'Text is the only output.'),
   store: defaultOnly([false], 'Nothing is stored.'),

@@ -73,7 +73,7 @@ export function defaultOnly(values: readonly unknown[], about: string): Field<un
     schema: { enum: values },
     read(value, path) {
       if (values.some((each) => isDeepStrictEqual(each, value))) return undefined
-      throw unsupportedValue(path, values.map((each) => JSON.stringify(each)).join(' or '))
+      throw unsupportedValue(path, values.map((each) => JSON.stringify(each)).join(' or '), about)
     },
   }
   return { handling: 'default-only', presence: 'unread', reader, about }
@@ -84,7 +84,7 @@ export function refused(about: string): Field<undefined, 'unread'> {
   const reader: Reader<undefined> = {
     schema: { type: 'null' },
     read(_value, path) {
-      throw unsupportedParameter(path)
+      throw unsupportedParameter(path, about)
     },
   }
   return { handling: 'refused', presence: 'unread', reader, about }

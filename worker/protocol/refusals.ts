@@ -28,20 +28,24 @@ export function missingParameter(path: string): ApiError {
   return invalidRequest(path, `Missing required parameter: '${path}'.`, 'missing_required_parameter')
 }
 
-/** 400 for a field of the API that is not served at all. */
-export function unsupportedParameter(path: string): ApiError {
+/** 400 for a field of the API that is not served at all. @param why a sentence */
+export function unsupportedParameter(path: string, why: string): ApiError {
   return invalidRequest(
     path,
-    `Unsupported parameter: '${path}' is not supported with this model. Leave it out.`,
+    `Unsupported parameter: '${path}' is not supported with this model. ${why} Leave it out.`,
     'unsupported_parameter',
   )
 }
 
-/** 400 for a field of which only some values are served; `values` are those, as JSON joined by `or`. */
-export function unsupportedValue(path: string, values: string): ApiError {
+/**
+ * 400 for a field of which only some values are served.
+ * @param values those, as JSON joined by `or`
+ * @param why a sentence
+ */
+export function unsupportedValue(path: string, values: string, why: string): ApiError {
   return invalidRequest(
     path,
-    `Unsupported value: '${path}' does not support this value with this model. Only the default (${values}) value is supported.`,
+    `Unsupported value: '${path}' does not support this value with this model. Only the default (${values}) value is supported. ${why}`,
     'unsupported_value',
   )
 }

@@ -112,6 +112,11 @@ function ajvWithTypes(): NonNullable<typeof shared> {
   return shared
 }
 
+/** The official client's types as JSON Schemas, by their names; requests are `ChatRequestDocument` and so on. */
+export function openAiDefinitions(): Readonly<Record<string, JsonSchema>> {
+  return ajvWithTypes().definitions as Readonly<Record<string, JsonSchema>>
+}
+
 /** Making the schemas takes some seconds: they are kept under `node_modules` for one version of the package. */
 function definitions(): Record<string, Schema> {
   const manifest = readFileSync(join(root, 'node_modules', 'openai', 'package.json'), 'utf8')

@@ -17,3 +17,9 @@ export type ModelDocument = OpenAI.Model
 export interface FailureDocument {
   error: OpenAI.ErrorObject
 }
+
+export type ChatRequestDocument = OpenAI.ChatCompletionCreateParamsNonStreaming
+export type CompletionRequestDocument = OpenAI.CompletionCreateParamsNonStreaming
+export type EmbeddingRequestDocument = OpenAI.EmbeddingCreateParams
+export type ResponseRequestDocument = OpenAI.Responses.ResponseCreateParamsNonStreaming
+export type InputTokensRequestDocument = OpenAI.Responses.InputTokenCountParams
