@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { chrf } from './chrf.ts'
+import { chrf, chrfPlusPlus } from './chrf.ts'
 import { ASKS } from './corpus/chat-more.ts'
 import { normal, type Sample, testCases, trainingSet } from './corpus/corpus.ts'
 import { LANGS } from './corpus/grammar.ts'
@@ -53,6 +53,15 @@ describe('chrF2', () => {
       { hypothesis: 'a', reference: 'ab' },
     ]
     expect(chrf(corpus)).toBeCloseTo(46.04125581270912, 8)
+  })
+
+  test('chrF++ counts words too, as derived by hand', () => {
+    // Letters 2/3, 1/2, 0/1; words 2/3, 1/2: the mean of five orders. What has no word order 2 is left out.
+    expect(chrfPlusPlus([{ hypothesis: 'a b c', reference: 'a b d' }])).toBeCloseTo((100 * (7 / 3)) / 5, 10)
+    // `(a)` is the words `(a` and `)`, since the end comes first; `(a` is `(` and `a`: no word in common.
+    const [precision, recall] = [(2 / 3 + 1 / 2) / 4, (1 + 1) / 4]
+    const expected = (100 * 5 * precision * recall) / (4 * precision + recall)
+    expect(chrfPlusPlus([{ hypothesis: '(a)', reference: '(a' }])).toBeCloseTo(expected, 10)
   })
 
   test('white space does not count', () => {

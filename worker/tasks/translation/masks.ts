@@ -34,7 +34,7 @@ export function natural(codec: Codec): Mask {
     find(parts, answer) {
       const slots = parts.filter(isSlot)
       const shown = [...new Set(slots.map(shownAs))].toSorted((a, b) => b.length - a.length)
-      if (shown.length === 0) return { parts: [words(codec.decode(answer))], wrong: [] }
+      if (shown.length === 0) return { parts: joined([words(codec.decode(answer))]), wrong: [] }
       const waiting = [...slots]
       const pieces = answer.split(new RegExp(`(${shown.map((one) => literal(one)).join('|')})`))
       const read = pieces.map((piece, index): Part | undefined => {

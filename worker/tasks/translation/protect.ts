@@ -27,7 +27,7 @@ const trailing = /[.,;:!?)\]»”’]+$/u
 
 /** What braces of a placeholder begin with: a name, or a word of a template language. */
 const placeholder =
-  /^\s*[#/^>!&%*=~-]{0,2}\s*[\p{L}_$][\p{L}\p{N}_$.[\]-]*\s*(?:[,:|(\s].*)?$|^\s*\d{0,4}\s*(?:[,:].*)?$/su
+  /^\s*(?:[#/^>!&%*=~-]{1,2}\s*)?[\p{L}_$][\p{L}\p{N}_$.[\]-]*\s*(?:[,:|(].*)?$|^\s*[#/^>!&%*=~-]{1,2}\s*\p{L}.*$|^\s*\d{0,4}\s*(?:[,:].*)?$/su
 /** The most UTF-16 units of a placeholder. */
 const LONGEST = 1000
 
@@ -37,15 +37,15 @@ export function protect(text: string, ids: Ids): Part[] {
   const keep = (raw: string): Kept => ({ kind: 'kept', id: ids.next(), raw })
   let at = 0
   for (const [start, end] of placeholders(text)) {
-    parts.push(...protectWords(text.slice(at, start), keep), keep(text.slice(start, end)))
+    protectWords(text.slice(at, start), keep, parts)
+    parts.push(keep(text.slice(start, end)))
     at = end
   }
-  parts.push(...protectWords(text.slice(at), keep))
+  protectWords(text.slice(at), keep, parts)
   return joined(parts)
 }
 
-function protectWords(text: string, keep: (raw: string) => Kept): Part[] {
-  const parts: Part[] = []
+function protectWords(text: string, keep: (raw: string) => Kept, parts: Part[]): void {
   let at = 0
   for (const match of text.matchAll(protectedPattern)) {
     const isAddress = /^(?:[a-z][a-z0-9+.-]*:\/\/|www\.)/.test(match[0])
@@ -54,7 +54,6 @@ function protectWords(text: string, keep: (raw: string) => Kept): Part[] {
     at = match.index + raw.length
   }
   parts.push(words(text.slice(at)))
-  return parts
 }
 
 /** Balanced braces that hold a name, with what belongs in front of them: `{a}`, `{{a}}`, `${a}`, `{n, plural, …}`. */

@@ -27,10 +27,11 @@ export function segmentsOf(parts: readonly Part[], language: string, cut: Cut): 
 
 /** The sentences and lines of a text, in order, nothing lost. */
 export function sentencesOf(parts: readonly Part[], language: string): Part[][] {
+  const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' })
   const sentences: Part[][] = []
   let line: Part[] = []
   const endLine = () => {
-    if (line.length > 0) sentences.push(...sentencesOfLine(line, language))
+    if (line.length > 0) for (const sentence of sentencesOfLine(line, segmenter)) sentences.push(sentence)
     line = []
   }
   for (const part of parts) {
@@ -54,11 +55,10 @@ export function sentencesOf(parts: readonly Part[], language: string): Part[][] 
 /** Stands for something kept, as a name would; marks are nothing that a reader sees. */
 const STAND_IN = 'X'
 
-function sentencesOfLine(line: readonly Part[], language: string): Part[][] {
+function sentencesOfLine(line: readonly Part[], segmenter: Intl.Segmenter): Part[][] {
   const flat = line
     .map((part) => (part.kind === 'words' ? part.text : part.kind === 'kept' ? STAND_IN : ''))
     .join('')
-  const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' })
   const ends = [...segmenter.segment(flat)].map(({ index, segment }) => index + segment.length)
   const sentences: Part[][] = [[]]
   let at = 0
@@ -132,7 +132,7 @@ function merge(sentences: readonly Part[][], bytes: number): Part[][] {
     const more = bytesOf(sentence)
     const last = pieces.at(-1)
     const isFull = size + more > bytes || (size > bytes / 2 && endsParagraph(last?.at(-1)))
-    if (last && !isFull) last.push(...sentence)
+    if (last && !isFull) for (const part of sentence) last.push(part)
     else pieces.push([...sentence])
     size = last && !isFull ? size + more : more
   }

@@ -47,3 +47,10 @@ function read(text: string, format: TranslationFormat, ids: Ids): Part[] {
   if (format === 'markdown') return readMarkdown(text, ids)
   return [words(text)]
 }
+
+/** What of an input has to come back as it was, as it is written there: for evaluations. */
+export function protectedParts(input: TranslationInput, format: TranslationFormat): string[] {
+  return parse(input, format).parts.flatMap((part) =>
+    part.kind === 'words' || part.raw === '' ? [] : [part.raw],
+  )
+}
