@@ -12,7 +12,7 @@ import type { ResponseSink, ServeTerms, StopReason } from './types.ts'
 const BODY_PIECE = 16 * 1024
 /** Bytes of an event in one frame; a longer one begins with body frames. */
 const MOST_EVENT = 128 * 1024
-/** Milliseconds between two pad frames while a prompt is read. */
+/** Milliseconds after which a silence is broken by a pad frame: while a prompt is read, or what is made shows nothing yet. */
 const PAD_MS = 500
 /** Room that pad frames leave to the answer. */
 const PAD_RESERVE = 8
@@ -45,6 +45,8 @@ export class Exchange {
   #begun = false
   #cancelReceipt: () => void = () => {}
   #cancelPad: () => void = () => {}
+  /** Nothing was sent since the last look. */
+  #quiet = true
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts
@@ -103,7 +105,6 @@ export class Exchange {
   }
 
   async #deliver(event: TaskEvent): Promise<void> {
-    this.#cancelPad()
     if (event.type === 'event') await this.#sendEvent(utf8(event.json))
     else await this.#sendBody(event.bytes)
     if (this.#stop.signal.aborted) return
@@ -129,6 +130,7 @@ export class Exchange {
   }
 
   #send(unit: Uint8Array): void {
+    this.#quiet = false
     this.#parts.sink.chunk(unit)
   }
 
@@ -206,7 +208,8 @@ export class Exchange {
     if (opened.ctx.responseMode.padding !== 'bucket') return
     this.#cancelPad = clock.after(PAD_MS, () => {
       if (this.#stop.signal.aborted) return
-      if (sink.room > PAD_RESERVE) this.#send(this.#sealer.pad())
+      if (this.#quiet && sink.room > PAD_RESERVE) this.#send(this.#sealer.pad())
+      this.#quiet = true
       this.#schedulePad()
     })
   }

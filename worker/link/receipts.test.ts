@@ -46,6 +46,23 @@ describe('receipts', () => {
     expect(reader.final?.status).toBe(200)
   })
 
+  test('pad frames break a silence in mid-answer too, and none comes between words', async () => {
+    const gate = new Gate()
+    await using harness = await Harness.open({ engine: { script: () => ['a', gate, 'b'] } })
+    const peer = await harness.joined()
+    const reader = await peer.request()
+    await reader.read(() => reader.text === 'a')
+    await gate.reached
+    harness.clock.advance(500)
+    expect(reader.pads).toBe(0)
+    harness.clock.advance(500)
+    await reader.read(() => reader.pads === 1)
+    gate.open()
+    await reader.read()
+    expect(reader.text).toBe('ab')
+    expect(reader.settled.body.status).toBe('complete')
+  })
+
   test('a lost link: the engine stops, the receipt is held and handed over at the next join', async () => {
     const gate = new Gate()
     await using harness = await Harness.open({ engine: { script: () => ['a', 'b', gate, 'c'] } })
