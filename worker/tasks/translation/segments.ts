@@ -40,7 +40,7 @@ export function sentencesOf(parts: readonly Part[], language: string): Part[][] 
       sentences.push([part])
     } else if (part.kind !== 'words') line.push(part)
     else {
-      for (const [index, text] of part.text.split(/(\n)/).entries()) {
+      for (const [index, text] of part.text.split(/(\n\s*)/).entries()) {
         if (index % 2 === 1) {
           endLine()
           sentences.push([words(text)])
@@ -56,6 +56,7 @@ export function sentencesOf(parts: readonly Part[], language: string): Part[][] 
 const STAND_IN = 'X'
 
 function sentencesOfLine(line: readonly Part[], segmenter: Intl.Segmenter): Part[][] {
+  if (!hasLetters(wordsOf(line))) return [[...line]]
   const flat = line
     .map((part) => (part.kind === 'words' ? part.text : part.kind === 'kept' ? STAND_IN : ''))
     .join('')
@@ -146,26 +147,27 @@ function endsParagraph(part: Part | undefined): boolean {
 /** Takes white space, and what is not around or between words, from the ends of a piece. */
 export function trim(piece: readonly Part[]): Segment {
   if (!hasLetters(wordsOf(piece))) return { before: piece, core: [], after: [] }
+  const halves = new Map<number, number>()
+  for (const part of piece) if (part.kind !== 'words') halves.set(part.id, (halves.get(part.id) ?? 0) + 1)
+  /** Blocks, blanks, and marks whose other half is elsewhere or was just taken away. */
+  const isEdge = (part: Part | undefined, outer: 'open' | 'close'): boolean => {
+    if (!part) return false
+    if (part.kind === 'words') return part.text.trim() === ''
+    if (part.kind === 'kept') return part.block === true
+    if (halves.get(part.id) === 2 && part.kind === outer) return false
+    halves.set(part.id, (halves.get(part.id) ?? 1) - 1)
+    return true
+  }
   let [start, end] = [0, piece.length]
   for (;;) {
     const [first, last] = [piece[start], piece[end - 1]]
-    const inside = piece.slice(start, end)
-    if (first && isEdge(first, inside, 'open')) start++
-    else if (last && isEdge(last, inside, 'close')) end--
-    else if (first?.kind === 'open' && last?.kind === 'close' && first.id === last.id) {
-      start++
-      end--
-    } else break
+    const isAround = first?.kind === 'open' && last?.kind === 'close' && first.id === last.id
+    if (isAround || isEdge(first, 'open')) start++
+    if (isAround) end--
+    else if (start < end && isEdge(piece[end - 1], 'close')) end--
+    else if (piece[start] === first) break
   }
   return splitSpace(piece.slice(0, start), piece.slice(start, end), piece.slice(end))
-}
-
-/** Blocks, blanks, and marks whose other half is elsewhere. */
-function isEdge(part: Part, inside: readonly Part[], outer: 'open' | 'close'): boolean {
-  if (part.kind === 'words') return part.text.trim() === ''
-  if (part.kind === 'kept') return part.block === true
-  const alone = inside.filter((other) => other.kind !== 'words' && other.id === part.id).length === 1
-  return alone || part.kind !== outer
 }
 
 function splitSpace(before: readonly Part[], core: readonly Part[], after: readonly Part[]): Segment {
