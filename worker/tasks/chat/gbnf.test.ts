@@ -16,6 +16,11 @@ describe('grammars put together', () => {
     )
   })
 
+  it('read what is no grammar once, however long', () => {
+    for (const char of ['[', '"', '<', '{', '\\', '[\\'])
+      expect(renamed(char.repeat(65_536), 'p-')).toBe(char.repeat(65_536))
+  })
+
   it('take a text of either', () => {
     const gbnf = either('root ::= word\nword ::= "a"', 'root ::= word word\nword ::= "b"')
     expect(['a', 'bb'].every((text) => matches(gbnf, text))).toBe(true)

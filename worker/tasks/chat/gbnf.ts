@@ -2,8 +2,11 @@
 
 import { escapeInText, escapePoint } from '../grammar/grammar.ts'
 
-/** What may stand between rule names: literals, character classes, token references, repetitions, comments. */
-const OPAQUE = /"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|!?<[^>\s]*>|\{[^}]*\}|#[^\n]*/
+/**
+ * What may stand between rule names: literals, character classes, token references, repetitions, comments. One without
+ * its end is no grammar; it reaches to the end of the text here, so that nothing is read twice.
+ */
+const OPAQUE = /"(?:\\.|[^"\\])*"?|\[(?:\\.|[^\]\\])*\]?|!?<[^>\s]*>?|\{[^}]*\}?|#[^\n]*/
 const NAME = /[A-Za-z0-9-]+/
 const LEXEMES = new RegExp(`${OPAQUE.source}|${NAME.source}`, 'g')
 
