@@ -118,8 +118,17 @@ export function arrayOf<T>(item: Reader<T>, min: number, max: number): Reader<T[
       if (!Array.isArray(value)) throw invalidType(path, 'an array', value)
       if (value.length < min) throw lengthOutOfRange(path, 'array', 'below_min', min, value.length)
       if (value.length > max) throw lengthOutOfRange(path, 'array', 'above_max', max, value.length)
-      return value.map((entry, index) => item.read(entry, `${path}[${index}]`))
+      return value.map((entry, index) => readItem(item, entry, path, index))
     },
+  }
+}
+
+/** An item is named only if it is refused: naming each of a million tokens takes longer than reading them. */
+function readItem<T>(item: Reader<T>, entry: unknown, path: string, index: number): T {
+  try {
+    return item.read(entry, '')
+  } catch {
+    return item.read(entry, `${path}[${index}]`)
   }
 }
 
