@@ -99,7 +99,7 @@ async function checkLengths({ prompts, param }: Job, context: TaskContext, engin
       if (total > context.maxPromptTokens) throw new PromptTooLong(total, context.maxPromptTokens)
     }
   } catch (cause) {
-    throw toTaskError(cause, param)
+    throw toTaskError(cause, param, engine.info.contextLength)
   }
 }
 

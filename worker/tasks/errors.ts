@@ -21,11 +21,15 @@ const TOLD: ReadonlySet<string> = new Set(['ERR_UNSUPPORTED_PROMPT', 'ERR_BAD_GR
 
 /**
  * What a client is told about an engine's error; `param` is the field that holds the prompt. A cancellation is
- * nobody's to be told and comes back as it is.
+ * nobody's to be told and comes back as it is. With `contextLength`, a prompt that leaves no token for its answer is
+ * told that length, which the list of models shows too, and not the one less that it may have.
  */
-export function toTaskError(cause: unknown, param: string): unknown {
+export function toTaskError(cause: unknown, param: string, contextLength?: number): unknown {
   if (cause instanceof ApiError) return cause
-  if (cause instanceof PromptTooLong) return contextLengthExceeded(cause.limit, cause.promptTokens, param)
+  if (cause instanceof PromptTooLong) {
+    const limit = cause.limit + 1 === contextLength ? contextLength : cause.limit
+    return contextLengthExceeded(limit, cause.promptTokens, param)
+  }
   if (!(cause instanceof EngineError)) return internalError(cause)
   if (cause.code === 'ERR_CANCELLED') return cause
   if (cause.code === 'ERR_NO_OUTPUT_ROOM') return maxChargeTooLow()

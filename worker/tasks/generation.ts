@@ -70,7 +70,8 @@ export async function* generateAll<Part>(
       for (const part of parts) yield { index, part }
     }
   } catch (cause) {
-    throw toTaskError(cause, isBadGrammar(cause) ? (job.grammarParam ?? job.param) : job.param)
+    const param = isBadGrammar(cause) ? (job.grammarParam ?? job.param) : job.param
+    throw toTaskError(cause, param, engine.info.contextLength)
   }
 }
 

@@ -175,6 +175,12 @@ describe('a chat completion is refused', () => {
       apiCode: 'context_length_exceeded',
       message: expect.stringContaining('maximum context length is 1 tokens'),
     })
+    const long = [{ role: 'user', content: 'x'.repeat(512) }]
+    await expect(run({ messages: long }, {}, { maxPromptTokens: 512 })).rejects.toMatchObject({
+      message: expect.stringContaining(
+        'maximum context length is 512 tokens. However, your messages resulted in 512',
+      ),
+    })
   })
 
   it('when its maximum charge pays for no token', async () => {
