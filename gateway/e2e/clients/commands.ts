@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { ROOT } from '../stack.ts'
+import { checkAnswer } from './checked.ts'
+import { stack } from './shared.ts'
+
+const run = promisify(execFile)
+const curl = await run('curl', ['--version']).then(
+  () => true,
+  () => false,
+)
+if (!curl) console.warn('clients.test.ts: curl is SKIPPED, it is not installed here')
+
+const CHAT = '/v1/chat/completions'
+const ask = { model: 'chrysalis/tiny', messages: [{ role: 'user', content: 'Hello' }], temperature: 0 }
+
+interface Answer {
+  path: string
+  status: number
+  headers: Headers
+  text: string
+}
+
+/** Runs curl with these arguments, and `input` on its standard input. */
+async function ran(path: string, args: readonly string[], input?: string | Uint8Array): Promise<Answer> {
+  const all = ['-sS', '--include', '-H', `Authorization: Bearer ${stack().ready.apiKey}`, ...args]
+  const running = run('curl', [...all, stack().origin + path])
+  running.child.stdin?.end(input)
+  const { stdout } = await running
+  const [head = '', ...body] = stdout.split('\r\n\r\n')
+  const [status = '', ...lines] = head.split('\r\n')
+  const pairs = lines.map((line) => /^([^:]+): (.*)$/.exec(line)?.slice(1) as [string, string])
+  const text = body.join('\r\n\r\n')
+  return { path, status: Number(status.split(' ')[1]), headers: new Headers(pairs), text }
+}
+
+const json = ['-H', 'Content-Type: application/json']
+
+describe.skipIf(!curl)('curl', () => {
+  it('asks and is answered, compressed or not', async () => {
+    const plain = await ran(CHAT, [...json, '-d', JSON.stringify(ask)])
+    checkAnswer(plain, plain.text)
+    const gzip = [...json, '--compressed', '-H', 'Content-Encoding: gzip', '--data-binary', '@-']
+    const packed = await ran(CHAT, gzip, gzipSync(JSON.stringify(ask)))
+    expect(JSON.parse(packed.text).choices).toEqual(JSON.parse(plain.text).choices)
+  })
+
+  it('waits for 100 Continue, and sends in chunks', async () => {
+    for (const header of ['Expect: 100-continue', 'Transfer-Encoding: chunked']) {
+      const answer = await ran(CHAT, [...json, '-H', header, '--data-binary', '@-'], JSON.stringify(ask))
+      // Whatever stands before the final head.
+      expect(answer.text || answer.headers.get('content-type')).toContain('chat.completion')
+    }
+  })
+
+  it('reads a stream as it comes', async () => {
+    const body = JSON.stringify({ ...ask, stream: true })
+    const answer = await ran(CHAT, ['-N', ...json, '-d', body])
+    checkAnswer(answer, answer.text)
+    expect(answer.text.endsWith('data: [DONE]\n\n')).toBe(true)
+  })
+
+  it('asks for heads and methods', async () => {
+    const head = await ran('/v1/models', ['--head'])
+    expect([head.status, head.headers.get('content-type'), head.text]).toEqual([200, 'application/json', ''])
+    const options = await ran(CHAT, ['-X', 'OPTIONS'])
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'POST'])
+    const get = await ran(CHAT, [])
+    expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
+    checkAnswer(get, get.text)
+    const nothing = await ran('/v1/nothing', [])
+    expect(nothing.status).toBe(404)
+    checkAnswer(nothing, nothing.text)
+  })
+
+  it('speaks HTTP/1.0 too', async () => {
+    const answer = await ran('/v1/models', ['--http1.0'])
+    checkAnswer(answer, answer.text)
+  })
+
+  it('that is killed in mid-stream leaves a server that answers', async () => {
+    const body = JSON.stringify({ ...ask, stream: true, temperature: 2 })
+    const headers = ['-H', `Authorization: Bearer ${stack().ready.apiKey}`, ...json]
+    const running = run('curl', ['-sSN', ...headers, '-d', body, stack().origin + CHAT])
+    running.catch(() => {})
+    await once(running.child.stdout as NodeJS.ReadableStream, 'data')
+    running.child.kill('SIGKILL')
+    await running.catch(() => {})
+    expect((await ran(CHAT, [...json, '-d', JSON.stringify(ask)])).status).toBe(200)
+  })
+})
+
+describe('compatcanary', () => {
+  it('gives 100 of 100 for everything that it knows', async () => {
+    const cli = join(ROOT, 'node_modules/compatcanary/src/cli.js')
+    const args = ['scan', '--base-url', stack().ready.url, '--model', ask.model, '--profile', 'modern']
+    const env = { ...process.env, OPENAI_API_KEY: stack().ready.apiKey }
+    const { stdout } = await run(process.execPath, [cli, ...args, '--format', 'json'], { env })
+    const report = JSON.parse(stdout)
+    expect(report.results.filter(({ status }: { status: string }) => status !== 'pass')).toEqual([])
+    expect(report).toMatchObject({ score: 100, summary: { total: 7 } })
+  })
+})
