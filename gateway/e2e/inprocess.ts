@@ -126,11 +126,13 @@ export class InProcess implements AsyncDisposable {
     return postRaw(`${this.url}/v1/chat/completions`, this.apiKey, whole)
   }
 
-  /** Id of the one request whose money is held back now. */
+  /** Id of the one request whose money is held back now, or will be: its engine may begin before that is on disk. */
   async openRequest(): Promise<string> {
-    const [open, ...others] = await this.ledger.openReservations()
-    if (!open || others.length > 0) throw new Error('not exactly one request is open')
-    return open.requestId
+    for (;;) {
+      const [open, ...others] = await this.ledger.openReservations()
+      if (others.length > 0) throw new Error('more than one request is open')
+      if (open) return open.requestId
+    }
   }
 
   /** Resolves once the request's reservation is ended in the ledger. */
