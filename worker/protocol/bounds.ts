@@ -31,6 +31,9 @@ const NUMBER_BYTES = 25
 /** More numbers than a vector of any model has. */
 const VECTOR_LENGTH = 16_384
 
+/** Tokens that a chat template may write by itself, before any message: dates, channels, the model's name for itself. */
+const PREAMBLE_TOKENS = 256
+
 /** Tokens by which a template explains how tools are called. */
 const TOOL_TEMPLATE_TOKENS = 1024
 
@@ -45,7 +48,7 @@ function promptBound(text: string): number {
  */
 export function boundsOfChat(request: ChatRequest, contextLength: number): RequestBounds {
   const { n, logprobs } = request
-  const messages = request.messages.reduce((sum, message) => sum + messageBound(message), TEMPLATE_TOKENS)
+  const messages = request.messages.reduce((sum, message) => sum + messageBound(message), PREAMBLE_TOKENS)
   const maxOutputTokens = Math.min(request.maxTokens ?? contextLength, contextLength)
   return {
     maxPromptTokens: Math.min(messages + toolsBound(request), contextLength),

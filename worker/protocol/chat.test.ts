@@ -345,7 +345,7 @@ test('token bounds cover the text and never exceed the context', () => {
     max_tokens: 50,
   })
   expect(boundsOfChat(request, 100_000)).toEqual({
-    maxPromptTokens: 200 + 1 + 64 + 64,
+    maxPromptTokens: 200 + 1 + 64 + 256,
     maxOutputTokens: 50,
     n: 1,
   })
