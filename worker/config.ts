@@ -57,6 +57,11 @@ export const workerSettings = z.object({
     .optional()
     .describe('CPU threads of the model; default: one less than there are cores'),
   contextLength: wholeNumber(16, 1_048_576).optional().describe('tokens of prompt and answer together'),
+  translationCache: wholeNumber(0, 65_536)
+    .default(0)
+    .describe(
+      'MiB of finished translations to keep in memory, each for its own payer, who gets them again for nothing; 0: none',
+    ),
   pricePrompt: price('20000000', 'prompt tokens'),
   priceCached: price('5000000', 'prompt tokens found in the cache'),
   priceCompletion: price('60000000', 'answer tokens'),

@@ -26,7 +26,7 @@ import type { Log } from './log.ts'
 import { readSoftware } from './protocol/software.ts'
 import { untilReachable } from './reach.ts'
 import { StatusReporter, type WorkerStatus } from './status.ts'
-import { runTask } from './tasks/index.ts'
+import { runTask, TranslationCache } from './tasks/index.ts'
 import { measuredConfiguration, readGatewayPolicy } from './trust.ts'
 
 /** A gateway that is started at the same moment gets this long until the worker dials it. */
@@ -197,9 +197,11 @@ async function openWorker(
       ...(contextLength !== undefined && { contextLength }),
       onDiagnostic: (code) => log.info({ code }, 'engine says'),
     })
+  const kept = settings.translationCache * 2 ** 20
+  const cache = kept > 0 ? { translationCache: new TranslationCache(kept) } : {}
   const worker = await Worker.create({
     startEngine: other ?? ownEngine,
-    runTask,
+    runTask: (request) => runTask({ ...request, context: { ...request.context, ...cache } }),
     tee: async (loaded) => {
       opened = await openTee({
         ...tee,

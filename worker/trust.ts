@@ -36,7 +36,7 @@ export async function readGatewayPolicy(
 
 /** The settings that change what this worker does with a request: measured, so that a verifier can pin them. */
 export function measuredConfiguration(
-  { gpu, sequences, contextLength, logLevel }: WorkerSettings,
+  { gpu, sequences, contextLength, logLevel, translationCache }: WorkerSettings,
   policy: Policy,
 ): Record<string, unknown> {
   return {
@@ -46,5 +46,6 @@ export function measuredConfiguration(
     limits: { requestBytes: LINK_LIMITS.maxRequestBytes },
     logLevel,
     paths: Object.keys(PATHS).sort(),
+    translationCache,
   }
 }

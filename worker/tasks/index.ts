@@ -11,6 +11,7 @@ import { inputTokens, responses } from './responses/task.ts'
 import { translation } from './translation/task.ts'
 import type { Task, TaskContext, TaskEvent, TaskResult } from './types.ts'
 
+export { TranslationCache } from './translation/cache.ts'
 export {
   type Meter,
   type TaskContext,

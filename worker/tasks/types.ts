@@ -1,6 +1,7 @@
 /** @module What a task is to the link: bytes in, OpenAI documents out, tokens counted on the way. */
 
 import type { Engine } from '../engine/types.ts'
+import type { TranslationCache } from './translation/cache.ts'
 
 /**
  * Token counts so far; changed before the event that holds the tokens is handed out. A prompt that no event tells of
@@ -36,6 +37,8 @@ export interface TaskContext {
    * prompt prefixes; absent, nothing is ever shared.
    */
   readonly cacheKey?: string
+  /** Where finished translations are kept for the same `cacheKey`; absent: nowhere. */
+  readonly translationCache?: TranslationCache
   readonly signal: AbortSignal
   readonly meter: Meter
 }

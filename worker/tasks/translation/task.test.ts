@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MAX_CONTENT_BYTES } from '../../../attest/seal/constants.ts'
 import { Gate, type ScriptedOptions, scriptedEngine } from '../../engine/testing/scripted.ts'
 import type { GenerateRequest } from '../../engine/types.ts'
-import type { TaskContext } from '../index.ts'
+import { type TaskContext, TranslationCache } from '../index.ts'
 import { run as runPath } from '../testing.ts'
 
 const path = '/v1/translations'
@@ -536,6 +536,50 @@ describe('alternatives', () => {
     )
     expect(body.data).toMatchObject([{ text: 'Das Buch.', alternatives: ['Ein Buch.'] }])
     expect(body.usage).toMatchObject({ completion_tokens: 3 })
+  })
+})
+
+describe('the cache', () => {
+  const cached = (cache: TranslationCache, cacheKey: string, engine: ReturnType<typeof general>, more = {}) =>
+    runPath(path, { input: 'The book of {name}.', target_language: 'de', ...more }, engine, {
+      cacheKey,
+      translationCache: cache,
+    })
+
+  it('gives a payer its own translations again, for nothing, and nobody else', async () => {
+    const cache = new TranslationCache(2 ** 20)
+    const engine = general({ script: () => [`Das Buch von {name}, ${engine.runs.length}.`] })
+    const first = await cached(cache, 'a', engine)
+    const again = await cached(cache, 'a', engine)
+    expect(again.body.data).toEqual(first.body.data)
+    expect(again.result.usage.total_tokens).toBe(0)
+    const streamed = await cached(cache, 'a', engine, { stream: true })
+    expect(streamed.documents.map(({ type }) => type)).toEqual([
+      'translation.delta',
+      'translation.item.done',
+      'translation.done',
+    ])
+    expect(engine.runs).toHaveLength(1)
+    await cached(cache, 'b', engine)
+    await cached(cache, 'a', engine, { formality: 'more' })
+    await cached(cache, 'a', engine, { target_language: 'fr' })
+    expect(engine.runs.length).toBeGreaterThanOrEqual(4)
+  })
+
+  it('keeps nothing that failed, nothing when it is off, and no more than it may', async () => {
+    const engine = general({ script: () => ['Das Buch.'] })
+    const cache = new TranslationCache(2 ** 20)
+    const failed = await cached(cache, 'a', engine)
+    expect(failed.body.data).toMatchObject([{ error: { code: 'placeholder_lost' } }])
+    const runs = engine.runs.length
+    await cached(cache, 'a', engine)
+    expect(engine.runs).toHaveLength(2 * runs)
+    const small = new TranslationCache(600)
+    for (const name of ['a', 'b', 'c']) small.set(name, 'text')
+    expect(['a', 'b', 'c'].map((name) => small.get(name))).toEqual([undefined, 'text', 'text'])
+    const off = new TranslationCache(0)
+    off.set('a', 'text')
+    expect(off.get('a')).toBeUndefined()
   })
 })
 

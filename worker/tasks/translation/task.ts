@@ -10,6 +10,7 @@ import { sideBySide } from '../merge.ts'
 import { type Meter, type TaskContext, type TaskEvent, type TaskResult, usageOf } from '../types.ts'
 import type { Counts } from './attempt.ts'
 import { TranslationBudget } from './budget.ts'
+import { PieceMemory } from './cache.ts'
 import { TranslationDocuments } from './documents.ts'
 import { Glossary } from './glossary.ts'
 import { Assembly, type Plan, planItem } from './item.ts'
@@ -180,11 +181,24 @@ class Run {
       },
       cacheKey: this.#cacheKey,
       variant,
+      ...(variant === 0 && this.#memoryOf(plan)),
     }
     const before = precedingOf(plan, at)
     const live = request.stream && variant === 0 && request.format === 'text'
     const steps = translatePiece(job, { core, live, ...(before !== '' && { preceding: before }) }, signal)
     for await (const step of steps) yield { unit, ...step }
+  }
+
+  /** Without a payer's secret nothing is kept: what is kept is that payer's alone. */
+  #memoryOf({ source }: Plan): { memory: PieceMemory } | undefined {
+    const { context, request, target, engine } = this.#options
+    const { cacheKey, translationCache } = context
+    if (cacheKey === undefined || !translationCache) return undefined
+    const { format, formality, style = '', context: about = '' } = request
+    const wishes = [format, formality, style, about]
+    return {
+      memory: new PieceMemory(translationCache, [cacheKey, engine.info.sha256, source, target, ...wishes]),
+    }
   }
 
   #assembly(index: number, variant = 0): Assembly {

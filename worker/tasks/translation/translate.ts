@@ -5,11 +5,12 @@ import type { Engine } from '../../engine/types.ts'
 import type { GlossaryTerm } from '../../protocol/translation.ts'
 import { attempt, type Step } from './attempt.ts'
 import type { Grant, TranslationBudget } from './budget.ts'
+import type { PieceMemory } from './cache.ts'
 import { FAULTS, type Fault, faultOf, unwrap } from './checks.ts'
 import type { Codec } from './formats/index.ts'
 import { type Glossary, missing } from './glossary.ts'
 import { type Mask, natural } from './masks.ts'
-import { type Ids, isSlot, joined, type Part, type Slot, wordsOf, write } from './rich.ts'
+import { type Ids, isSlot, joined, type Part, type Slot, words, wordsOf, write } from './rich.ts'
 import { bytesOf, segmentsOf, sentencesOf, trim } from './segments.ts'
 import type { Ask, Style } from './styles.ts'
 
@@ -28,6 +29,8 @@ export interface Job {
   readonly cacheKey: string
   /** 0 for the translation itself, from 1 on for others than that. */
   readonly variant: number
+  /** Earlier translations of the same payer; absent: none are kept. */
+  readonly memory?: PieceMemory
 }
 
 export interface Piece {
@@ -62,8 +65,44 @@ export async function* translatePiece(
   signal: AbortSignal,
 ): AsyncGenerator<PieceStep, void> {
   const grant = job.variant === 0 ? job.budget.first(bytesOf(piece.core)) : undefined
+  const known = remembered(job, piece)
+  if (known) {
+    grant?.release(0)
+    yield { outcome: known }
+    return
+  }
   const outcome = yield* best(job, piece, grant, signal)
+  if (outcome) remember(job, piece, outcome)
   yield { outcome: outcome ?? { parts: piece.core, fault: 'long', wrong: [], terms: [], shown: '' } }
+}
+
+/** What the piece's translation is called in the cache; undefined where none is kept. */
+function nameOf({ glossary, codec }: Job, { core, preceding }: Piece): unknown[] | undefined {
+  const text = natural(codec).hide(core)
+  return text === undefined ? undefined : [text, preceding ?? '', glossary.in(core)]
+}
+
+function remembered(job: Job, piece: Piece): Outcome | undefined {
+  const name = job.memory && nameOf(job, piece)
+  const text = name && job.memory?.get(name)
+  if (text === undefined) return undefined
+  const { parts, wrong } = natural(job.codec).find(piece.core, text)
+  if (wrong.length > 0) return undefined
+  return {
+    parts,
+    wrong,
+    terms: job.glossary.in(piece.core).map((term) => ({ term, applied: true })),
+    shown: '',
+  }
+}
+
+function remember(job: Job, piece: Piece, { parts, fault }: Outcome): void {
+  const name = job.memory && nameOf(job, piece)
+  const own = new Set(piece.core)
+  // A term that was put in is part of the words for whoever asks again.
+  const plain = parts.map((part) => (part.kind === 'kept' && !own.has(part) ? words(part.raw) : part))
+  const text = fault === undefined ? natural(job.codec).hide(plain) : undefined
+  if (name && text !== undefined) job.memory?.set(name, text)
 }
 
 /** @returns undefined when the budget allows no attempt, or no piece is short enough */
@@ -129,7 +168,7 @@ async function* tryOnce(
   const { engine, style, source, target } = job
   const terms = job.glossary.in(piece.core)
   const slots = core.filter(isSlot)
-  const words = wordsOf(core)
+  const input = wordsOf(core)
   const prompt = style.prompt({
     text,
     ...(source !== 'und' && { source }),
@@ -148,20 +187,20 @@ async function* tryOnce(
         stop: style.stop,
         cacheKey: job.cacheKey,
         grant,
-        source: words,
+        source: input,
         live: piece.live && index === 0 && slots.length === 0 && terms.length === 0,
       },
       engine,
       signal,
     )
-    const found = mask.find(core, answer.shown === '' ? unwrap(answer.text, words) : answer.text.trim())
+    const found = mask.find(core, answer.shown === '' ? unwrap(answer.text, input) : answer.text.trim())
     const said = wordsOf(found.parts)
     const shown = terms.length > 0 ? write(found.parts, (one) => one) : ''
     const lacking = missing(terms, shown)
     const { languages } = engine.info
     const faults = [
       faultOf({
-        source: words,
+        source: input,
         answer: said,
         from: source,
         to: target,
