@@ -66,6 +66,8 @@ export class InProcess implements AsyncDisposable {
   readonly idempotency: IdempotencyStore
   readonly #identity: GatewayIdentity
   readonly #settled = new Map<string, PromiseWithResolvers<void>>()
+  /** The last reservation is on disk. */
+  #reserved: Promise<void> | undefined
   #earnings: Earnings | undefined
   #link: Link | undefined
 
@@ -126,13 +128,12 @@ export class InProcess implements AsyncDisposable {
     return postRaw(`${this.url}/v1/chat/completions`, this.apiKey, whole)
   }
 
-  /** Id of the one request whose money is held back now, or will be: its engine may begin before that is on disk. */
+  /** Id of the one request whose money is held back now; its engine may have begun before that was on disk. */
   async openRequest(): Promise<string> {
-    for (;;) {
-      const [open, ...others] = await this.ledger.openReservations()
-      if (others.length > 0) throw new Error('more than one request is open')
-      if (open) return open.requestId
-    }
+    await this.#reserved
+    const [open, ...others] = await this.ledger.openReservations()
+    if (!open || others.length > 0) throw new Error('not exactly one request is open')
+    return open.requestId
   }
 
   /** Resolves once the request's reservation is ended in the ledger. */
@@ -210,7 +211,11 @@ export class InProcess implements AsyncDisposable {
   #watchedLedger(): DispatchLedger {
     const { ledger } = this
     return {
-      hold: (request) => ledger.hold(request),
+      hold: async (request) => {
+        const held = await ledger.hold(request)
+        this.#reserved = held.durable.catch(() => {})
+        return held
+      },
       assign: (requestId, worker) => ledger.assign(requestId, worker),
       openReservations: () => ledger.openReservations(),
       charge: async (request) => {
