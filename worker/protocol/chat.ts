@@ -11,8 +11,8 @@ import {
   refused,
   required,
 } from './fields.ts'
-import { modelId } from './ids.ts'
 import { type ChatMessage, messages, textContent } from './messages.ts'
+import { modelField } from './model-field.ts'
 import { boolean, choice, integer, mapOf, mapped, type Reader, text } from './readers.ts'
 import { invalidCombination, unsupportedValue } from './refusals.ts'
 import { chatResponseFormat, type ResponseFormat } from './response-format.ts'
@@ -122,7 +122,7 @@ const prediction: Reader<string> = mapped(
 
 /** Every field of OpenAI's CreateChatCompletionRequest, and the extras of other servers that many clients send. */
 export const chatFields = {
-  model: required(modelId, 'A name or alias of `GET /v1/models`.'),
+  model: modelField,
   messages: required(messages, 'The conversation; text only.'),
 
   max_completion_tokens: optional(integer(1), 'Bound on the tokens of each choice, reasoning included.'),

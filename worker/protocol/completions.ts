@@ -1,8 +1,8 @@
 /** POST /v1/completions: what a worker accepts. Text is continued as it is, without a chat template. */
 
 import { cachePartition, MAX_CHOICES } from './chat.ts'
-import { defaulted, optional, parseFields, required } from './fields.ts'
-import { modelId } from './ids.ts'
+import { defaulted, optional, parseFields } from './fields.ts'
+import { modelField } from './model-field.ts'
 import { arrayOf, boolean, integer, mapped, type Reader, text, textOr } from './readers.ts'
 import { invalidCombination } from './refusals.ts'
 import {
@@ -72,7 +72,7 @@ export function textInputs(plain: Reader<string>, most: number): Reader<TextInpu
 
 /** Every field of OpenAI's CreateCompletionRequest, and the extras of sampling. */
 export const completionFields = {
-  model: required(modelId, 'A name or alias of `GET /v1/models`.'),
+  model: modelField,
   prompt: defaulted(
     textInputs(text(), MAX_PROMPTS),
     [{ text: '' }],

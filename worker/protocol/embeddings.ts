@@ -2,7 +2,7 @@
 
 import { type TextInput, textInputs } from './completions.ts'
 import { accepted, defaulted, optional, parseFields, required } from './fields.ts'
-import { modelId } from './ids.ts'
+import { modelField } from './model-field.ts'
 import { choice, integer, text } from './readers.ts'
 
 /** The most texts of one request, OpenAI's bound. */
@@ -22,7 +22,7 @@ export interface EmbeddingRequest {
 
 /** Every field of OpenAI's CreateEmbeddingRequest. */
 export const embeddingFields = {
-  model: required(modelId, 'A name or alias of `GET /v1/models`.'),
+  model: modelField,
   input: required(
     textInputs(text({ min: 1 }), MAX_EMBEDDING_INPUTS),
     'A text, up to 2,048 texts, or their token ids; none may be empty.',

@@ -13,8 +13,8 @@ import {
   refused,
   required,
 } from './fields.ts'
-import { modelId } from './ids.ts'
 import { toolName } from './messages.ts'
+import { modelField } from './model-field.ts'
 import {
   arrayOf,
   boolean,
@@ -181,7 +181,7 @@ const LOGPROBS = 'message.output_text.logprobs'
 
 /** The fields that a response and the counting of its tokens share. */
 export const promptFields = {
-  model: required(modelId, 'A name or alias of `GET /v1/models`.'),
+  model: modelField,
   input: required(responsesInput, 'A text, or items: messages, calls, their results, reasoning sent back.'),
   instructions: optional(text(), 'A system message before the input.'),
   tools: defaulted(tools, [], 'Up to 128 functions and custom tools; hosted tools are refused.'),

@@ -2,7 +2,7 @@
 
 import { invalidRequest } from './errors.ts'
 import { defaulted, object, optional, parseFields, required } from './fields.ts'
-import { modelId } from './ids.ts'
+import { modelField } from './model-field.ts'
 import { arrayOf, boolean, choice, integer, isObject, mapped, type Reader, text, textOr } from './readers.ts'
 import { type TelegramEntity, telegramMessage } from './telegram.ts'
 
@@ -98,7 +98,7 @@ const glossaryTerm = object({
 })
 
 export const translationFields = {
-  model: required(modelId, 'A name or alias of `GET /v1/models`.'),
+  model: modelField,
   input: required(
     input,
     'A text, or up to 128 texts; an empty text is answered by an empty text. With the format `telegram` also `{text, entities}`.',

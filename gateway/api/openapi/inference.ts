@@ -22,7 +22,7 @@ import {
 } from '../../../worker/protocol/index.ts'
 import type { Operation } from './operation.ts'
 
-const INFERENCE_ERRORS = [400, 401, 402, 404, 409, 413, 415, 429, 500, 502, 503, 504]
+const INFERENCE_ERRORS = [400, 401, 402, 404, 408, 409, 413, 415, 429, 500, 502, 503, 504]
 const model = 'chrysalis-tiny'
 const created = 1_750_000_000
 const usage = {
@@ -205,6 +205,22 @@ const translations: Operation = {
   errors: INFERENCE_ERRORS,
 }
 
+const HEADERS: Operation['parameters'] = [
+  {
+    name: 'idempotency-key',
+    in: 'header',
+    about:
+      'However often it comes with the same API key, path and body, the request is run and charged once; the others get the same answer, with `idempotent-replayed: true`. Another body is 409.',
+    schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+  },
+  {
+    name: 'x-client-request-id',
+    in: 'header',
+    about: 'Comes back as it was sent.',
+    schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,512}$' },
+  },
+]
+
 export const inferenceOperations: readonly Operation[] = [
   chat,
   completion,
@@ -212,4 +228,4 @@ export const inferenceOperations: readonly Operation[] = [
   inputTokens,
   embeddings,
   translations,
-]
+].map((operation) => ({ ...operation, parameters: HEADERS }))

@@ -6,6 +6,7 @@ export const STATUSES: Readonly<Record<number, string>> = {
   402: 'The channel behind the key cannot cover this request. `x-should-retry: false`.',
   403: 'No API key, a wrong one, or nothing left to pay with.',
   404: 'There is no such thing; `model_not_found` for a model.',
+  408: 'The request arrived too slowly.',
   409: 'An idempotency key that was used for another body.',
   413: 'The body is longer than this gateway takes.',
   415: 'The body is not JSON, or is encoded in a way that is not read.',
@@ -27,6 +28,10 @@ export const ANSWER_HEADERS = {
     schema: { enum: ['tdx', 'simulated'] },
   },
   'chrysalis-receipt': { description: 'Of inference: the id for `GET /v1/receipts/{id}`.', schema: text },
+  'idempotent-replayed': {
+    description: '`true` when this is the answer of an earlier request.',
+    schema: text,
+  },
   'openai-processing-ms': { description: 'Milliseconds until the head of the answer.', schema: number },
   'x-ratelimit-limit-requests': {
     description: 'Requests that the key may make in a minute.',
