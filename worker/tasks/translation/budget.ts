@@ -12,6 +12,9 @@ export interface Grant {
 /** Tokens by which a repeated prompt may be longer than the first: other marks, a plainer instruction. */
 const REPEAT_TOKENS = 96
 
+/** Output tokens that a piece of so many bytes will hardly need more of. */
+const likely = (bytes: number): number => 16 + 2 * bytes
+
 /**
  * Shares one request's bounds among its pieces, which run side by side. What every piece needs for its first attempt
  * is set aside; repeated attempts and further translations get what is left.
@@ -19,8 +22,9 @@ const REPEAT_TOKENS = 96
 export class TranslationBudget {
   readonly #context: TaskContext
   readonly #single: boolean
-  /** Output tokens that first attempts which have not begun may want. */
+  /** Output tokens that first attempts which have not begun may want, and what they will hardly need more of. */
   #waiting: number
+  #likely: number
   #promptTokens = 0
   #cachedTokens = 0
   /** Used, or granted to what runs. */
@@ -35,6 +39,7 @@ export class TranslationBudget {
     this.#single = pieces.length === 1
     this.#firsts = pieces.length
     this.#waiting = pieces.reduce((sum, bytes) => sum + translationOutput(bytes), 0)
+    this.#likely = pieces.reduce((sum, bytes) => sum + likely(bytes), 0)
   }
 
   /** The part of a piece's first attempt. */
@@ -43,6 +48,7 @@ export class TranslationBudget {
     let waits = true
     const begin = () => {
       this.#waiting -= waits ? wanted : 0
+      this.#likely -= waits ? likely(bytes) : 0
       this.#firsts -= waits ? 1 : 0
       waits = false
     }
@@ -66,11 +72,11 @@ export class TranslationBudget {
     const expected = this.#longest + REPEAT_TOKENS
     const fits = () =>
       this.#promptTokens + expected * (1 + this.#firsts) <= this.#context.maxPromptTokens &&
-      this.#left(expected) - this.#waiting >= wanted
+      this.#left(expected) - this.#likely >= wanted
     if (!fits()) return undefined
     return this.#grant((promptTokens, cachedTokens) => {
       this.#take(promptTokens, cachedTokens)
-      return Math.min(wanted, this.#left() - this.#waiting)
+      return Math.min(wanted, this.#left() - this.#likely)
     })
   }
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { MAX_CONTENT_BYTES } from '../../../attest/seal/constants.ts'
 import { Gate, type ScriptedOptions, scriptedEngine } from '../../engine/testing/scripted.ts'
 import type { GenerateRequest } from '../../engine/types.ts'
+import { boundsOfTranslation } from '../../protocol/bounds.ts'
+import { parseTranslationRequest } from '../../protocol/translation.ts'
 import { type TaskContext, TranslationCache } from '../index.ts'
 import { run as runPath } from '../testing.ts'
 
@@ -403,6 +405,28 @@ describe('placeholders and markup', () => {
       input,
       'Hello <x1/>, see <x2/> and ask <x3/>!',
     ])
+  })
+
+  it('are asked for again also among many sentences, within the bounds that a gateway reserves', async () => {
+    const script = ({ prompt }: GenerateRequest) => {
+      const text = prompt.kind === 'translation' ? prompt.text : ''
+      return [
+        'Das',
+        ' ist',
+        ' es,',
+        text.includes('{name}') ? ' ohne Namen.' : ` ${text.match(/\{.*?\}/)?.[0] ?? 'so'}.`,
+      ]
+    }
+    const engine = scriptedEngine({ script, promptTokens: () => 16 })
+    const texts = [
+      'Hello {name}, how are you?',
+      ...Array.from({ length: 40 }, (_, i) => `This is the book ${i}.`),
+    ]
+    const body = { model: 'chrysalis/scripted', input: texts.join(' '), target_language: 'de' }
+    const bounds = boundsOfTranslation(parseTranslationRequest(body), 512)
+    const { body: answer } = await runPath(path, body, engine, bounds)
+    expect((answer.data as object[])[0]).not.toHaveProperty('error')
+    expect(engine.runs).toHaveLength(42)
   })
 
   it('are reported when they stay lost', async () => {
