@@ -1,9 +1,35 @@
 import type { Context } from 'hono'
+import { z } from 'zod'
 import { fromUtf8 } from '../../attest/bytes.ts'
-import { type TranslationResponse, unavailable } from '../../worker/protocol/index.ts'
+import { ChrysalisError } from '../../attest/errors.ts'
+import { unavailable } from '../../worker/protocol/index.ts'
+import { upstreamIntegrity } from '../dispatch/errors.ts'
 import type { ApiDeps, CatalogModel } from './deps.ts'
 import { answerWhole } from './execute.ts'
 import type { Env } from './route.ts'
+
+/** What other faces read of an answer; a worker wrote it, so it is not believed to have a shape. */
+const answerSchema = z.object({
+  data: z.array(
+    z.object({
+      index: z.int(),
+      text: z.string(),
+      detected_source_language: z.string(),
+      alternatives: z.array(z.string()).optional(),
+      error: z
+        .object({
+          message: z.string(),
+          type: z.string(),
+          param: z.string().nullable(),
+          code: z.string().nullable(),
+        })
+        .optional(),
+    }),
+  ),
+})
+
+/** One translated text, as the faces of other shapes need it. */
+export type TranslatedText = z.infer<typeof answerSchema>['data'][number]
 
 /** The model that serves the faces which name none: the default one, else the first that is served. */
 export function translationModel({ catalog, names }: ApiDeps): CatalogModel | undefined {
@@ -16,17 +42,21 @@ export function translationModel({ catalog, names }: ApiDeps): CatalogModel | un
  * Runs a request of another face as one to `/v1/translations`: sealed, checked, charged like any other.
  *
  * @param request its body without `model`
+ * @returns one item for each text, in their order
  * @throws ApiError
  */
 export async function translate(
   c: Context<Env>,
   deps: ApiDeps,
   request: Readonly<Record<string, unknown>>,
-): Promise<TranslationResponse> {
+): Promise<TranslatedText[]> {
   const model = translationModel(deps)
   if (!model)
     throw unavailable('No worker serves a model at the moment. Try again shortly.', 'model_unavailable', 1)
   const json = { ...request, model: model.id }
-  // The worker that wrote it is attested, and the dispatcher has checked that it is one JSON object.
-  return JSON.parse(fromUtf8(await answerWhole(c, deps, { path: '/v1/translations', json })))
+  const answer = await answerWhole(c, deps, { path: '/v1/translations', json })
+  const parsed = answerSchema.safeParse(JSON.parse(fromUtf8(answer)))
+  if (!parsed.success || parsed.data.data.length !== [request.input].flat().length)
+    throw upstreamIntegrity(new ChrysalisError('ERR_CONTENT_MALFORMED', 'a translation that is none'))
+  return parsed.data.data
 }

@@ -87,6 +87,13 @@ describe('the real deepl-node', () => {
 })
 
 describe('/v2/translate', () => {
+  it('says 502 when a worker answers with something else', async () => {
+    const { post, translator } = await deepl()
+    translator.malformed = true
+    const response = await post({ text: ['x'], target_lang: 'DE' })
+    expect([response.status, Object.keys((await response.json()) as object)]).toEqual([502, ['message']])
+  })
+
   it('takes JSON and forms', async () => {
     const { post } = await deepl()
     const json = await post({ text: ['Hi'], target_lang: 'DE' })

@@ -3,13 +3,13 @@
  * Each request is one to `/v1/translations`, with its checks, its receipt and its charge.
  */
 import { Hono } from 'hono'
-import { invalidRequest, notFound, type TranslationResponse } from '../../../worker/protocol/index.ts'
+import { invalidRequest, notFound } from '../../../worker/protocol/index.ts'
 import type { AdmitKey } from '../auth.ts'
 import type { ApiDeps } from '../deps.ts'
 import { readFormOrJson } from '../form.ts'
 import { languagesOf } from '../languages.ts'
 import type { Env } from '../route.ts'
-import { translate, translationModel } from '../translate.ts'
+import { type TranslatedText, translate, translationModel } from '../translate.ts'
 import { answerDeepLError } from './errors.ts'
 import { type DeepLRequest, readTranslate } from './request.ts'
 
@@ -27,11 +27,11 @@ export function deepLRoutes(deps: ApiDeps, admitKey: AdmitKey): Hono<Env> {
   })
   app.post('/translate', async (c) => {
     const request = readTranslate(await readFormOrJson(c, deps.limits.bodyBytes))
-    const { data } = await translate(c, deps, request.translation)
+    const items = await translate(c, deps, request.translation)
     const { id } = c.get('key')
     const read = request.texts.reduce((sum, text) => sum + lengthOf(text), 0)
     characters.set(id, (characters.get(id) ?? 0) + read)
-    return c.json({ translations: data.map((item) => describe(item, request)) })
+    return c.json({ translations: items.map((item) => describe(item, request)) })
   })
   app.on(['GET', 'POST'], '/usage', (c) =>
     c.json({ character_count: characters.get(c.get('key').id) ?? 0, character_limit: NO_LIMIT }),
@@ -51,7 +51,7 @@ export function deepLRoutes(deps: ApiDeps, admitKey: AdmitKey): Hono<Env> {
   return app
 }
 
-function describe(item: TranslationResponse['data'][number], { texts, billed, modelType }: DeepLRequest) {
+function describe(item: TranslatedText, { texts, billed, modelType }: DeepLRequest) {
   // DeepL has no place for a text that could not be translated as it should: no half answer passes for a whole one.
   if (item.error) throw invalidRequest('text', `Text ${item.index}: ${item.error.message}`)
   return {

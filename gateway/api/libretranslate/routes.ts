@@ -3,20 +3,14 @@
  * key. Each translation is one to `/v1/translations`, with its checks, its receipt and its charge.
  */
 import type { Context, Hono } from 'hono'
-import {
-  type ApiError,
-  invalidRequest,
-  methodNotAllowed,
-  type TranslationResponse,
-} from '../../../worker/protocol/index.ts'
-import { rankLanguages } from '../../../worker/protocol/language/index.ts'
+import { type ApiError, invalidRequest, methodNotAllowed } from '../../../worker/protocol/index.ts'
 import type { AdmitKey } from '../auth.ts'
 import type { ApiDeps } from '../deps.ts'
 import { toApiError } from '../errors.ts'
 import { readFormOrJson } from '../form.ts'
 import { languagesOf } from '../languages.ts'
 import type { Env } from '../route.ts'
-import { translate, translationModel } from '../translate.ts'
+import { type TranslatedText, translate, translationModel } from '../translate.ts'
 import { readDetect, readTranslate, type TranslateRequest } from './request.ts'
 
 /** `/translate`, `/detect`, `/languages` and `/frontend/settings`, at the root as LibreTranslate has them. */
@@ -51,24 +45,24 @@ async function onTranslate(c: Context<Env>, deps: ApiDeps, admitKey: AdmitKey): 
   const fields = await readFormOrJson(c, deps.limits.bodyBytes)
   const request = readTranslate(fields)
   await admitKey(c, request.key ?? bearer(c))
-  const response = await translate(c, deps, request.translation)
-  for (const { index, error } of response.data) {
+  const items = await translate(c, deps, request.translation)
+  for (const { index, error } of items) {
     // LibreTranslate has no place for a text that could not be translated as it should.
     if (error) throw invalidRequest('q', `Text ${index}: ${error.message}`)
   }
-  return c.json(answerOf(response, request, deps))
+  return c.json(await answerOf(items, request, deps))
 }
 
-function answerOf({ data }: TranslationResponse, request: TranslateRequest, deps: ApiDeps) {
+async function answerOf(data: readonly TranslatedText[], request: TranslateRequest, deps: ApiDeps) {
   const { batch, detect, alternatives, texts } = request
   const one = <T>(values: readonly T[]) => (batch ? values : values[0])
-  const detected = ({ index, detected_source_language: language }: TranslationResponse['data'][number]) => {
-    const ranked = rank(texts[index] ?? '', deps)
+  const detected = async ({ index, detected_source_language: language }: TranslatedText) => {
+    const ranked = await rank(texts[index] ?? '', deps)
     return { confidence: ranked.find((each) => each.language === language)?.confidence ?? 0, language }
   }
   return {
     translatedText: one(data.map(({ text }) => text)),
-    ...(detect && { detectedLanguage: one(data.map(detected)) }),
+    ...(detect && { detectedLanguage: one(await Promise.all(data.map(detected))) }),
     ...(alternatives && { alternatives: one(data.map((item) => item.alternatives ?? [])) }),
   }
 }
@@ -77,11 +71,15 @@ async function onDetect(c: Context<Env>, deps: ApiDeps, admitKey: AdmitKey): Pro
   const fields = await readFormOrJson(c, deps.limits.bodyBytes)
   const request = readDetect(fields)
   await admitKey(c, request.key ?? bearer(c))
-  return c.json(rank(request.text, deps))
+  return c.json(await rank(request.text, deps))
 }
 
-/** Languages with a confidence from 0 to 100, the likeliest first. */
-function rank(text: string, deps: ApiDeps) {
+/**
+ * Languages with a confidence from 0 to 100, the likeliest first. The statistics behind it take a third of a second to
+ * load: who starts a gateway does not wait for them.
+ */
+async function rank(text: string, deps: ApiDeps) {
+  const { rankLanguages } = await import('../../../worker/protocol/language/index.ts')
   return rankLanguages(text, translationModel(deps)?.languages).map(({ language, confidence }) => ({
     confidence: Math.round(confidence * 100),
     language,

@@ -8,6 +8,8 @@ export class Translator {
   readonly asked: Record<string, unknown>[] = []
   /** What the first text's answer says is wrong with it. */
   error: ApiErrorObject | undefined
+  /** The answer is no translation. */
+  malformed = false
   /** Thrown instead of an answer. */
   fail: Error | undefined
 
@@ -23,6 +25,7 @@ export class Translator {
       ...(asked.alternatives !== undefined && { alternatives: [`${text}!`] }),
       ...(index === 0 && this.error && { error: this.error }),
     }))
+    if (this.malformed) data.pop()
     const document = { object: 'translation', id: 'trans-1', created: 1, model: asked.model, data, usage: {} }
     return scripted(request, [{ type: 'body', bytes: utf8(JSON.stringify(document)) }])
   }
