@@ -151,6 +151,10 @@ export class ChildEngine implements Engine {
     return await this.#ask({ kind: 'count', prompt }, signal)
   }
 
+  async countInput(input: EmbeddingInput, signal: AbortSignal): Promise<number> {
+    return await this.#ask({ kind: 'countInput', input }, signal)
+  }
+
   async embed(input: EmbeddingInput, maxTokens: number, signal: AbortSignal): Promise<Embedding> {
     return await this.#ask({ kind: 'embed', input, maxTokens }, signal)
   }

@@ -34,11 +34,13 @@ export type ToChild =
 export type Question =
   | { readonly kind: 'stats' }
   | { readonly kind: 'count'; readonly prompt: Prompt }
+  | { readonly kind: 'countInput'; readonly input: EmbeddingInput }
   | { readonly kind: 'embed'; readonly input: EmbeddingInput; readonly maxTokens: number }
 
 export interface Answers {
   readonly stats: EngineStats
   readonly count: number
+  readonly countInput: number
   readonly embed: Embedding
 }
 

@@ -556,6 +556,13 @@ describe('embeddings', () => {
     await expect(tiny.embed({ tokens: [5000] }, 10, never())).rejects.toMatchObject({ code: 'ERR_BAD_TOKEN' })
   })
 
+  it('are counted beforehand as they will be read', async () => {
+    const { tokens } = await embed('The book is red.')
+    expect(await tiny.countInput({ text: 'The book is red.' }, never())).toBe(tokens)
+    const tooLong = tiny.countInput({ text: 'a '.repeat(5000) }, never())
+    await expect(tooLong).rejects.toMatchObject({ code: 'ERR_PROMPT_TOO_LONG' })
+  })
+
   it('are not waited for once cancelled', async () => {
     const cancel = new AbortController()
     const waiting = Array.from({ length: 3 }, () => tiny.embed({ text: 'a' }, 10, cancel.signal))

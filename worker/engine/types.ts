@@ -228,6 +228,11 @@ export interface Engine {
    */
   count(prompt: Prompt, signal: AbortSignal): Promise<number>
   /**
+   * Tokens that `embed` would read of an input, those that it puts around included; nothing is computed.
+   * @throws as `embed` does with the context length
+   */
+  countInput(input: EmbeddingInput, signal: AbortSignal): Promise<number>
+  /**
    * One vector, of length 1. Waits its turn beside generations.
    * @throws {PromptTooLong} above `maxTokens`; otherwise as `generate` does
    */

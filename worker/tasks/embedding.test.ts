@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type ScriptedOptions, scriptedEngine } from '../engine/testing/scripted.ts'
 import { validateAgainstOpenAi } from '../testing/openai-schemas.ts'
 import type { TaskContext } from './index.ts'
@@ -82,6 +82,15 @@ describe('embeddings', () => {
     const context = testContext({ affordable: (tokens) => (tokens > 3 ? -1 : 0) })
     const running = run({ input: ['ab', 'cd'] }, { sequences: 1 }, context)
     await expect(running).rejects.toMatchObject({ apiCode: 'max_charge_too_low' })
-    expect(context.meter.promptTokens).toBe(2)
+    expect(context.meter.promptTokens).toBe(0)
+  })
+
+  it.each([
+    ['is too long', { input: ['ab', 'cd', 'x'.repeat(600)] }, 'input[2]'],
+    ['is more than was paid for', { input: ['ab', 'cd', 'x'.repeat(100)] }, 'input'],
+  ])('are not computed for anybody when the last of many %s', async (_, body, param) => {
+    const embed = vi.fn(() => ({ vector: new Float32Array(8), tokens: 2 }))
+    await expect(run(body, { embed }, { maxPromptTokens: 90 })).rejects.toMatchObject({ status: 400, param })
+    expect(embed).not.toHaveBeenCalled()
   })
 })

@@ -31,13 +31,11 @@ export async function* embedding(
   for (const [index, input] of inputs.entries()) checkInput(input, index, vocabularySize)
   const { meter } = context
   const data: object[] = []
+  await checkLengths(inputs, context, engine)
   try {
     for await (const { index, vector, tokens } of embedAll(inputs, context, engine)) {
       const promptTokens = meter.promptTokens + tokens
-      if (promptTokens > context.maxPromptTokens) {
-        throw contextLengthExceeded(context.maxPromptTokens, promptTokens, 'input')
-      }
-      if (context.affordable(promptTokens, 0) < 0) throw maxChargeTooLow()
+      checkTotal(promptTokens, context)
       meter.promptTokens = promptTokens
       const embedding = encode(shortened(vector, length), encodingFormat)
       data[index] = { object: 'embedding', index, embedding }
@@ -55,6 +53,30 @@ interface Embedded {
   readonly index: number
   readonly vector: Float32Array
   readonly tokens: number
+}
+
+/** One of many that does not fit is refused before any of them is computed, as nobody would pay for those. */
+async function checkLengths(
+  inputs: readonly TextInput[],
+  context: TaskContext,
+  engine: Engine,
+): Promise<void> {
+  if (inputs.length === 1) return
+  let total = 0
+  for (const [index, input] of inputs.entries()) {
+    try {
+      total += await engine.countInput(input, context.signal)
+    } catch (cause) {
+      throw toTaskError(cause, `input[${index}]`)
+    }
+  }
+  checkTotal(total, context)
+}
+
+/** @throws ApiError 400 for more tokens than are paid for */
+function checkTotal(promptTokens: number, { maxPromptTokens, affordable }: TaskContext): void {
+  if (promptTokens > maxPromptTokens) throw contextLengthExceeded(maxPromptTokens, promptTokens, 'input')
+  if (affordable(promptTokens, 0) < 0) throw maxChargeTooLow()
 }
 
 function embedAll(

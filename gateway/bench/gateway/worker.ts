@@ -30,6 +30,7 @@ function benchEngine(): Engine {
     close: () => base.close(),
     generate,
     count: (prompt, stop) => base.count(prompt, stop),
+    countInput: (input, stop) => base.countInput(input, stop),
     embed: (input, maxTokens, stop) => base.embed(input, maxTokens, stop),
   }
 }

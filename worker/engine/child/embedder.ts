@@ -40,11 +40,8 @@ export class Embedder {
     maxTokens: number,
     signal: AbortSignal,
   ): Promise<RawEmbedding | undefined> {
+    const length = await this.count(tokens, maxTokens)
     const context = await this.#open()
-    // The library may put a begin and an end token around.
-    const length = context.calculateInputLength([...tokens] as Token[])
-    const limit = Math.min(maxTokens, this.#options.contextLength - 1)
-    if (length > limit) throw new PromptTooLong(length, limit)
     const turn = this.#last.then(async () => {
       if (signal.aborted) return undefined
       const { vector } = await context.getEmbeddingFor([...tokens] as Token[])
@@ -52,6 +49,18 @@ export class Embedder {
     })
     this.#last = turn.catch(() => {})
     return await turn
+  }
+
+  /**
+   * Tokens of an input with the begin and end token that the library may put around.
+   * @throws {PromptTooLong} and {EngineError} `ERR_GENERATION`
+   */
+  async count(tokens: readonly number[], maxTokens: number): Promise<number> {
+    const context = await this.#open()
+    const length = context.calculateInputLength([...tokens] as Token[])
+    const limit = Math.min(maxTokens, this.#options.contextLength - 1)
+    if (length > limit) throw new PromptTooLong(length, limit)
+    return length
   }
 
   #open(): Promise<LlamaEmbeddingContext> {

@@ -11,7 +11,7 @@ import type {
   WireEvent,
   WireRequest,
 } from '../messages.ts'
-import type { Embedding } from '../types.ts'
+import type { Embedding, EmbeddingInput } from '../types.ts'
 import { encodeInput, encodePrompt } from './encode.ts'
 import { Generation } from './generation.ts'
 import { type LoadedModel, loadModel } from './model.ts'
@@ -87,10 +87,16 @@ async function embed(
   return await loaded.embedder.embed(tokens, maxTokens, signal)
 }
 
+async function countInput(loaded: LoadedModel, input: EmbeddingInput): Promise<number> {
+  const tokens = encodeInput(loaded, input, loaded.contextLength)
+  return await loaded.embedder.count(tokens, loaded.contextLength)
+}
+
 async function answer(question: Question, signal: AbortSignal): Promise<Answers[keyof Answers] | undefined> {
   if (question.kind === 'stats') return stats()
   if (!model) throw new EngineError('ERR_ENGINE_START', 'no model is loaded')
   if (question.kind === 'embed') return await embed(model, question, signal)
+  if (question.kind === 'countInput') return await countInput(model, question.input)
   return encodePrompt(model, question.prompt, model.contextLength).tokens.length
 }
 

@@ -245,6 +245,13 @@ class Scripted implements ScriptedEngine {
     return (this.#options.count ?? countCharacters)(prompt)
   }
 
+  async countInput(input: EmbeddingInput, signal: AbortSignal): Promise<number> {
+    this.#check(signal)
+    const { tokens } = scriptedVector(input, 1)
+    if (tokens > this.info.contextLength) throw new PromptTooLong(tokens, this.info.contextLength)
+    return tokens
+  }
+
   async embed(input: EmbeddingInput, maxTokens: number, signal: AbortSignal): Promise<Embedding> {
     this.#check(signal)
     const embedding = this.#options.embed?.(input) ?? scriptedVector(input, this.info.embeddingLength)
