@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import { fromUtf8 } from '../../attest/bytes.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
-import { unavailable } from '../../worker/protocol/index.ts'
+import { ApiError, unavailable } from '../../worker/protocol/index.ts'
 import { upstreamIntegrity } from '../dispatch/errors.ts'
 import type { ApiDeps, CatalogModel } from './deps.ts'
 import { answerWhole } from './execute.ts'
@@ -42,6 +42,7 @@ export function translationModel({ catalog, names }: ApiDeps): CatalogModel | un
  * Runs a request of another face as one to `/v1/translations`: sealed, checked, charged like any other.
  *
  * @param request its body without `model`
+ * @param names of our fields in that face, where they differ: what is refused is named as the client sent it
  * @returns one item for each text, in their order
  * @throws ApiError
  */
@@ -49,14 +50,28 @@ export async function translate(
   c: Context<Env>,
   deps: ApiDeps,
   request: Readonly<Record<string, unknown>>,
+  names: Readonly<Record<string, string>>,
 ): Promise<TranslatedText[]> {
   const model = translationModel(deps)
   if (!model)
     throw unavailable('No worker serves a model at the moment. Try again shortly.', 'model_unavailable', 1)
   const json = { ...request, model: model.id }
-  const answer = await answerWhole(c, deps, { path: '/v1/translations', json })
+  const answer = await answerWhole(c, deps, { path: '/v1/translations', json }).catch((error: unknown) => {
+    throw renamed(error, names)
+  })
   const parsed = answerSchema.safeParse(JSON.parse(fromUtf8(answer)))
   if (!parsed.success || parsed.data.data.length !== [request.input].flat().length)
     throw upstreamIntegrity(new ChrysalisError('ERR_CONTENT_MALFORMED', 'a translation that is none'))
   return parsed.data.data
+}
+
+function renamed(error: unknown, names: Readonly<Record<string, string>>): unknown {
+  if (!(error instanceof ApiError) || error.param === null) return error
+  const [field = ''] = /^\w+/.exec(error.param) ?? []
+  const theirs = names[field]
+  if (theirs === undefined) return error
+  const param = theirs + error.param.slice(field.length)
+  const message = error.message.replaceAll(`'${error.param}'`, `'${param}'`)
+  const { status, type, apiCode, headers } = error
+  return new ApiError({ status, type, message, param, apiCode, headers, cause: error })
 }

@@ -6,7 +6,7 @@ import {
   TooManyRequestsError,
 } from 'deepl-node'
 import { afterEach, describe, expect, it } from 'vitest'
-import { ApiError, insufficientQuota } from '../../../worker/protocol/index.ts'
+import { ApiError, insufficientQuota, invalidRequest } from '../../../worker/protocol/index.ts'
 import { serveFace, TEST_SECRET } from '../testing/face.ts'
 import { Translator } from '../testing/translator.ts'
 
@@ -73,6 +73,8 @@ describe('the real deepl-node', () => {
     const { client, translator } = await deepl()
     await expect(client('sk-chry-wrong').getUsage()).rejects.toThrow(AuthorizationError)
     await expect(client().translateText('x', null, 'de', { glossary: 'g' })).rejects.toThrow(DeepLError)
+    translator.fail = invalidRequest('target_language', "Invalid 'target_language': it is not served.")
+    await expect(client().translateText('x', null, 'de')).rejects.toThrow("Invalid 'target_lang': it is")
     translator.fail = insufficientQuota('The channel is empty.')
     await expect(client().translateText('x', null, 'de')).rejects.toThrow(QuotaExceededError)
     translator.fail = new ApiError({ status: 429, type: 'requests', message: 'Slowly.' })

@@ -16,6 +16,15 @@ import { type DeepLRequest, readTranslate } from './request.ts'
 /** What DeepL says for an account without a limit: here the channel behind the key is the limit. */
 const NO_LIMIT = 1_000_000_000_000
 
+/** Our fields as DeepL's clients know them. */
+const NAMES = {
+  input: 'text',
+  target_language: 'target_lang',
+  source_language: 'source_lang',
+  format: 'tag_handling',
+  style: 'custom_instructions',
+}
+
 /** The routes below `/v2`: `/translate`, `/usage` and `/languages`. Characters are counted since this start. */
 export function deepLRoutes(deps: ApiDeps, admitKey: AdmitKey): Hono<Env> {
   const app = new Hono<Env>()
@@ -27,7 +36,7 @@ export function deepLRoutes(deps: ApiDeps, admitKey: AdmitKey): Hono<Env> {
   })
   app.post('/translate', async (c) => {
     const request = readTranslate(await readFormOrJson(c, deps.limits.bodyBytes))
-    const items = await translate(c, deps, request.translation)
+    const items = await translate(c, deps, request.translation, NAMES)
     const { id } = c.get('key')
     const read = request.texts.reduce((sum, text) => sum + lengthOf(text), 0)
     characters.set(id, (characters.get(id) ?? 0) + read)

@@ -13,6 +13,9 @@ import type { Env } from '../route.ts'
 import { type TranslatedText, translate, translationModel } from '../translate.ts'
 import { readDetect, readTranslate, type TranslateRequest } from './request.ts'
 
+/** Our fields as LibreTranslate's clients know them. */
+const NAMES = { input: 'q', target_language: 'target', source_language: 'source' }
+
 /** `/translate`, `/detect`, `/languages` and `/frontend/settings`, at the root as LibreTranslate has them. */
 export function libreTranslateRoutes(app: Hono<Env>, deps: ApiDeps, admitKey: AdmitKey): void {
   const inShape = (handler: (c: Context<Env>) => Promise<Response> | Response) => async (c: Context<Env>) => {
@@ -45,7 +48,7 @@ async function onTranslate(c: Context<Env>, deps: ApiDeps, admitKey: AdmitKey): 
   const fields = await readFormOrJson(c, deps.limits.bodyBytes)
   const request = readTranslate(fields)
   await admitKey(c, request.key ?? bearer(c))
-  const items = await translate(c, deps, request.translation)
+  const items = await translate(c, deps, request.translation, NAMES)
   for (const { index, error } of items) {
     // LibreTranslate has no place for a text that could not be translated as it should.
     if (error) throw invalidRequest('q', `Text ${index}: ${error.message}`)

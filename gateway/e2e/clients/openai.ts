@@ -122,7 +122,7 @@ describe.each(VERSIONS)('openai %s.x', (_, OpenAI, { zodFunction, zodResponseFor
       expect(logprobs?.token_logprobs?.[0]).toBeNull()
     }
     const pieces = await Array.fromAsync(
-      await client.completions.create({ model, prompt: 'Good', max_tokens: 3, stream: true }),
+      await client.completions.create({ model, prompt: 'Good', max_tokens: 3, temperature: 0, stream: true }),
     )
     expect(pieces.at(-1)?.choices[0]?.finish_reason).toBe('length')
   })
@@ -158,7 +158,7 @@ describe.each(VERSIONS)('openai %s.x', (_, OpenAI, { zodFunction, zodResponseFor
   })
 
   it('goes on with a response by sending back what it held', async () => {
-    const first = await client.responses.create({ model, input: QUESTION, max_output_tokens: 60 })
+    const first = await client.responses.create({ model, input: QUESTION, temperature: 0 })
     const input = [
       { role: 'user' as const, content: QUESTION },
       ...(first.output as OpenAI7.Responses.ResponseInputItem[]),
@@ -184,7 +184,8 @@ describe.each(VERSIONS)('openai %s.x', (_, OpenAI, { zodFunction, zodResponseFor
     const stream = await client.chat.completions.create({ model, messages, stream: true })
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break
     checked = checkedFetch()
-    const after = await client.chat.completions.create({ model, messages, max_completion_tokens: 1 })
+    const ask = { model, messages, temperature: 0, max_completion_tokens: 1 }
+    const after = await client.chat.completions.create(ask)
     expect(after.choices[0]?.finish_reason).toBe('length')
   })
 })

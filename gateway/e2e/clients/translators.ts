@@ -31,7 +31,17 @@ describe('deepl-node by serverUrl', () => {
 
   it('meets the errors of its own classes', async () => {
     await expect(client('sk-chry-wrong').getUsage()).rejects.toThrow(AuthorizationError)
-    await expect(client().translateText('Hello', 'en', 'ja')).rejects.toThrow(/en, de, es, fr, ru/)
+    const strange = client().translateText('Hello', 'en', 'ja')
+    await expect(strange).rejects.toThrow(/'target_lang'.* en, de, es, fr, ru/)
+  })
+
+  it('keeps tags, and follows wishes as far as the model can', async () => {
+    const text = `<p>Good morning!</p><p>${DEPARTURE}</p>`
+    const wishes = { tagHandling: 'html', formality: 'prefer_more', context: 'At a counter' } as const
+    const { text: kept } = await client().translateText(text, 'en', 'fr', wishes)
+    expect(kept).toBe('<p>Bonjour !</p><p>Où est la gare ?</p>')
+    const less = client().translateText(DEPARTURE, 'en', 'de', { formality: 'less' })
+    await expect(less).rejects.toThrow(/formality/)
   })
 })
 
@@ -48,7 +58,7 @@ describe('translate, with the engine libre', () => {
   })
 
   it('is told why not', async () => {
-    await expect(open()('Hello', { from: 'en', to: 'ja' })).rejects.toThrow(/en, de, es, fr, ru/)
+    await expect(open()('Hello', { from: 'en', to: 'ja' })).rejects.toThrow(/'target'.* en, de, es, fr, ru/)
     await expect(open('sk-chry-wrong')('Thanks', { from: 'en', to: 'de' })).rejects.toThrow(/API key/)
   })
 
