@@ -96,12 +96,13 @@ function describe(operation: Operation, components: Components) {
     description: about,
     security: key ? [{ [key]: [] }] : [],
     ...(parameters.length > 0 && {
-      parameters: parameters.map(({ name, in: place, about: description, schema }) => ({
+      parameters: parameters.map(({ name, in: place, about: description, schema, example }) => ({
         name,
         in: place,
         required: place === 'path',
         description,
         schema,
+        ...(example !== undefined && { example }),
       })),
     }),
     ...(request && { requestBody: bodyOf(request, components) }),

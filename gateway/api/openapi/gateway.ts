@@ -70,7 +70,9 @@ export const gatewayOperations: readonly Operation[] = [
     summary: 'One model',
     about: 'By its name or an alias; a slash in it may be encoded or not.',
     key: 'bearer',
-    parameters: [{ name: 'id', in: 'path', about: 'Name or alias.', schema: text }],
+    parameters: [
+      { name: 'id', in: 'path', about: 'Name or alias.', schema: text, example: 'chrysalis/tiny' },
+    ],
     answer: { about: 'The model.', schema: modelSchema },
     errors: [401, 404, 429],
   },

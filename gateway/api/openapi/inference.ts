@@ -23,7 +23,7 @@ import {
 import type { Operation } from './operation.ts'
 
 const INFERENCE_ERRORS = [400, 401, 402, 404, 408, 409, 413, 415, 429, 500, 502, 503, 504]
-const model = 'chrysalis-tiny'
+const model = 'chrysalis/tiny'
 const created = 1_750_000_000
 const usage = {
   prompt_tokens: 12,

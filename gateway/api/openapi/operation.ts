@@ -41,4 +41,6 @@ export interface Parameter {
   readonly in: 'path' | 'query' | 'header'
   readonly about: string
   readonly schema: JsonSchema
+  /** Stands in the path of the page's command. */
+  readonly example?: string
 }

@@ -38,6 +38,10 @@ async function ran(path: string, args: readonly string[], input?: string | Uint8
   return { path, status: Number(status.split(' ')[1]), headers: new Headers(pairs), text }
 }
 
+const CHARACTERS: Readonly<Record<string, string>> = { '&quot;': '"', '&#39;': "'", '&lt;': '<', '&gt;': '>' }
+const unescaped = (html: string) =>
+  html.replace(/&[^;]+;/g, (entity) => CHARACTERS[entity] ?? entity).replaceAll('&amp;', '&')
+
 const json = ['-H', 'Content-Type: application/json']
 
 describe.skipIf(!curl)('curl', () => {
@@ -80,6 +84,22 @@ describe.skipIf(!curl)('curl', () => {
   it('speaks HTTP/1.0 too', async () => {
     const answer = await ran('/v1/models', ['--http1.0'])
     checkAnswer(answer, answer.text)
+  })
+
+  it('runs the commands of the reference page as they are pasted', async () => {
+    const { ready, origin } = stack()
+    const page = await (await fetch(`${origin}/reference`)).text()
+    const commands = [...page.matchAll(/<code>(curl .+?)<\/code>/gs)].map(([, text = '']) => unescaped(text))
+    // Whose receipt nobody can know beforehand.
+    const known = commands.filter((command) => !command.includes('/v1/receipts/'))
+    expect(known.length).toBe(commands.length - 1)
+    for (const command of known) {
+      const here = command.replace('http://127.0.0.1:8787', origin)
+      const shell = `${here} -sS -o /dev/null -w '%{http_code}'`
+      const env = { ...process.env, CHRYSALIS_API_KEY: ready.apiKey }
+      const { stdout } = await run('sh', ['-c', shell], { env })
+      expect(stdout, command).toBe('200')
+    }
   })
 
   it('that is killed in mid-stream leaves a server that answers', async () => {

@@ -105,9 +105,13 @@ function example(text: string): Html {
 }
 
 /** A command that asks for this, as one would type it. */
-function curl({ method, path, key, request }: Operation): string {
+function curl({ method, path, key, parameters = [], request }: Operation): string {
   const scheme = key === 'deepl' ? 'DeepL-Auth-Key' : 'Bearer'
-  const lines = [`curl ${ORIGIN}${path}`]
+  const filled = parameters.reduce(
+    (url, { name, example }) => url.replace(`{${name}}`, example ?? '$&'),
+    path,
+  )
+  const lines = [`curl ${ORIGIN}${filled}`]
   if (key) lines.push(`-H "Authorization: ${scheme} $CHRYSALIS_API_KEY"`)
   if (method === 'post') lines.push("-H 'Content-Type: application/json'")
   if (request) lines.push(`-d '${JSON.stringify(request.example)}'`)
