@@ -20,14 +20,15 @@ export async function readFormOrJson(c: Context<Env>, limit: number): Promise<Re
   return fieldsOf(new URLSearchParams(readText(bytes)))
 }
 
+/** In one pass: to ask a form for all values of each of its names takes the square of its length. */
 function fieldsOf(form: URLSearchParams): Record<string, unknown> {
-  const names = new Set(form.keys())
-  return Object.fromEntries(
-    [...names].map((name) => {
-      const values = form.getAll(name)
-      return [name, values.length === 1 ? values[0] : values]
-    }),
-  )
+  const fields = new Map<string, string | string[]>()
+  for (const [name, value] of form) {
+    const known = fields.get(name)
+    if (Array.isArray(known)) known.push(value)
+    else fields.set(name, known === undefined ? value : [known, value])
+  }
+  return Object.fromEntries(fields)
 }
 
 function readText(bytes: Uint8Array): string {

@@ -11,7 +11,9 @@ afterEach(async () => {
 
 async function libre() {
   const translator = new Translator()
-  const face = await serveFace(translator.dispatch)
+  const face = await serveFace(translator.dispatch, {
+    limits: { bodyBytes: 1_000_000, deadlineMs: 60_000, keepAliveMs: 15_000 },
+  })
   closers.push(face.close)
   const post = (body: unknown, path = '/translate', type = 'application/json') =>
     fetch(face.url + path, {
@@ -60,6 +62,14 @@ describe('/translate', () => {
     const form = new URLSearchParams({ ...ask, alternatives: '0' })
     const response = await post(form.toString(), '/translate', 'application/x-www-form-urlencoded')
     expect(await response.json()).toEqual({ translatedText: 'HELLO' })
+  })
+
+  it('reads a form of very many names in linear time: nobody has shown a key by then', async () => {
+    const { post } = await libre()
+    // The square of this number of steps would take minutes.
+    const form = Array.from({ length: 120_000 }, (_, index) => index.toString(36)).join('&')
+    const response = await post(form, '/translate', 'application/x-www-form-urlencoded')
+    expect([response.status, await response.json()]).toEqual([400, { error: expect.any(String) }])
   })
 
   const refused: [string, unknown, number, RegExp][] = [
