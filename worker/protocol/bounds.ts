@@ -4,6 +4,7 @@ import type { ChatMessage, ChatRequest } from './chat.ts'
 import type { CompletionRequest, TextInput } from './completions.ts'
 import type { EmbeddingRequest } from './embeddings.ts'
 import type { InputTokensRequest } from './input-tokens.ts'
+import { indentedBytes } from './json-size.ts'
 import { type TranslationRequest, translationOutput, translationPieces } from './translation.ts'
 
 /** All are enforced by the worker: prompt tokens before prefill, output tokens while decoding. */
@@ -73,9 +74,7 @@ function messageBound({ content, toolCalls = [] }: ChatMessage): number {
 /** Templates write tools as JSON, some of them indented by four. */
 function toolsBound({ tools, toolChoice }: ChatRequest): number {
   if (tools.length === 0 || toolChoice.mode === 'none') return 0
-  return (
-    TOOL_TEMPLATE_TOKENS + tools.length * TEMPLATE_TOKENS + Buffer.byteLength(JSON.stringify(tools, null, 4))
-  )
+  return TOOL_TEMPLATE_TOKENS + tools.length * TEMPLATE_TOKENS + indentedBytes(tools)
 }
 
 /** Bounds of a completion: a batch of prompts counts as one longer prompt with one longer answer. */

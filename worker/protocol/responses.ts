@@ -34,8 +34,8 @@ import { responsesInput } from './responses-input.ts'
 import { streamOptionsAlone } from './sampling.ts'
 import {
   type ChatTool,
+  checkTools,
   customFields,
-  distinct,
   forced,
   functionFields,
   MAX_TOOLS,
@@ -141,7 +141,7 @@ const tools: Reader<ChatTool[]> = mapped(
     0,
     MAX_TOOLS,
   ),
-  distinct,
+  checkTools,
 )
 
 function named<T extends string>(type: T): Reader<string> {

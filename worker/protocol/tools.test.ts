@@ -217,3 +217,18 @@ test.each([
   expect([error.status, error.param]).toEqual([400, 'messages[0].content[1].type'])
   expect(error.message).toContain("Supported values are: 'text'.")
 })
+
+test('tools whose indentation would be a hundred times their text are refused by name', () => {
+  let deep: unknown = Array.from({ length: 100_000 }, () => 0)
+  for (let depth = 0; depth < 50; depth++) deep = [deep]
+  const large = { type: 'function', function: { name: 'f', parameters: { enum: deep } } }
+  expect(refusalOf(parseChatRequest, { ...base, tools: [large] })).toMatchObject({
+    status: 400,
+    param: 'tools',
+  })
+  const functions = [{ name: 'f', parameters: { enum: deep } }]
+  expect(refusalOf(parseChatRequest, { ...base, functions })).toMatchObject({
+    status: 400,
+    param: 'functions',
+  })
+})

@@ -2,6 +2,7 @@
 
 import { invalidRequest } from './errors.ts'
 import { defaulted, object, optional, required } from './fields.ts'
+import { indentedBytes } from './json-size.ts'
 import { toolName } from './messages.ts'
 import {
   anyObject,
@@ -20,6 +21,8 @@ import { invalidCombination } from './refusals.ts'
 
 /** The most tools of a request. */
 export const MAX_TOOLS = 128
+/** The most bytes of all tools of a request, as a chat template may write them: indented by four. */
+const MAX_TOOLS_BYTES = 2 * 1024 * 1024
 
 export interface FunctionTool {
   type: 'function'
@@ -107,11 +110,11 @@ const customTool: Reader<CustomTool> = mapped(
 /** Tools as chat completions write them. */
 export const chatTools: Reader<ChatTool[]> = mapped(
   arrayOf(titled('ChatTool', tagged('type', { function: functionTool, custom: customTool })), 0, MAX_TOOLS),
-  distinct,
+  checkTools,
 )
 
-/** @throws ApiError 400 for two tools of one name */
-export function distinct<T extends { readonly name: string }>(tools: T[], path: string): T[] {
+/** @throws ApiError 400 for two tools of one name, and for more text than a prompt could hold */
+export function checkTools<T extends { readonly name: string }>(tools: T[], path: string): T[] {
   const seen = new Set<string>()
   for (const [index, { name }] of tools.entries()) {
     if (seen.has(name)) {
@@ -123,14 +126,23 @@ export function distinct<T extends { readonly name: string }>(tools: T[], path: 
     }
     seen.add(name)
   }
+  if (indentedBytes(tools, MAX_TOOLS_BYTES) > MAX_TOOLS_BYTES) throw tooMuch(path)
   return tools
+}
+
+function tooMuch(path: string) {
+  return invalidRequest(
+    path,
+    `Invalid '${path}': the tools are too large. Written as JSON that is indented by four, they may have ${MAX_TOOLS_BYTES} bytes. Send fewer of them, or nest their schemas less.`,
+    'invalid_value',
+  )
 }
 
 /** Functions in their deprecated form. */
 export const legacyFunctions: Reader<ChatTool[]> = mapped(
   arrayOf(object({ name: functionFields.name, description, parameters }), 0, MAX_TOOLS),
   (functions, path) =>
-    distinct(
+    checkTools(
       functions.map((each) => ({ type: 'function', ...each, strict: false })),
       path,
     ),
