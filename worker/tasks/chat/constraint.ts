@@ -3,7 +3,7 @@
 import type { Grammar, ModelInfo } from '../../engine/types.ts'
 import type { ChatRequest, ChatTool } from '../../protocol/chat.ts'
 import { ApiError } from '../../protocol/errors.ts'
-import { type CallableTool, jsonObjectGbnf, schemaToGbnf, toolCallGbnf } from '../grammar/index.ts'
+import { Budget, type CallableTool, jsonObjectGbnf, schemaToGbnf, toolCallGbnf } from '../grammar/index.ts'
 import { callMark, type ToolFormat } from '../tools/index.ts'
 import { inputSchema } from './custom-tool.ts'
 import { afterMark, afterMarks, afterReasoning, either, notBeginning } from './gbnf.ts'
@@ -25,11 +25,21 @@ export interface ConstraintInput {
   readonly paths: ChatPaths
 }
 
+/** With what compiling may cost, of all grammars of the request together: this is before anything is charged. */
+interface Compiling extends ConstraintInput {
+  readonly budget: Budget
+  /** For finding out which tools' schemas can be held at all; less, so that holding them then has enough. */
+  readonly trial: Budget
+}
+
+const TRIAL_STEPS = 2_000_000
+
 /**
  * The grammar of an answer; undefined where any text will do. Reasoning is never held to it.
  * @throws ApiError 400 naming the field whose schema or grammar cannot be held
  */
-export function constraintOf(input: ConstraintInput): Grammar | undefined {
+export function constraintOf(asked: ConstraintInput): Grammar | undefined {
+  const input: Compiling = { ...asked, budget: new Budget(), trial: new Budget(TRIAL_STEPS) }
   const { request, reasoning, format } = input
   const held = wholeAnswer(input)
   if (held === undefined) return lazyCalls(input)
@@ -41,7 +51,7 @@ export function constraintOf(input: ConstraintInput): Grammar | undefined {
 }
 
 /** What holds from the answer's first character on. */
-function wholeAnswer(input: ConstraintInput): string | undefined {
+function wholeAnswer(input: Compiling): string | undefined {
   const { request, tools } = input
   const document = documentGbnf(input)
   // The protocol takes a grammar of the client's only where nothing else is to be held.
@@ -65,42 +75,42 @@ function callBegin({ format }: ConstraintInput): string {
   return `${format?.open}${format?.beforeName}`.charAt(0)
 }
 
-function documentGbnf({ request: { responseFormat }, paths }: ConstraintInput): string | undefined {
+function documentGbnf({ request: { responseFormat }, paths, budget }: Compiling): string | undefined {
   if (responseFormat.type === 'text') return undefined
   if (responseFormat.type === 'json_object') return jsonObjectGbnf()
   const { schema, strict } = responseFormat
-  return schemaToGbnf(schema, paths.schema, { strict })
+  return schemaToGbnf(schema, paths.schema, { strict, budget })
 }
 
 /**
  * Free text until the model begins a call by itself; calls without a mark of their own stay free. A model that writes
  * arguments in a way of its own is left that way, unless a tool has a form: then it is held to the JSON.
  */
-function lazyCalls(input: ConstraintInput): Grammar | undefined {
+function lazyCalls(input: Compiling): Grammar | undefined {
   const { tools, format } = input
   if (tools.length === 0 || format === undefined) return undefined
   const trigger = tools.some(({ tool }) => hasForm(tool)) ? callMark(format) : format.trigger
   return trigger === undefined ? undefined : { gbnf: callsGbnf(input), triggers: [trigger] }
 }
 
-function callsGbnf({ request, tools, format, paths }: ConstraintInput): string {
+function callsGbnf({ request, tools, format, paths, budget, trial }: Compiling): string {
   if (!format) throw new TypeError('tools without a format')
-  const callables = tools.map(({ tool, index }) => callable(tool, paths.tool(tool, index)))
-  return toolCallGbnf({ format, tools: callables, parallel: request.parallelToolCalls })
+  const callables = tools.map(({ tool, index }) => callable(tool, paths.tool(tool, index), trial))
+  return toolCallGbnf({ format, tools: callables, parallel: request.parallelToolCalls, budget })
 }
 
-function callable(tool: ChatTool, path: string): CallableTool {
+function callable(tool: ChatTool, path: string, trial: Budget): CallableTool {
   const { name } = tool
   if (tool.type === 'custom') return { name, schema: inputSchema(tool), path }
   const schema = tool.parameters ?? EMPTY
   if (tool.strict) return { name, schema, path, strict: true }
-  return { name, schema: isWritable(schema, path) ? schema : ANY_OBJECT, path }
+  return { name, schema: isWritable(schema, path, trial) ? schema : ANY_OBJECT, path }
 }
 
 /** Arguments that nobody asked to be strict are held to their schema where that can be done. */
-function isWritable(schema: unknown, path: string): boolean {
+function isWritable(schema: unknown, path: string, budget: Budget): boolean {
   try {
-    schemaToGbnf(schema, path)
+    schemaToGbnf(schema, path, { budget })
     return true
   } catch (error) {
     if (error instanceof ApiError) return false

@@ -6,12 +6,19 @@ import { dropUnreachable, prune, withoutAliases } from './prune.ts'
 import { checkReadings } from './readings.ts'
 import type { CharSet } from './regular/charset.ts'
 
+/** Steps that each character of a rule costs besides: it is pruned, compared and written. */
+const STEPS_PER_CHARACTER = 4
+
 export class Grammar {
-  /** What may still be spent on it. */
-  readonly budget = new Budget()
+  /** What may still be spent on it, and on others that share it. */
+  readonly budget: Budget
   readonly #rules = new Map<string, Expression>()
   readonly #names = new Map<string, string>()
   #length = 0
+
+  constructor(budget = new Budget()) {
+    this.budget = budget
+  }
 
   /**
    * The rule for `key`, made by `build` when it is asked for the first time. `build` may ask for the same key
@@ -27,7 +34,9 @@ export class Grammar {
     if (this.#names.size > MAX_RULES) throw new TooComplex(`needs more than ${MAX_RULES} grammar rules`)
     const body = build()
     this.#rules.set(name, body)
-    this.#length += lengthOf(body)
+    const length = lengthOf(body)
+    this.budget.spend(STEPS_PER_CHARACTER * length)
+    this.#length += length
     // Some of it may be pruned, but not most of it.
     if (this.#length > 2 * MAX_GRAMMAR_LENGTH) throw tooLong()
     return { kind: 'rule', name }

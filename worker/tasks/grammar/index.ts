@@ -2,13 +2,17 @@
 
 import { Grammar } from './grammar.ts'
 import { anyObject } from './json-text.ts'
+import type { Budget } from './limits.ts'
 import { schemaExpression, writeGrammar } from './write.ts'
 
+export { Budget } from './limits.ts'
 export { type CallableTool, type CallFormat, type ToolCallOptions, toolCallGbnf } from './tools.ts'
 
 export interface SchemaOptions {
   /** OpenAI's `strict: true`: every property required and `additionalProperties: false` throughout, or 400. */
   readonly strict?: boolean
+  /** Shared by all that one request has compiled; absent: one for this schema alone. */
+  readonly budget?: Budget
 }
 
 /** The grammar of any JSON object. */
@@ -24,7 +28,7 @@ export function jsonObjectGbnf(): string {
  * @throws ApiError 400, code `invalid_json_schema`, whose param names the keyword
  */
 export function schemaToGbnf(schema: unknown, path: string, options: SchemaOptions = {}): string {
-  const grammar = new Grammar()
+  const grammar = new Grammar(options.budget)
   const root = schemaExpression(schema, path, {
     grammar,
     strict: options.strict ?? false,

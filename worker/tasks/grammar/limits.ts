@@ -23,7 +23,7 @@ export const MAX_STATES = 10_000
 /** Thrown where a limit is passed; the compiler turns it into a 400 that names the place. */
 export class TooComplex extends Error {}
 
-/** Steps that compiling one grammar may take in all: well below a second of one core. */
+/** Steps that compiling the grammars of one request may take in all: well below a second of one core. */
 export class Budget {
   #left: number
 

@@ -2,6 +2,7 @@
 
 import { choice, EMPTY, type Expression, repeat, sequence } from './expression.ts'
 import { Grammar } from './grammar.ts'
+import type { Budget } from './limits.ts'
 import { schemaExpression, writeGrammar } from './write.ts'
 
 /** How a model writes a tool call; the formats of `tasks/tools` have this shape. */
@@ -35,6 +36,8 @@ export interface ToolCallOptions {
   readonly tools: readonly CallableTool[]
   /** Whether several calls may follow each other. */
   readonly parallel: boolean
+  /** Shared by all that one request has compiled; absent: one for these calls alone. */
+  readonly budget?: Budget
 }
 
 /** Calls that may follow each other in one answer, so that a small model comes to an end. */
@@ -44,8 +47,8 @@ const MAX_CALLS = 32
  * The grammar of one or more tool calls in the model's own format, from `format.open` to `format.close`.
  * @throws ApiError as schemaToGbnf does, at the path of the tool
  */
-export function toolCallGbnf({ format, tools, parallel }: ToolCallOptions): string {
-  const grammar = new Grammar()
+export function toolCallGbnf({ format, tools, parallel, budget }: ToolCallOptions): string {
+  const grammar = new Grammar(budget)
   const call = grammar.rule('call', 'call', () =>
     choice(...tools.map((tool, index) => callOf(tool, `tool${index}:`, format, grammar))),
   )
