@@ -38,3 +38,10 @@ it('shares what compiling may cost among all tools: past it they may take any ob
   const many = Array.from({ length: 126 }, () => costly)
   expect(markers([cheap, ...many, cheap])).toBe(one)
 })
+
+it('holds each tool to its schema that can be held, whatever becomes of the others', () => {
+  const unwritable = { type: 'object', properties: { x: { type: 'string', pattern: '(?=a)b' } } }
+  const gbnf = constrain([cheap, unwritable, cheap])?.gbnf
+  expect(gbnf?.match(/marker\\"/g)).toHaveLength(2)
+  expect(gbnf).toContain('f1')
+})

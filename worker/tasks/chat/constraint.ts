@@ -33,6 +33,8 @@ interface Compiling extends ConstraintInput {
 }
 
 const TRIAL_STEPS = 2_000_000
+/** Steps for compiling all tools as they are: enough for a hundred ordinary ones. */
+const FIRST_STEPS = 1_000_000
 
 /**
  * The grammar of an answer; undefined where any text will do. Reasoning is never held to it.
@@ -95,19 +97,35 @@ function lazyCalls(input: Compiling): Grammar | undefined {
 
 function callsGbnf({ request, tools, format, paths, budget, trial }: Compiling): string {
   if (!format) throw new TypeError('tools without a format')
-  const callables = tools.map(({ tool, index }) => callable(tool, paths.tool(tool, index), trial))
-  return toolCallGbnf({ format, tools: callables, parallel: request.parallelToolCalls, budget })
+  const callables = tools.map(({ tool, index }) => callable(tool, paths.tool(tool, index)))
+  const compile = (tools: readonly CallableTool[], budget: Budget) =>
+    toolCallGbnf({ format, tools, parallel: request.parallelToolCalls, budget })
+  if (!tools.some(({ tool }) => isLoose(tool))) return compile(callables, budget)
+  try {
+    return compile(callables, new Budget(FIRST_STEPS))
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    // Each tool takes milliseconds to compile, so which of them it was is asked only now.
+    const held = callables.map((each, at) => (isLoose(tools[at]?.tool) ? loosened(each, trial) : each))
+    return compile(held, budget)
+  }
 }
 
-function callable(tool: ChatTool, path: string, trial: Budget): CallableTool {
+function callable(tool: ChatTool, path: string): CallableTool {
   const { name } = tool
   if (tool.type === 'custom') return { name, schema: inputSchema(tool), path }
-  const schema = tool.parameters ?? EMPTY
-  if (tool.strict) return { name, schema, path, strict: true }
-  return { name, schema: isWritable(schema, path, trial) ? schema : ANY_OBJECT, path }
+  return { name, schema: tool.parameters ?? EMPTY, path, strict: tool.strict }
+}
+
+function isLoose(tool: ChatTool | undefined): boolean {
+  return tool?.type === 'function' && !tool.strict
 }
 
 /** Arguments that nobody asked to be strict are held to their schema where that can be done. */
+function loosened(tool: CallableTool, trial: Budget): CallableTool {
+  return isWritable(tool.schema, tool.path, trial) ? tool : { ...tool, schema: ANY_OBJECT }
+}
+
 function isWritable(schema: unknown, path: string, budget: Budget): boolean {
   try {
     schemaToGbnf(schema, path, { budget })

@@ -153,9 +153,12 @@ export class SchemaCompiler {
     const free = facts.filter(({ limits, values }) => values === undefined && isFree(limits))
     if (free.some(({ limits }) => !limits.integer)) return [anyNumber(grammar)]
     if (free.length === facts.length) return [anyInteger(grammar)]
-    const all = facts.map((each) => numberTexts(each, budget)).reduce((a, b) => either(a, b, budget))
     const key = `number ${JSON.stringify(facts)}`
-    return [grammar.rule(key, 'number', () => automatonRules(grammar, `${key}/`, all, charClass))]
+    const build = () => {
+      const all = facts.map((each) => numberTexts(each, budget)).reduce((a, b) => either(a, b, budget))
+      return automatonRules(grammar, `${key}/`, all, charClass)
+    }
+    return [grammar.rule(key, 'number', build)]
   }
 
   /** `prefixItems`, each with all that may follow it, and then the rest. */
