@@ -339,6 +339,23 @@ describe('cancelling', () => {
     await expect(reading()).rejects.toMatchObject({ code: 'ERR_CANCELLED' })
     await until(({ cancelled, running }) => cancelled > before && running.length === 0)
   })
+
+  it('before the first token leaves nothing that is cheaper the next time', async () => {
+    const content = `${'P'.repeat(450)}S`
+    const same = { maxPromptTokens: 500, cacheKey: 'taken back' }
+    const cancel = new AbortController()
+    // After the question for statistics is answered, some of the prompt has been read.
+    const reading = async () => {
+      for await (const event of engine.generate(request(content, same), cancel.signal)) {
+        expect(event.type).toBe('prompt')
+        void engine.stats().then(() => cancel.abort())
+      }
+    }
+    await expect(reading()).rejects.toMatchObject({ code: 'ERR_CANCELLED' })
+    await until(({ running }) => running.length === 0)
+    expect(promptOf(await collect(content, same)).cachedTokens).toBe(0)
+    expect(promptOf(await collect(content, same)).cachedTokens).toBeGreaterThan(400)
+  })
 })
 
 describe('the process', () => {

@@ -84,6 +84,7 @@ export class Generation {
       const maxTokens = Math.min(await this.#go.promise, model.contextLength - tokens.length)
       const stage = { model, slot, priority: Batching.priority(slot.index, model.sequences), request }
       if (!this.signal.aborted) await this.#generate(stage, prompt, cachedTokens, maxTokens, grammar)
+      if (this.signal.aborted && this.tokens === 0) await model.pool.trim(slot, tokens.slice(0, cachedTokens))
       usable = true
     } finally {
       model.pool.release(slot, usable)

@@ -77,6 +77,17 @@ export class SequencePool {
     return sequence.nextTokenIndex
   }
 
+  /**
+   * Forgets what the sequence holds beyond these first tokens. What was read for an answer that was taken back before its
+   * first token was paid for by nobody, and must not be had for the price of cached tokens.
+   */
+  async trim({ sequence }: Slot, tokens: readonly number[]): Promise<void> {
+    if (sequence.nextTokenIndex <= tokens.length) return
+    await this.#batching.exclusive(() =>
+      tokens.length > 0 ? sequence.adaptStateToTokens(tokens as never, false) : sequence.clearHistory(),
+    )
+  }
+
   /** Gives a sequence back; `usable` false: what it holds is not to be trusted. */
   release(slot: Slot, usable: boolean): void {
     if (!usable) slot.cacheKey = undefined
