@@ -9,7 +9,7 @@ import nacl from 'tweetnacl'
 import { toBase64 } from '../bytes.ts'
 import { randomBytes, sha256 } from '../crypto.ts'
 import { EpochKeys } from '../epoch/index.ts'
-import { openSealed, seal } from '../seal/index.ts'
+import { openSealed, SenderSessions, seal } from '../seal/index.ts'
 import { xwingDecapsulate, xwingEncapsulate, xwingKeyPair } from '../seal/reference.ts'
 import { fixedKey } from '../seal/testing.ts'
 
@@ -40,8 +40,9 @@ epoch.bindClaims(claimsDigest)
 const { id, publicKey, notAfter } = epoch
 let serial = 0
 
-function sealBody(body: Uint8Array) {
+function sealBody(body: Uint8Array, sessions?: SenderSessions) {
   return seal({
+    ...(sessions && { sessions }),
     epoch: { id, publicKey, notAfter, claimsDigest },
     context: {
       requestId: `req-${++serial}`,
@@ -88,6 +89,12 @@ for (const kib of [1, 64]) {
   const options = { epochs, authKey: () => payer.publicKey, now: Date.now }
   const open = (run: number) => openSealed(sealed[run + WARM_UP] ?? body, options)
   row(`open a request of ${kib} KiB`, await median(runs, open), bareDecapsulate + unbox)
+  const sessions = new SenderSessions()
+  const inSession: Uint8Array[] = []
+  const again = async () => inSession.push((await sealBody(body, sessions)).request)
+  row(`seal ${kib} KiB in a session`, await median(runs, again), box)
+  const openAgain = (run: number) => openSealed(inSession[run + WARM_UP] ?? body, options)
+  row(`open ${kib} KiB of a session`, await median(runs, openAgain), unbox)
 }
 
 const last = await sealBody(randomBytes(100))

@@ -68,8 +68,8 @@ const jobs: Record<Workload, Pick<LoadJob, 'script' | 'stream' | 'connections' |
       script: { tokens: 200, everyMs: 50 },
       stream: true,
       connections: paced,
-      // Connections begin over a whole number of ticks and each asks once.
-      rampMs: 500,
+      // One stream after the other, 21.3 ms apart: their ticks then fall on all parts of the 50 ms.
+      rampMs: paced * 21.3,
       ms: 1,
     },
   }
