@@ -7,12 +7,17 @@ import { ATTESTATION_PATH, clip, newRequestId, notFound, PATHS } from '../../wor
 import { attestationRoutes } from './attestation.ts'
 import { authenticate, keyAdmission } from './auth.ts'
 import { cors } from './cors.ts'
+import { answerDeepLError } from './deepl/errors.ts'
 import { deepLRoutes } from './deepl/routes.ts'
 import type { ApiDeps } from './deps.ts'
 import { answerError } from './errors.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { inferenceRoutes } from './inference.ts'
-import { libreTranslateRoutes } from './libretranslate/routes.ts'
+import {
+  answerLibreTranslateError,
+  LIBRE_TRANSLATE_PATHS,
+  libreTranslateRoutes,
+} from './libretranslate/routes.ts'
 import { loopbackOnly } from './loopback.ts'
 import { modelRoutes } from './models.ts'
 import { openapiRoutes } from './openapi/routes.ts'
@@ -34,10 +39,10 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   })
   app.onError((error, c) => {
     setProcessingTime(c, deps)
-    return answerError(c, error, deps.log)
+    return errorWriter(c.req.path)(c, error, deps.log)
   })
   app.notFound((c) =>
-    answerError(
+    errorWriter(c.req.path)(
       c,
       notFound(`Invalid URL (${clip(c.req.method)} ${clip(c.req.path)}). See /reference for the routes.`),
       deps.log,
@@ -61,4 +66,10 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   receiptRoutes(app, deps)
   inferenceRoutes(app, deps)
   return app
+}
+
+/** Errors have the shape of the face that was asked, also those that are thrown before its routes. */
+function errorWriter(path: string): typeof answerError {
+  if (path.startsWith('/v2/')) return answerDeepLError
+  return LIBRE_TRANSLATE_PATHS.includes(path) ? answerLibreTranslateError : answerError
 }

@@ -58,7 +58,7 @@ async function receive(c: Context<Env>, limit: number): Promise<Uint8Array> {
   const declared = c.req.header('content-length')
   if (declared !== undefined && Number(declared) > limit) throw bodyTooLarge(limit)
   // Only now does a client that asked first send its body: see `createHttpServer`.
-  if (c.req.header('expect') !== undefined) c.env.outgoing.writeContinue()
+  if (c.req.header('expect') !== undefined) sayContinue(c.env.outgoing)
   if (declared !== undefined) return new Uint8Array(await c.req.arrayBuffer())
   const parts: Uint8Array[] = []
   let length = 0
@@ -68,6 +68,18 @@ async function receive(c: Context<Env>, limit: number): Promise<Uint8Array> {
     parts.push(part)
   }
   return concat(...parts)
+}
+
+/**
+ * Behind a request that is still being answered on the same connection, only when it is this one's turn: what is
+ * written before, Node puts between the head and the body of the answer.
+ */
+function sayContinue(outgoing: Context<Env>['env']['outgoing']): void {
+  const say = () => {
+    if (!outgoing.headersSent) outgoing.writeContinue()
+  }
+  if (outgoing.socket) say()
+  else outgoing.once('socket', say)
 }
 
 /** The connection broke in mid-body. Nobody reads the answer; what matters is that it is no fault of ours. */

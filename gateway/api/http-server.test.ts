@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { utf8 } from '../../attest/bytes.ts'
 import type { DispatchRequest } from '../dispatch/index.ts'
 import type { HttpServerOptions } from './http-server.ts'
 import { chunk, scripted, serveFace, TEST_SECRET } from './testing/face.ts'
@@ -37,6 +38,28 @@ function read(response: string) {
 const HEAD = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TEST_SECRET}\r\nContent-Type: application/json\r\n`
 const SLOW = { headersMs: 20, requestMs: 20, checkMs: 5 }
 
+it('Continue comes in its turn where requests stand in line', async () => {
+  const second = Promise.withResolvers<void>()
+  const body = { type: 'body', bytes: utf8('{"object":"answer"}') } as const
+  let asked = 0
+  const { socket, all } = await open({}, async (request) => {
+    asked += 1
+    if (asked === 2) second.resolve()
+    await second.promise
+    return scripted(request, [body])
+  })
+  const chat = JSON.stringify({ model: 'chrysalis/tiny', messages: [{ role: 'user', content: 'a' }] })
+  const rest = (connection: string) =>
+    `Connection: ${connection}\r\nContent-Length: ${chat.length}\r\n\r\n${chat}`
+  socket.write(`${HEAD}${rest('keep-alive')}${HEAD}Expect: 100-continue\r\n${rest('close')}`)
+  const lines = (await all).split(/\r\n|(?=HTTP)/).filter((line) => /^HTTP|answer/.test(line))
+  const whole = ['HTTP/1.1 200 OK', '{"object":"answer"}']
+  const at = lines.indexOf('HTTP/1.1 100 Continue')
+  // None is due where the answer was there before its turn came.
+  expect([-1, 2]).toContain(at)
+  expect(lines.toSpliced(at, at < 0 ? 0 : 1)).toEqual([...whole, ...whole])
+})
+
 describe('what never becomes a request is told so in the envelope', () => {
   it('bytes that are no HTTP', async () => {
     const { socket, all } = await open()
@@ -57,6 +80,18 @@ describe('what never becomes a request is told so in the envelope', () => {
     const { socket, all } = await open()
     socket.write(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)
     expect(read(await all)).toEqual({ status: 431, code: 'headers_too_large' })
+  })
+
+  it('an expectation that nobody can meet', async () => {
+    const { socket, all } = await open()
+    socket.end(`${HEAD}Expect: 200-ok\r\nContent-Length: 2\r\n\r\n{}`)
+    expect(read(await all)).toEqual({ status: 417, code: 'expectation_failed' })
+  })
+
+  it('a request without a Host', async () => {
+    const { socket, all } = await open()
+    socket.end('GET /v1/models HTTP/1.1\r\n\r\n')
+    expect(read(await all)).toEqual({ status: 400, code: 'malformed_request' })
   })
 
   it('two lengths, or a length beside chunks: nothing is smuggled', async () => {

@@ -38,6 +38,8 @@ export function createHttpServer(app: Hono<Env>, options: HttpServerOptions = {}
       requestTimeout: requestMs,
       connectionsCheckingInterval: checkMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      // Node would refuse without a word; the listener does it with an envelope.
+      requireHostHeader: false,
       // Some HTTP clients offer h2c by an Upgrade header: whatever is not the link is served as plain HTTP/1.1.
       shouldUpgradeCallback: ({ url }: IncomingMessage) => url?.split('?', 1)[0] === LINK_PATH,
     },
@@ -46,6 +48,17 @@ export function createHttpServer(app: Hono<Env>, options: HttpServerOptions = {}
   const answers = new WeakMap<Duplex, ServerResponse>()
   server.on('request', (request, response) => answers.set(request.socket, response))
   server.on('checkContinue', (request, response) => server.emit('request', request, response))
+  server.on('checkExpectation', (_request, response) => {
+    const error = expectationFailed()
+    const body = JSON.stringify(error.toJSON())
+    response.writeHead(error.status, {
+      connection: 'close',
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'x-request-id': newRequestId(),
+    })
+    response.end(body)
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const answer = answers.get(socket)
     // In mid-answer an envelope would land within it.
@@ -65,6 +78,15 @@ function malformedResponse(): Response {
 
 function malformed(): ApiError {
   return invalidRequest(null, 'This is no valid HTTP request.', 'malformed_request')
+}
+
+function expectationFailed(): ApiError {
+  return new ApiError({
+    status: 417,
+    type: 'invalid_request_error',
+    message: 'The only Expect that is met is 100-continue.',
+    apiCode: 'expectation_failed',
+  })
 }
 
 function clientError(code: string | undefined): ApiError {

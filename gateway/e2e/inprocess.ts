@@ -39,6 +39,8 @@ export interface InProcessOptions extends PartsOptions {
   limits?: Partial<DispatchLimits>
   /** Evidence bundles a minute for one address; plenty when absent. */
   attestationsPerMinute?: number
+  /** Requests a minute for one API key, on the standing clock; a thousand when absent. */
+  requestsPerMinute?: number
 }
 
 /**
@@ -246,7 +248,7 @@ export class InProcess implements AsyncDisposable {
       }),
       catalog: () => catalog.models(),
       names: new ModelNames(),
-      limiter: new RateLimiter({ requests: 1000 }, this.clock.monotonic),
+      limiter: new RateLimiter({ requests: this.#options.requestsPerMinute ?? 1000 }, this.clock.monotonic),
       idempotency: this.idempotency,
       mayReturn: (model) => catalog.mayReturn(model),
       missing: () => [],

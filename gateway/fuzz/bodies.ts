@@ -1,106 +1,176 @@
-/** Bad bodies by the million, to the real application: each is refused as a bad request, or is none and is served. */
+/** Makes bad bodies out of good ones: what JSON can say that no request should. */
 
-import { fromUtf8, utf8 } from '../../attest/bytes.ts'
-import { generator, mutate, type Random } from '../../attest/fuzz/mutate.ts'
-import { RateLimiter } from '../api/limits.ts'
-import { scripted, scriptedApp, TEST_MODEL, TEST_SECRET } from '../api/testing/face.ts'
-import type { DispatchRequest, DispatchResponse } from '../dispatch/index.ts'
-import { bodiesOf, GOOD, OTHER_PATHS, SCHEMA_PATHS } from './seeds.ts'
+import fc from 'fast-check'
+import { utf8 } from '../../attest/bytes.ts'
+import { mutate, type Random } from '../../attest/fuzz/mutate.ts'
+import { nearly } from '../../worker/protocol/arbitrary.ts'
+import { CANARY, type Route } from './routes.ts'
 
-export interface BodiesOptions {
-  bodies: number
-  seed: number
-  /** Called now and then with the number of bodies sent so far. */
-  onProgress?: (sent: number) => void
-}
-
-export interface BodiesResult {
-  sent: number
-  /** Answers by their status. */
-  statuses: Map<number, number>
-  /** What no body may do, at most ten of them. */
-  crashes: string[]
-}
-
-const BATCH = 500
-/** One node in so many is not what the schema says. */
-const ONE_IN = 150
-
-/** Sends bodies until so many are sent or ten did what none may do. */
-export async function fuzzBodies({ bodies, seed, onProgress }: BodiesOptions): Promise<BodiesResult> {
-  const { app, logged } = scriptedApp(answer, { limiter: new RateLimiter({ requests: 1e12 }, Date.now) })
-  const random = generator(seed)
-  const result: BodiesResult = { sent: 0, statuses: new Map(), crashes: [] }
-  const send = async (path: string, headers: Record<string, string>, body: Uint8Array) => {
-    const asked = { method: 'POST', headers, body: new Uint8Array(body) }
-    const response = await app.request(path, asked)
-    const text = await response.text()
-    const problem = problemOf(path, response.status, text) ?? (logged.length > 0 && 'an unexpected error')
-    if (problem) result.crashes.push(`${problem}: ${path} ${fromUtf8Lossy(body)}`)
-    logged.length = 0
-    result.sent += 1
-    result.statuses.set(response.status, (result.statuses.get(response.status) ?? 0) + 1)
+/** JSON text that stands in a value as it is, since no value is written like that. */
+class Raw {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
   }
-  while (result.sent < bodies && result.crashes.length < 10) {
-    for (const { path, body } of batch(random)) {
-      if (result.sent >= bodies || result.crashes.length >= 10) break
-      await send(path, headersOf(random), body)
+}
+
+type Holder = Record<string | number, unknown>
+type Slot = readonly [holder: Holder, key: string]
+
+const LONG = CANARY + 'x'.repeat(5000)
+const nested = (depth: number, open: string, close: string) =>
+  new Raw(open.repeat(depth) + (close === '}' ? '1' : '') + close.repeat(depth))
+
+/** Instead of a value. */
+const ODD: readonly unknown[] = [
+  ...[null, true, false, 0, -1, 0.5, -0, 1e300, 2 ** 31, 2 ** 53, -(2 ** 63), 1024, 129],
+  ...['', CANARY, LONG, `\0${CANARY}`, '\ufeff', '\u202e', 'auto', 'alias', '1', 'null', '../../etc/passwd'],
+  ...[[], {}, [[]], [null], [{}], [CANARY], { type: CANARY }, { [`${'n'.repeat(70)}${CANARY}`]: 1 }],
+  ...['1e999', '-1e999', '1'.repeat(400), '0.1e-400', `"\\ud800${CANARY}"`, '"\\u0000"'].map(
+    (x) => new Raw(x),
+  ),
+  new Raw(`{"__proto__":{"polluted":1},"type":"${CANARY}"}`),
+  new Raw('{"constructor":{"prototype":{"polluted":1}}}'),
+  new Raw('{"a":1,"a":2,"toString":null,"valueOf":3,"toJSON":4}'),
+  new Raw(`[${'0,'.repeat(4000)}0]`),
+  nested(70, '[', ']'),
+  nested(9000, '[', ']'),
+  nested(70, '{"a":', '}'),
+  nested(5000, '{"anyOf":[{"a":', '}]}'),
+  ...[NaN, undefined].map((x) => new Raw(String(x))),
+]
+
+/** Names of members that no table has. */
+const NAMES = [
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'toString',
+  '',
+  'extra',
+  '\0',
+  '\ud800',
+  'é',
+  '$ref',
+]
+const LONG_NAME = `${'n'.repeat(70)}${CANARY}`
+
+/** Values that a body may have before its next change. */
+const MAX_SLOTS = 1000
+
+type Step = (slot: Slot, random: Random, all: readonly Slot[]) => void
+
+/** Changes of one value in its place. */
+const STEPS: readonly Step[] = [
+  ([holder, key], random) => put(holder, key, odd(random)),
+  ([holder, key], random) => put(holder, key, odd(random)),
+  ([holder, key]) => (Array.isArray(holder) ? holder.splice(Number(key), 1) : delete holder[key]),
+  ([holder, key]) => put(holder, key, [holder[key]]),
+  ([holder, key]) => put(holder, key, { [key]: holder[key] }),
+  ([holder, key], random, all) => {
+    const [from, name] = pick(all, random)
+    put(holder, key, structured(from[name]))
+  },
+  ([holder], random) => {
+    if (!Array.isArray(holder)) put(holder, random(4) === 0 ? LONG_NAME : pick(NAMES, random), odd(random))
+  },
+  ([holder, key], random) => {
+    const value = holder[key]
+    if (typeof value === 'number') put(holder, key, nearNumber(value, random))
+    else if (typeof value === 'string') put(holder, key, nearText(value, random))
+    else if (Array.isArray(value)) put(holder, key, Array(1 + random(300)).fill(value[0] ?? 0))
+  },
+  ([holder, key], random) => {
+    const value = holder[key]
+    if (!isPlain(value)) return
+    const members = Object.entries(value).map(member)
+    if (members.length > 0) members.push(pick(members, random), member([pick(NAMES, random), odd(random)]))
+    put(holder, key, new Raw(`{${members.join(',')}}`))
+  },
+]
+
+/** Makes bodies for one route. The same random numbers make the same bodies. */
+export class Bodies {
+  readonly #seeds: readonly unknown[]
+  readonly #texts: readonly Uint8Array[]
+
+  /** @param seed of the requests that are near the route's schema */
+  constructor({ schema, good }: Route, seed: number) {
+    const near = fc.sample(nearly(schema, 60), { numRuns: 150, seed })
+    // Good ones as often as the others: most that a schema allows is refused for its first field.
+    this.#seeds = [...Array.from({ length: Math.ceil(150 / good.length) }, () => good).flat(), ...near]
+    this.#texts = good.map((each) => utf8(JSON.stringify(each)))
+  }
+
+  /** A request with up to four changes, as JSON text; now and then with its bytes changed. */
+  make(random: Random): Uint8Array {
+    if (random(12) === 0) return mutate(this.#texts, random)
+    const body: Holder = { root: structured(pick(this.#seeds, random)) }
+    for (let steps = random(5); steps > 0; steps--) {
+      const slots = slotsOf(body)
+      // Copies of copies would only be long.
+      if (slots.length === 0 || slots.length > MAX_SLOTS) break
+      pick(STEPS, random)(pick(slots, random), random, slots)
     }
-    onProgress?.(result.sent)
-  }
-  return result
-}
-
-/** A third by the schemas, a third of those with bytes changed, a third of good ones with bytes changed. */
-function batch(random: Random): { path: string; body: Uint8Array }[] {
-  const path = SCHEMA_PATHS[random(SCHEMA_PATHS.length)] ?? '/v1/chat/completions'
-  const made = bodiesOf(path, ONE_IN, BATCH, random(2 ** 31)).map((text) => utf8(withModel(text)))
-  const changed = made.map(() => mutate(made, random))
-  const good = GOOD.map(([, json]) => utf8(withModel(JSON.stringify(json))))
-  const paths = [...SCHEMA_PATHS, ...OTHER_PATHS]
-  const others = made.map(() => ({
-    path: paths[random(paths.length)] ?? path,
-    body: mutate(good, random),
-  }))
-  return [...[...made, ...changed].map((body) => ({ path, body })), ...others]
-}
-
-/** Most bodies name the model that is served, so that the rest of them is read too. */
-function withModel(json: string): string {
-  return json.endsWith('}')
-    ? `${json.slice(0, -1)}${json === '{}' ? '' : ','}"model":"${TEST_MODEL.id}"}`
-    : json
-}
-
-function headersOf(random: Random): Record<string, string> {
-  const type = random(50) === 0 ? 'application/x-www-form-urlencoded' : 'application/json'
-  return {
-    authorization: `Bearer ${TEST_SECRET}`,
-    'content-type': type,
-    ...(random(50) === 0 && { 'content-encoding': ['gzip', 'br', 'deflate', 'x'][random(4)] ?? '' }),
-    ...(random(50) === 0 && { 'idempotency-key': `key-${random(100)}` }),
+    return utf8(Object.hasOwn(body, 'root') ? write(body.root) : '')
   }
 }
 
-/** What is wrong with an answer. */
-function problemOf(path: string, status: number, text: string): string | undefined {
-  if (status >= 500) return `status ${status}`
-  if (status === 200 || !path.startsWith('/v1/')) return undefined
-  const { error } = JSON.parse(text) as { error?: Record<string, unknown> }
-  const keys = Object.keys(error ?? {})
-    .sort()
-    .join()
-  return keys === 'code,message,param,type' ? undefined : 'an error without its four keys'
+/** One of several. */
+export function pick<T>(values: readonly T[], random: Random): T {
+  return values[random(values.length)] as T
 }
 
-/** An answer of the shape that the faces over translations read. */
-async function answer(request: DispatchRequest): Promise<DispatchResponse> {
-  if (request.stream) return scripted(request, [{ type: 'event', json: utf8('{"type":"x"}') }])
-  const { input = [] } = JSON.parse(fromUtf8(request.body)) as { input?: unknown }
-  const items = Array.isArray(input) ? input : [input]
-  const data = items.map((_, index) => ({ index, text: 'x', detected_source_language: 'en' }))
-  const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 }
-  return scripted(request, [{ type: 'body', bytes: utf8(JSON.stringify({ data, usage })) }])
+/** A fresh one, since it may be changed in turn. */
+function odd(random: Random): unknown {
+  return structured(pick(ODD, random))
 }
 
-const fromUtf8Lossy = (bytes: Uint8Array) => JSON.stringify(new TextDecoder().decode(bytes.slice(0, 2000)))
+function slotsOf(value: unknown): Slot[] {
+  if (value === null || typeof value !== 'object' || value instanceof Raw) return []
+  const holder = value as Holder
+  return Object.keys(holder).flatMap((key) => [[holder, key] as const, ...slotsOf(holder[key])])
+}
+
+/** A copy in which plain data is fresh. */
+function structured(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(structured)
+  if (!isPlain(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, structured(each)]))
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !(value instanceof Raw) && !Array.isArray(value)
+}
+
+/** Assignment would set the prototype for the name `__proto__`. */
+function put(holder: Holder, key: string, value: unknown): void {
+  Object.defineProperty(holder, key, { value, enumerable: true, configurable: true, writable: true })
+}
+
+function nearNumber(value: number, random: Random): unknown {
+  return pick(
+    [value + 1, value - 1, -value, value + 0.5, value * 1000, `${value}`, new Raw(`${value}.0`)],
+    random,
+  )
+}
+
+function nearText(value: string, random: Random): unknown {
+  const at = random(value.length + 1)
+  const insert = pick(['\0', '\ud800', '\n', '"', '<', '\u{1f980}', CANARY, '{{', '`', '\\'], random)
+  return pick(
+    [value.slice(0, at) + insert + value.slice(at), value.slice(at), value.repeat(1 + random(99))],
+    random,
+  )
+}
+
+function member([name, value]: readonly [string, unknown]): string {
+  return `${JSON.stringify(name)}:${write(value)}`
+}
+
+function write(value: unknown): string {
+  if (value instanceof Raw) return value.text
+  if (Array.isArray(value)) return `[${value.map(write).join(',')}]`
+  if (isPlain(value)) return `{${Object.entries(value).map(member).join(',')}}`
+  return JSON.stringify(value) ?? 'null'
+}

@@ -5,9 +5,9 @@ import { connect, type Socket } from 'node:net'
 import { utf8 } from '../../attest/bytes.ts'
 import { generator, mutate, type Random } from '../../attest/fuzz/mutate.ts'
 import { RateLimiter } from '../api/limits.ts'
-import { chunk, scripted, serveFace, TEST_MODEL, TEST_SECRET } from '../api/testing/face.ts'
+import { chunk, scripted, serveFace, TEST_SECRET } from '../api/testing/face.ts'
 import type { DispatchRequest, DispatchResponse } from '../dispatch/index.ts'
-import { GOOD } from './seeds.ts'
+import { ROUTES } from './routes.ts'
 
 export interface SocketsOptions {
   connections: number
@@ -34,8 +34,8 @@ export async function fuzzSockets({ connections, seed, onProgress }: SocketsOpti
   const port = Number(new URL(face.url).port)
   const random = generator(seed)
   const result: SocketsResult = { opened: 0, statuses: new Map(), crashes: [] }
-  const seeds = GOOD.map(([path, json]) =>
-    requestBytes(path, JSON.stringify({ model: TEST_MODEL.id, ...json })),
+  const seeds = ROUTES.flatMap(({ path, good }) =>
+    good.map((json) => requestBytes(path, JSON.stringify(json))),
   )
   const one = async () => {
     while (result.opened < connections && result.crashes.length < 10) {

@@ -171,8 +171,14 @@ function checkDepth(value: unknown, path: string, left: number): void {
   for (const entry of Object.values(value)) checkDepth(entry, path, left - 1)
 }
 
-/** Any JSON value, which is not looked at. */
-export const anything: Reader<unknown> = { schema: {}, read: (value) => value }
+/** Any JSON value, {@link MAX_DEPTH} levels deep at most: whoever writes it as JSON again recurses. */
+export const anything: Reader<unknown> = {
+  schema: {},
+  read(value, path) {
+    checkDepth(value, path, MAX_DEPTH)
+    return value
+  },
+}
 
 /** The same value, further worked on; `work` may refuse it. */
 export function mapped<T, U>(reader: Reader<T>, work: (value: T, path: string) => U): Reader<U> {

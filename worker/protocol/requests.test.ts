@@ -90,6 +90,22 @@ describe('bodies that want to break the reader', () => {
     expect(refusalOf(parseChatRequest, tool(MAX_DEPTH + 1)).param).toBe('tools[0].function.parameters')
   })
 
+  test('what is not read is at most 64 levels deep, too: others write it as JSON again', () => {
+    const deep = JSON.parse(nested(20_000, '[', ']'))
+    const call = {
+      id: 'c',
+      type: 'function',
+      function: { name: 'f', arguments: '{}', parsed_arguments: deep },
+    }
+    const asked = { ...chat, messages: [{ role: 'assistant', tool_calls: [call] }] }
+    expect(refusalOf(parseChatRequest, asked).param).toBe(
+      'messages[0].tool_calls[0].function.parsed_arguments',
+    )
+    const entities = [{ type: 'bold', offset: 0, length: 1, user: deep }]
+    const text = { model: 'm', target_language: 'de', format: 'telegram', input: [{ text: 'x', entities }] }
+    expect(refusalOf(parseTranslationRequest, text).param).toBe('input[0].entities')
+  })
+
   test('names of the prototype are names like any other', () => {
     for (const name of ['__proto__', 'constructor', 'hasOwnProperty']) {
       const body = (field: string) => `{"model":"m","messages":[{"role":"user","content":"x"}],${field}}`

@@ -1,7 +1,7 @@
 /** Messages of Telegram as its Bot API writes them: a text, and entities that say what parts of it are. */
 
 import { invalidRequest } from './errors.ts'
-import { isObject, type JsonSchema, type Reader } from './readers.ts'
+import { anything, isObject, type JsonSchema, type Reader } from './readers.ts'
 import { invalidType } from './refusals.ts'
 
 /** A part of a text. `url`, `user`, `language`, `custom_emoji_id` and whatever else an entity has come back as sent. */
@@ -64,6 +64,7 @@ export const telegramMessage: Reader<{ text: string; entities: TelegramEntity[] 
 
 function readEntities(value: unknown, text: string, path: string): TelegramEntity[] {
   if (!Array.isArray(value)) throw invalidType(path, 'an array', value)
+  anything.read(value, path)
   const tooMuch = value.length > MAX_ENTITIES || Buffer.byteLength(JSON.stringify(value)) > MAX_ENTITY_BYTES
   if (tooMuch) throw wrong(path, `at most ${MAX_ENTITIES} entities in ${MAX_ENTITY_BYTES} bytes`)
   const entities = value.map((entry, index) => readEntity(entry, text, `${path}[${index}]`))

@@ -3,14 +3,13 @@
  * Each request is one to `/v1/translations`, with its checks, its receipt and its charge.
  */
 import { Hono } from 'hono'
-import { invalidRequest, notFound } from '../../../worker/protocol/index.ts'
+import { clip, invalidRequest, notFound } from '../../../worker/protocol/index.ts'
 import type { AdmitKey } from '../auth.ts'
 import type { ApiDeps } from '../deps.ts'
 import { readFormOrJson } from '../form.ts'
 import { languagesOf } from '../languages.ts'
 import type { Env } from '../route.ts'
 import { type TranslatedText, translate, translationModel } from '../translate.ts'
-import { answerDeepLError } from './errors.ts'
 import { type DeepLRequest, readTranslate } from './request.ts'
 
 /** What DeepL says for an account without a limit: here the channel behind the key is the limit. */
@@ -29,7 +28,6 @@ const NAMES = {
 export function deepLRoutes(deps: ApiDeps, admitKey: AdmitKey): Hono<Env> {
   const app = new Hono<Env>()
   const characters = new Map<string, number>()
-  app.onError((error, c) => answerDeepLError(c, error, deps.log))
   app.use(async (c, next) => {
     await admitKey(c, /^deepl-auth-key +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1])
     await next()
@@ -54,7 +52,7 @@ export function deepLRoutes(deps: ApiDeps, admitKey: AdmitKey): Hono<Env> {
   })
   app.all('*', (c) => {
     throw notFound(
-      `Not found: ${c.req.method} ${c.req.path}. Of DeepL's API there are /translate, /usage and /languages.`,
+      `Not found: ${clip(c.req.method)} ${clip(c.req.path)}. Of DeepL's API there are /translate, /usage and /languages.`,
     )
   })
   return app

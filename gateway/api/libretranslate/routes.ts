@@ -16,30 +16,17 @@ import { readDetect, readTranslate, type TranslateRequest } from './request.ts'
 /** Our fields as LibreTranslate's clients know them. */
 const NAMES = { input: 'q', target_language: 'target', source_language: 'source' }
 
+/** Paths whose errors are LibreTranslate's. */
+export const LIBRE_TRANSLATE_PATHS = ['/translate', '/detect', '/languages', '/frontend/settings']
+
 /** `/translate`, `/detect`, `/languages` and `/frontend/settings`, at the root as LibreTranslate has them. */
 export function libreTranslateRoutes(app: Hono<Env>, deps: ApiDeps, admitKey: AdmitKey): void {
-  const inShape = (handler: (c: Context<Env>) => Promise<Response> | Response) => async (c: Context<Env>) => {
-    try {
-      return await handler(c)
-    } catch (error) {
-      return answerError(c, error, deps)
-    }
-  }
-  app.post(
-    '/translate',
-    inShape((c) => onTranslate(c, deps, admitKey)),
-  )
-  app.post(
-    '/detect',
-    inShape((c) => onDetect(c, deps, admitKey)),
-  )
+  app.post('/translate', (c) => onTranslate(c, deps, admitKey))
+  app.post('/detect', (c) => onDetect(c, deps, admitKey))
   for (const path of ['/translate', '/detect'])
-    app.all(
-      path,
-      inShape((c) => {
-        throw methodNotAllowed(c.req.method, path, ['POST'])
-      }),
-    )
+    app.all(path, (c) => {
+      throw methodNotAllowed(c.req.method, path, ['POST'])
+    })
   app.get('/languages', (c) => c.json(describeLanguages(deps)))
   app.get('/frontend/settings', (c) => c.json(settings(deps)))
 }
@@ -114,8 +101,8 @@ function settings(deps: ApiDeps) {
 }
 
 /** The writer of errors in LibreTranslate's shape, `{error}`; nothing of a text is in it. */
-function answerError(c: Context<Env>, error: unknown, deps: ApiDeps): Response {
-  const shown = toApiError(error, deps.log, c.get('requestId'))
+export function answerLibreTranslateError(c: Context<Env>, error: unknown, log: ApiDeps['log']): Response {
+  const shown = toApiError(error, log, c.get('requestId'))
   for (const [name, value] of Object.entries(shown.headers)) c.header(name, value)
   return c.json({ error: shown.message }, statusOf(shown) as 500)
 }

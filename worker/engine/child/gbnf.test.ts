@@ -169,6 +169,11 @@ describe('a grammar is too costly', () => {
       'many properties in a tree',
       `root ::= o\no ::= "{" (${Array.from({ length: 100 }, (_, index) => `"k${index}:" o`).join(' | ')})* "}"`,
     ],
+    // Twenty seconds of everybody's, if each of its letters were looked for in each of its ranges.
+    [
+      'a set of thirty thousand letters',
+      `root ::= [${Array.from({ length: 30_000 }, (_, index) => String.fromCodePoint(0x10_000 + 2 * index)).join('')}]*`,
+    ],
     ['a few letters that may be left out', 'root ::= ("a"?){30} "b"'],
   ])('and not: %s', (_, source) => {
     expect(isTooCostly(parseGbnf(source))).toBe(false)

@@ -4,7 +4,7 @@
  * the ways are followed here first, within bounds, along the texts that have the most of them.
  */
 
-import type { Element, Gbnf, Rule } from './gbnf.ts'
+import type { Element, Gbnf, Ranges, Rule } from './gbnf.ts'
 
 /** Ways to read one text, at the least; a grammar of many elements may have as many. */
 const maxWays = 1024
@@ -80,7 +80,7 @@ class Walk {
       this.#step()
       const element = sequence[index]
       if (!element || !('chars' in element)) continue
-      if (!element.chars.some(([from, to]) => code >= from && code <= to)) continue
+      if (!includes(element.chars, code)) continue
       after.push(this.#push(sequence, index + 1, below))
     }
     return this.#expand(after)
@@ -121,6 +121,20 @@ class Walk {
   #step(): void {
     if (++this.#steps > maxSteps) throw new Spent()
   }
+}
+
+/** Sets may have tens of thousands of ranges, and each is asked for each of its letters: they are halved, not walked. */
+function includes(ranges: Ranges, code: number): boolean {
+  let from = 0
+  let to = ranges.length
+  while (from < to) {
+    const middle = (from + to) >> 1
+    const [first, last] = ranges[middle] ?? [0, -1]
+    if (code < first) to = middle
+    else if (code > last) from = middle + 1
+    else return true
+  }
+  return false
 }
 
 /** Letters that stand for all: every overlap of sets contains the first letter of one of them. */
