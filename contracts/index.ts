@@ -1,6 +1,9 @@
 /** The TON side of Chrysalis: payment channel, vouchers, wallet, chain. See README.md. */
 
 export { connectLocalChain, type LocalChain } from './chain/local/client.ts'
+export { connectToncenter, type ToncenterChain, type ToncenterOptions } from './chain/toncenter/chain.ts'
+export type { ProviderOptions } from './chain/toncenter/endpoint.ts'
+export { MAINNET, TESTNET, type TonNetwork } from './chain/toncenter/networks.ts'
 export { type AccountSnapshot, type Chain, LOCAL_GLOBAL_ID } from './chain/types.ts'
 export { Channel } from './channel/channel.ts'
 export {

@@ -5,29 +5,11 @@ import {
   beginCell,
   Cell,
   type CommonMessageInfoInternal,
-  loadMessage,
   type Message,
   storeShardAccount,
   type Transaction,
 } from '@ton/core'
 import { createEmptyShardAccount } from '@ton/sandbox'
-import { ContractsError } from '../../errors.ts'
-
-/** @throws ContractsError ERR_CHAIN_REJECTED when the bytes are not an external message */
-export function parseExternal(boc: Uint8Array): Message {
-  let message: Message
-  try {
-    message = loadMessage(
-      Cell.fromBoc(Buffer.from(boc))[0]?.beginParse() ?? beginCell().endCell().beginParse(),
-    )
-  } catch (cause) {
-    throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: not a message', { cause })
-  }
-  if (message.info.type !== 'external-in') {
-    throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: only external messages come from outside')
-  }
-  return message
-}
 
 /** The number of a get method: CRC-16/XMODEM of its name, bit 16 set. */
 export function methodId(name: string): number {

@@ -19,9 +19,10 @@ import {
 } from '@ton/core'
 import { defaultConfig, Executor } from '@ton/sandbox'
 import { ContractsError } from '../../errors.ts'
+import { parseExternal } from '../external.ts'
 import { type NetworkPrices, networkConfig, PRICES_2026_06 } from '../prices.ts'
 import { type AccountSnapshot, LOCAL_GLOBAL_ID } from '../types.ts'
-import { emptyAccount, internalMessage, maxLt, methodId, parseExternal } from './messages.ts'
+import { emptyAccount, internalMessage, maxLt, methodId } from './messages.ts'
 import { assertConserved, feesOf, type TvmState } from './state.ts'
 
 export interface TvmOptions {
