@@ -94,6 +94,15 @@ test.each([
   )
 })
 
+test('one message of Telegram needs no array around it', () => {
+  const message = { text: '🙂 b', entities: [{ type: 'bold', offset: 3, length: 1 }] }
+  const { input } = parseTranslationRequest({ ...base, format: 'telegram', input: message })
+  expect(input).toEqual([message])
+  expect(() => parseTranslationRequest({ ...base, input: 5 })).toThrowError(
+    expect.objectContaining({ param: 'input', apiCode: 'invalid_type' }),
+  )
+})
+
 test('bounds are sums over the inputs, for each alternative once more', () => {
   const request = parseTranslationRequest({ ...base, input: ['abcd', ''] })
   expect(boundsOfTranslation(request, 10_000)).toEqual({

@@ -61,17 +61,14 @@ export interface TranslationRequest {
 
 const inputText: Reader<TranslationInput> = mapped(text(), (value) => ({ text: value }))
 
-const inputItem = textOr(inputText, telegramMessage, 'one of a string or object', isObject)
+const one = (expected: string) => textOr(inputText, telegramMessage, expected, isObject)
+const single = one('a string, an object with entities, or an array of these')
+const several = arrayOf(one('one of a string or object'), 1, MAX_TRANSLATION_INPUTS)
 
-const input: Reader<TranslationInput[]> = mapped(
-  textOr(
-    inputText,
-    arrayOf(inputItem, 1, MAX_TRANSLATION_INPUTS),
-    'one of a string or array of strings',
-    Array.isArray,
-  ),
-  (value) => (Array.isArray(value) ? value : [value]),
-)
+const input: Reader<TranslationInput[]> = {
+  schema: { anyOf: [single.schema, several.schema] },
+  read: (value, path) => (Array.isArray(value) ? several.read(value, path) : [single.read(value, path)]),
+}
 
 const language: Reader<string> = mapped(text(), (tag, path) => {
   try {

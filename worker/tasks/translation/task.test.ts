@@ -519,6 +519,22 @@ describe('a glossary', () => {
     ])
   })
 
+  it('is left to a model that says its terms without being told', async () => {
+    const prompts: string[] = []
+    const engine = scriptedEngine({
+      info: { languages: ['de', 'en'] },
+      script: (request) => {
+        prompts.push('text' in request.prompt ? request.prompt.text : '')
+        return ['Der Zugang ist offen.']
+      },
+    })
+    const body = { input: 'The gateway is open.', target_language: 'de', source_language: 'en', glossary }
+    expect((await runPath(path, body, engine)).body.data).toMatchObject([
+      { text: 'Der Zugang ist offen.', glossary: [{ ...glossary[0], applied: true }] },
+    ])
+    expect(prompts).toEqual(['The gateway is open.'])
+  })
+
   it('that cannot be kept is reported', async () => {
     const engine = general({ script: () => ['Das Tor ist nun offen.'] })
     const { body } = await runPath(

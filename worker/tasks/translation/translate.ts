@@ -135,7 +135,6 @@ interface Try {
 
 /** How the piece is shown in turn: naturally, then by each mask that fits; a plain one several times. */
 function plan(job: Job, core: readonly Part[]): Try[] {
-  if (!job.style.takesTerms && job.glossary.in(core).length > 0) return fixed(job, core)
   const tries = shownBy(job, core)
   const [only] = tries
   return only && !core.some(isSlot) ? Array.from({ length: ATTEMPTS }, () => only) : tries
