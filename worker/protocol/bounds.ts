@@ -25,8 +25,8 @@ export interface RequestBounds {
  */
 const TEMPLATE_TOKENS = 64
 
-/** One log probability with its token, its bytes and their padding, as often as an answer repeats them. */
-const LOGPROB_BYTES = 4096
+/** One log probability with its token, its bytes and their padding: a long token's, and a response tells it five times. */
+const LOGPROB_BYTES = 16_384
 /** One number of a vector as JSON. */
 const NUMBER_BYTES = 25
 /** More numbers than a vector of any model has. */

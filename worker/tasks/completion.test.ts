@@ -167,3 +167,16 @@ describe('a completion', () => {
     await expect(run(body, {}, changes)).rejects.toMatchObject({ status: 400, param })
   })
 })
+
+it('the log probabilities of a long prompt are told in pieces, of which the first has the text', async () => {
+  const prompt = 'a'.repeat(3000)
+  const { documents } = await run(
+    { prompt, echo: true, logprobs: 0, max_tokens: 0, ...streamed },
+    { info: { contextLength: 5000 } },
+  )
+  const echoed = documents.flatMap((document) => choicesOf(document)).filter(({ logprobs }) => logprobs)
+  expect(echoed.map(({ text }) => text.length)).toEqual([3000, 0, 0])
+  expect(echoed.map(({ logprobs }) => logprobs?.tokens.length)).toEqual([1024, 1024, 952])
+  const offsets = echoed.flatMap(({ logprobs }) => logprobs?.text_offset ?? [])
+  expect(offsets).toEqual(Array.from({ length: 3000 }, (_, index) => index))
+})

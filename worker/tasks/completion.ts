@@ -117,6 +117,9 @@ function toPrompt(
   return { kind: 'tokens', tokens: prompt.tokens }
 }
 
+/** Tokens of a prompt whose log probabilities are told in one event. */
+const ECHO_PIECE = 1024
+
 /** Reads one continuation. */
 class TextReader implements Reader<TextPart> {
   readonly #offsets = new TextOffsets()
@@ -128,14 +131,23 @@ class TextReader implements Reader<TextPart> {
 
   read(event: EngineEvent): Reading<TextPart> {
     if (event.type === 'echo') {
-      const logprobs = this.#logprobs(event.logprobs, event.first)
-      return { parts: [{ text: event.text, logprobs, generated: [] }] }
+      return { parts: this.#echo(event) }
     }
     if (event.type === 'text') {
       const { text, logprobs: generated = [] } = event
       return { parts: [{ text, logprobs: this.#logprobs(generated), generated }] }
     }
     return { parts: event.type === 'end' ? this.#end(event.finishReason) : [] }
+  }
+
+  /** The text at once, its log probabilities in pieces: those of a long prompt are more than one event may hold. */
+  #echo({ text, logprobs, first }: EngineEvent & { type: 'echo' }): TextPart[] {
+    const parts: TextPart[] = []
+    for (let at = 0; at === 0 || at < (logprobs?.length ?? 0); at += ECHO_PIECE) {
+      const piece = this.#logprobs(logprobs?.slice(at, at + ECHO_PIECE), at === 0 ? first : undefined)
+      parts.push({ text: at === 0 ? text : '', logprobs: piece, generated: [] })
+    }
+    return parts
   }
 
   cut(): TextPart[] {

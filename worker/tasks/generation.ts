@@ -15,6 +15,8 @@ export interface Job extends Omit<GenerateRequest, 'prompt' | 'maxPromptTokens' 
   readonly choices: number
   /** The request's field that holds the prompts, for errors. */
   readonly param: string
+  /** The documents tell the whole answer again at its end, streamed ones too: no event may be longer than a body. */
+  readonly retold?: boolean
   /** The field that the grammar was made of. */
   readonly grammarParam?: string
 }
@@ -97,6 +99,7 @@ const NOTHING = { promptTokens: 0, cachedTokens: 0 }
 class Shared {
   readonly job: Job
   readonly streamed: boolean
+  readonly #bounded: boolean
   readonly #context: TaskContext
   readonly #budget: OutputBudget
   readonly #counted = new Set<number>()
@@ -106,21 +109,22 @@ class Shared {
   constructor(job: Job, context: TaskContext) {
     this.job = job
     this.streamed = context.stream
+    this.#bounded = !context.stream || job.retold === true
     this.#context = context
     this.#budget = new OutputBudget(context, job.prompts.length * job.choices, job.prompts.length)
     // A choice that has to wait for a sequence finds its prompt already read there.
     this.#cacheKey = job.cacheKey ?? (job.choices > 1 ? randomBytes(32).toString('hex') : undefined)
   }
 
-  /** Whether a whole answer still has room after these parts, of all generations together. */
+  /** Whether what is told at once still has room after these parts, of all generations together. */
   hasRoomAfter(parts: readonly unknown[]): boolean {
-    if (!this.streamed) this.#roomBytes -= Buffer.byteLength(JSON.stringify(parts))
+    if (this.#bounded) this.#roomBytes -= Buffer.byteLength(JSON.stringify(parts))
     return this.#roomBytes > 0
   }
 
   /** What the engine is asked for generation `index`; `counted` is told when its prompt is the one to be counted. */
   request(index: number, counted: () => void): GenerateRequest {
-    const { prompts, choices, param: _, grammarParam: __, sampling, ...same } = this.job
+    const { prompts, choices, param: _, grammarParam: __, retold: ___, sampling, ...same } = this.job
     const at = Math.floor(index / choices)
     const prompt = prompts[at]
     if (prompt === undefined) throw new RangeError('no such prompt')
@@ -181,7 +185,9 @@ async function* generateOne<Part>(
     told += completionTokens
     const isCut = !done && event.type !== 'end' && !shared.hasRoomAfter(parts)
     const counts = { ...prompt, completionTokens, reasoningTokens }
-    yield { index, counts, parts: isCut ? [...parts, ...reader.cut()] : parts }
+    // A text of few tokens is told all the same; an echo may be of any length.
+    const shown = isCut && event.type === 'echo' ? [] : parts
+    yield { index, counts, parts: isCut ? [...shown, ...reader.cut()] : parts }
     prompt = NOTHING
     if (done || isCut) return
   }

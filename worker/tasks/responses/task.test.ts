@@ -265,3 +265,23 @@ describe('input tokens', () => {
     expect(body.input_tokens).toBe(100_000)
   })
 })
+
+it('is cut before one of its events is longer than a gateway takes: that would be held against the worker', async () => {
+  const long = { token: 'y'.repeat(1_000_000), bytes: [120], logprob: -1 }
+  const script = () =>
+    Array.from({ length: 80 }, () => ({ text: 'x', tokens: 1, logprobs: [{ ...long, top: [] }] }))
+  const longest = { bytes: 0 }
+  const context = runPath(
+    '/v1/responses',
+    { input: 'Hi', top_logprobs: 1, ...plain },
+    scriptedEngine({ script }),
+    {},
+    (event) => {
+      if (event.type === 'event') longest.bytes = Math.max(longest.bytes, event.json.length)
+    },
+  )
+  const { documents } = await context
+  expect(documents.at(-1)).toMatchObject({ type: 'response.incomplete' })
+  expect(longest.bytes).toBeGreaterThan(32 * 1024 * 1024)
+  expect(longest.bytes).toBeLessThan(64 * 1024 * 1024)
+})

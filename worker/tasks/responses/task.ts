@@ -35,7 +35,12 @@ export async function* responses(
   const { stream } = context
   let begun = false
   try {
-    for await (const { part } of generateAll(job, context, engine, () => new Answer(answer))) {
+    for await (const { part } of generateAll(
+      { ...job, retold: true },
+      context,
+      engine,
+      () => new Answer(answer),
+    )) {
       if (stream && part.type === 'start') {
         begun = true
         yield* documents.begun()
