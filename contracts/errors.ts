@@ -30,6 +30,24 @@ export const CHANNEL_EXIT = {
   UNKNOWN_OP: 0xffff,
 } as const
 
+/** Exit codes of the jetton channel (contracts/jetton/jetton-channel.tolk), by name; shared numbers mean the same. */
+export const JETTON_CHANNEL_EXIT = {
+  NOT_PAYEE: 201,
+  NOT_PAYER: 202,
+  NOT_ABOVE_SETTLED: 203,
+  ABOVE_CEILING: 204,
+  ABOVE_DEPOSIT: 205,
+  BAD_SIGNATURE: 206,
+  LOW_VALUE: 207,
+  CLOSING: 208,
+  NOT_CLOSING: 209,
+  TOO_EARLY: 210,
+  OPEN_EXPIRED: 211,
+  NOTHING_OWED: 214,
+  STILL_OWED: 215,
+  UNKNOWN_OP: 0xffff,
+} as const
+
 export type ChannelExitName = keyof typeof CHANNEL_EXIT
 
 /** The name of an exit code of the channel contract, or undefined for one of the TVM itself. */

@@ -4,8 +4,9 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { internal, type MessageRelaxed } from '@ton/core'
+import { type Address, internal, type MessageRelaxed } from '@ton/core'
 import { type NetworkPrices, PRICES_2025, PRICES_2026_06 } from './chain/prices.ts'
+import { TestJettonChannel } from './jetton/testing/jetton.ts'
 import { MemoryChain, TestChannel } from './testing.ts'
 import type { Wallet } from './wallet/wallet.ts'
 
@@ -26,24 +27,32 @@ interface Sample {
   fees: number
 }
 
+/** `gas` is that of all the channel's transactions that the message led to. */
 async function sample(
   operation: string,
-  test: TestChannel,
+  test: { chain: MemoryChain; channel: { address: Address } },
   wallet: Wallet,
   message: MessageRelaxed,
 ): Promise<Sample> {
-  const before = test.chain.burned()
-  const { gasUsed } = await test.from(wallet, message)
-  return { operation, gas: Number(gasUsed), fees: Number(test.chain.burned() - before) }
+  const { chain, channel } = test
+  const before = chain.burned()
+  await wallet.send(chain, [message])
+  let gas = 0
+  for (const { account, gasUsed } of chain.last) if (account.equals(channel.address)) gas += Number(gasUsed)
+  return { operation, gas, fees: Number(chain.burned() - before) }
+}
+
+/** The wallets' own deployment is not the channel's cost. */
+async function deployWallets(chain: MemoryChain, wallets: Wallet[]): Promise<void> {
+  for (const wallet of wallets)
+    await wallet.send(chain, [internal({ to: wallet.address, value: 1n, bounce: false })])
 }
 
 async function life(prices: NetworkPrices): Promise<Sample[]> {
   const chain = await MemoryChain.create({ prices })
   const test = await TestChannel.create(chain)
   const { channel, payer, payee } = test
-  // The wallets' own deployment is not the channel's cost.
-  for (const wallet of [payer, payee])
-    await wallet.send(chain, [internal({ to: wallet.address, value: 1n, bounce: false })])
+  await deployWallets(chain, [payer, payee])
   const samples = [
     await sample('open with a first deposit', test, payer, channel.deploy(100n * TON)),
     await sample('top up', test, payer, channel.topUp(10n * TON)),
@@ -78,9 +87,43 @@ async function life(prices: NetworkPrices): Promise<Sample[]> {
   return samples
 }
 
+const USD = 1_000_000n
+const DAY = 86_400
+
+async function jettonLife(prices: NetworkPrices): Promise<Sample[]> {
+  const chain = await MemoryChain.create({ prices })
+  const test = await TestJettonChannel.create(chain)
+  const { channel, payer, payee } = test
+  await deployWallets(chain, [payer, payee])
+  const settle = (amount: bigint) => channel.settle(amount, 9n * USD, test.voucher(9n * USD))
+  const samples = [
+    await sample('jetton: open', test, payer, channel.open()),
+    await sample('jetton: first deposit', test, payer, channel.deposit(payer.address, 10n * USD)),
+    await sample('jetton: deposit', test, payer, channel.deposit(payer.address, 10n * USD)),
+    await sample('jetton: settle, payee without jetton wallet', test, payee, settle(USD)),
+    await sample('jetton: settle', test, payee, settle(2n * USD)),
+    await sample('jetton: start close', test, payer, channel.startClose()),
+    await sample('jetton: deposit sent back', test, payer, channel.deposit(payer.address, 10n * USD)),
+  ]
+  chain.time += 3600
+  samples.push(await sample('jetton: finish close', test, payer, channel.finishClose()))
+  chain.time += DAY
+  samples.push(await sample('jetton: remove', test, payer, channel.finishClose()))
+  const other = new TestJettonChannel(test.jetton, test.base, { openUntil: chain.time + 600 })
+  await other.from(payer, other.channel.open())
+  await other.from(payer, other.channel.deposit(payer.address, 10n * USD))
+  const close = other.channel.coopClose(5n * USD, other.release(5n * USD))
+  samples.push(await sample('jetton: cooperative close', other, payer, close))
+  return samples
+}
+
+async function lives(prices: NetworkPrices): Promise<Sample[]> {
+  return [...(await life(prices)), ...(await jettonLife(prices))]
+}
+
 /** Measures every operation afresh. Gas depends on nothing but the code; fees on the prices. */
 export async function measureGas(): Promise<GasRow[]> {
-  const [today, before] = [await life(PRICES_2026_06), await life(PRICES_2025)]
+  const [today, before] = [await lives(PRICES_2026_06), await lives(PRICES_2025)]
   return today.map((row, index) => ({
     operation: row.operation,
     channelGas: row.gas,

@@ -29,7 +29,24 @@ export {
   channelParamsToJson,
   parseChannelData,
 } from './channel/params.ts'
-export { CHANNEL_EXIT, type ChannelExitName, ContractsError, channelExitName } from './errors.ts'
+export {
+  CHANNEL_EXIT,
+  type ChannelExitName,
+  ContractsError,
+  channelExitName,
+  JETTON_CHANNEL_EXIT,
+} from './errors.ts'
+export { JETTON_CHANNEL_CODE_HASH, jettonChannelCode } from './jetton/code.ts'
+export { JettonChannel, requireSameWallet } from './jetton/jetton-channel.ts'
+export { JETTON_ATTACH, JETTON_OP, JETTON_RENT_RESERVE } from './jetton/messages.ts'
+export {
+  type JettonChannelParams,
+  type JettonChannelState,
+  jettonChannelAddress,
+  jettonChannelInit,
+  jettonWalletAddress,
+  parseJettonChannelData,
+} from './jetton/params.ts'
 export {
   checkVoucherKey,
   generateKey,

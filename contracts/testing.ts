@@ -127,12 +127,12 @@ export class TestChannel {
     return new TestChannel(chain, payer, await chain.wallet(), generateKey(), generateKey(), overrides)
   }
 
-  voucher(ceiling: bigint, globalId = this.chain.globalId): Buffer {
-    return signVoucher(this.voucherKey, { globalId, channel: this.channel.address, ceiling })
+  voucher(ceiling: bigint, globalId = this.chain.globalId, channel = this.channel.address): Buffer {
+    return signVoucher(this.voucherKey, { globalId, channel, ceiling })
   }
 
-  release(amount: bigint, globalId = this.chain.globalId): Buffer {
-    return signRelease(this.payeeKey, { globalId, channel: this.channel.address, amount })
+  release(amount: bigint, globalId = this.chain.globalId, channel = this.channel.address): Buffer {
+    return signRelease(this.payeeKey, { globalId, channel, amount })
   }
 
   /** Sends one message from a wallet and returns the channel's transaction. */

@@ -28,7 +28,8 @@ export interface ChannelState {
   closeAt: number
 }
 
-function bytes32(value: Uint8Array, name: string): bigint {
+/** 32 bytes as the number that a cell stores. @throws ContractsError ERR_CHANNEL_PARAMS naming the field */
+export function bytes32(value: Uint8Array, name: string): bigint {
   if (value.length !== 32) throw new ContractsError('ERR_CHANNEL_PARAMS', `${name}: 32 bytes`)
   return BigInt(`0x${Buffer.from(value).toString('hex')}`)
 }
@@ -40,7 +41,8 @@ function uint32(value: number, name: string): number {
   return value
 }
 
-function paramsCell(params: ChannelParams): Cell {
+/** The cell of what both kinds of channel keep out of sight of a settle. */
+export function paramsCell(params: ChannelParams): Cell {
   return beginCell()
     .storeAddress(params.payer)
     .storeUint(bytes32(params.payeeKey, 'payeeKey'), 256)
@@ -75,8 +77,19 @@ export function channelAddress(params: ChannelParams): Address {
   return contractAddress(0, channelInit(params))
 }
 
-function read32(slice: Slice): Buffer {
-  return slice.loadBuffer(32)
+/** Reads what {@link paramsCell} wrote. */
+export function readParamsCell(
+  slice: Slice,
+): Pick<ChannelParams, 'payer' | 'payeeKey' | 'challengeSeconds' | 'openUntil' | 'salt'> {
+  const bound = {
+    payer: slice.loadAddress(),
+    payeeKey: slice.loadBuffer(32),
+    challengeSeconds: slice.loadUint(32),
+    openUntil: slice.loadUint(32),
+    salt: slice.loadBuffer(32),
+  }
+  slice.endParse()
+  return bound
 }
 
 /** Reads a channel's data cell. @throws ContractsError ERR_CHANNEL_DATA on any other cell */
@@ -87,19 +100,9 @@ export function parseChannelData(data: Cell): ChannelState & { params: ChannelPa
     const deposited = slice.loadCoins()
     const closeAt = slice.loadUint(32)
     const payee = slice.loadAddress()
-    const voucherKey = read32(slice)
-    const bound = slice.loadRef().beginParse()
+    const voucherKey = slice.loadBuffer(32)
+    const params = { payee, voucherKey, ...readParamsCell(slice.loadRef().beginParse()) }
     slice.endParse()
-    const params: ChannelParams = {
-      payer: bound.loadAddress(),
-      payee,
-      voucherKey,
-      payeeKey: read32(bound),
-      challengeSeconds: bound.loadUint(32),
-      openUntil: bound.loadUint(32),
-      salt: read32(bound),
-    }
-    bound.endParse()
     return { settled, deposited, closeAt, params }
   } catch (cause) {
     throw new ContractsError('ERR_CHANNEL_DATA', 'data: not the state of a channel', { cause })
