@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { utf8 } from '../../attest/bytes.ts'
 import { mutate, type Random } from '../../attest/fuzz/mutate.ts'
 import { nearly } from '../../worker/protocol/arbitrary.ts'
-import { CANARY, type Route } from './routes.ts'
+import { CANARY, LONG_NAME, type Route } from './routes.ts'
 
 /** JSON text that stands in a value as it is, since no value is written like that. */
 class Raw {
@@ -25,7 +25,7 @@ const nested = (depth: number, open: string, close: string) =>
 const ODD: readonly unknown[] = [
   ...[null, true, false, 0, -1, 0.5, -0, 1e300, 2 ** 31, 2 ** 53, -(2 ** 63), 1024, 129],
   ...['', CANARY, LONG, `\0${CANARY}`, '\ufeff', '\u202e', 'auto', 'alias', '1', 'null', '../../etc/passwd'],
-  ...[[], {}, [[]], [null], [{}], [CANARY], { type: CANARY }, { [`${'n'.repeat(70)}${CANARY}`]: 1 }],
+  ...[[], {}, [[]], [null], [{}], [CANARY], { type: CANARY }, { [LONG_NAME]: 1 }],
   ...['1e999', '-1e999', '1'.repeat(400), '0.1e-400', `"\\ud800${CANARY}"`, '"\\u0000"'].map(
     (x) => new Raw(x),
   ),
@@ -53,7 +53,6 @@ const NAMES = [
   'é',
   '$ref',
 ]
-const LONG_NAME = `${'n'.repeat(70)}${CANARY}`
 
 /** Values that a body may have before its next change. */
 const MAX_SLOTS = 1000

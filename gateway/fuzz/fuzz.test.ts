@@ -41,6 +41,7 @@ it.each([
   ['a status of 5xx', answer(500, { error })],
   ['what was sent, in an error', answer(400, { error: { ...error, message: CANARY } })],
   ['what was sent, in a header', answer(200, {}, { 'x-a': CANARY })],
+  ['a long name', answer(400, { error: { ...error, message: `Unknown parameter: '${'n'.repeat(70)}'.` } })],
   ['an error of three keys', answer(400, { error: { message: 'm', type: 't', param: null } })],
   ['an error of five keys', answer(400, { error: { ...error, more: 1 } })],
   ['more than an error', answer(400, { error, more: 1 })],

@@ -14,6 +14,9 @@ import { libreDetectFields, libreTranslateFields } from '../api/libretranslate/r
 /** Stands in every text of a request, and may stand in no error and in no line of the log. */
 export const CANARY = 'Qz7-canary-7zQ'
 
+/** A name of a field, of which only the beginning may be told back. */
+export const LONG_NAME = `${'n'.repeat(70)}${CANARY}`
+
 /** Whose errors a route answers in: OpenAI's envelope, DeepL's `{message}` or LibreTranslate's `{error}`. */
 export type Face = 'openai' | 'deepl' | 'libretranslate'
 

@@ -5,9 +5,9 @@ import { connect, type Socket } from 'node:net'
 import { utf8 } from '../../attest/bytes.ts'
 import { generator, mutate, type Random } from '../../attest/fuzz/mutate.ts'
 import { RateLimiter } from '../api/limits.ts'
-import { chunk, scripted, serveFace, TEST_SECRET } from '../api/testing/face.ts'
-import type { DispatchRequest, DispatchResponse } from '../dispatch/index.ts'
+import { serveFace, TEST_SECRET } from '../api/testing/face.ts'
 import { ROUTES } from './routes.ts'
+import { answer } from './stands.ts'
 
 export interface SocketsOptions {
   connections: number
@@ -30,7 +30,7 @@ const PATIENCE = { headersMs: 100, requestMs: 100, checkMs: 20 }
 /** Opens connections until so many were open, and then asks whether the server is as it was. */
 export async function fuzzSockets({ connections, seed, onProgress }: SocketsOptions): Promise<SocketsResult> {
   const limiter = new RateLimiter({ requests: 1e12 }, Date.now)
-  const face = await serveFace(answer, { limiter }, PATIENCE)
+  const face = await serveFace(async (request) => answer(request), { limiter }, PATIENCE)
   const port = Number(new URL(face.url).port)
   const random = generator(seed)
   const result: SocketsResult = { opened: 0, statuses: new Map(), crashes: [] }
@@ -111,8 +111,3 @@ const MANNERS: readonly Manner[] = [
     else socket.end()
   },
 ]
-
-async function answer(request: DispatchRequest): Promise<DispatchResponse> {
-  const body = { type: 'body', bytes: utf8('{"data":[]}') } as const
-  return scripted(request, [request.stream ? chunk({ content: 'x' }) : body])
-}

@@ -62,7 +62,8 @@ async function connectionsOf(server: Server): Promise<number> {
   return await promisify(server.getConnections.bind(server))()
 }
 
-function answer(request: DispatchRequest): DispatchResponse {
+/** What a worker answers to any request, as far as the face reads it. */
+export function answer(request: DispatchRequest): DispatchResponse {
   if (request.stream) return scripted(request, [chunk({ content: 'a' }), chunk({}, 'stop')])
   const document = request.path === '/v1/translations' ? translated(request.body) : { object: 'answer' }
   return scripted(request, [{ type: 'body', bytes: utf8(JSON.stringify(document)) }])
