@@ -1,7 +1,15 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import { Address, internal, type Transaction } from '@ton/core'
+import {
+  Address,
+  beginCell,
+  Cell,
+  internal,
+  loadTransaction,
+  storeTransaction,
+  type Transaction,
+} from '@ton/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Wallet } from '../../wallet/wallet.ts'
 import type { Fault } from '../testing/toncenter.ts'
@@ -149,6 +157,16 @@ describe('reading', () => {
     await refused('ERR_CHAIN_NOT_FINAL', balance())
   })
 
+  it('does not read a reply that is too long', async () => {
+    world.one.always = {
+      kind: 'status',
+      status: 200,
+      text: `{"ok":true,"result":"${'x'.repeat(5_000_000)}"}`,
+    }
+    const hasty = world.connect({ deadlineMs: 100 })
+    await refused('ERR_CHAIN_UNREACHABLE', hasty)
+  })
+
   it('refuses replies that are JSON but not toncenter v2, and numbers that lost digits', async () => {
     lie(() => ({ code: 7 }))
     await refused('ERR_CHAIN_REPLY', balance())
@@ -210,6 +228,12 @@ describe('trouble', () => {
     const again = world.clock.ms
     await refused('ERR_CHAIN_RATE_LIMITED', balance())
     expect(world.clock.ms - again).toBeLessThan(1000)
+    const sent = world.one.requests.length
+    await refused('ERR_CHAIN_RATE_LIMITED', balance())
+    expect(world.one.requests.length).toBe(sent)
+    world.clock.ms += 31_000
+    await world.network.advance()
+    expect(await balance()).toBe(10n * TON)
   })
 
   it('is not caused by us: requests are spaced to the rate', async () => {
@@ -268,11 +292,22 @@ describe('sending', () => {
   })
 
   it('does not take a refusal for the last word when an attempt before may have arrived', async () => {
-    world.one.always = { kind: 'status', status: 503 }
+    world.one.faults.push({ kind: 'cut' })
     world.other.faults.push({ kind: 'cut' })
     await refused('ERR_CHAIN_UNREACHABLE', chain.send(await message(0)))
-    world.one.always = undefined
     expect((await chain.account(wallet.address)).state).toBe('active')
+  })
+})
+
+describe('sending to one that refuses and one that is silent', () => {
+  it('leaves it open whether the silent one took it', async () => {
+    const boc = await message(5)
+    for (const [silent, other] of [[world.one, world.other] as const, [world.other, world.one] as const]) {
+      silent.always = { kind: 'status', status: 503 }
+      await refused('ERR_CHAIN_UNREACHABLE', chain.send(boc))
+      silent.always = undefined
+      expect(other.requests.at(-1)?.method).toBe('sendBoc')
+    }
   })
 })
 
@@ -282,6 +317,16 @@ describe('transactions', () => {
   /** Rewrites the list that a provider gives. */
   const rewrite = (change: (list: unknown[]) => unknown[]) => (method: string, result: unknown) =>
     method === 'getTransactions' ? change(result as unknown[]) : result
+
+  /** The same transaction, but a second later. */
+  function forged(entry: unknown): unknown {
+    const { data } = entry as { data: string }
+    const real = loadTransaction(Cell.fromBase64(data).beginParse())
+    const cell = beginCell()
+      .store(storeTransaction({ ...real, now: real.now + 1 }))
+      .endCell()
+    return { ...(entry as object), data: cell.toBoc().toString('base64') }
+  }
 
   beforeEach(async () => {
     for (let count = 0; count < 4; count++) await gift()
@@ -304,13 +349,15 @@ describe('transactions', () => {
     expect(world.other.requests.filter(({ method }) => method === 'getTransactions')).toEqual([])
   })
 
-  it('are asked of the other provider when one leaves some out, and of none if both do', async () => {
+  it('are asked of the other provider when one leaves some out or forges them, and of none if both do', async () => {
     const all = hashes(await chain.transactions(wallet.address, 100))
     for (const change of [
       (list: unknown[]) => list.slice(1),
       (list: unknown[]) => list.toSpliced(2, 1),
       () => [],
       (list: unknown[]) => [list[0], list[0], ...list.slice(1)],
+      (list: unknown[]) => [forged(list[0]), ...list.slice(1)],
+      (list: unknown[]) => list.with(3, forged(list[3])),
     ]) {
       world.one.lie = rewrite(change)
       world.other.lie = undefined

@@ -96,10 +96,10 @@ export class Endpoint {
       if (outcome.error.code === 'ERR_CHAIN_REJECTED' && mayHaveArrived) throw unsure(this.name)
       // Whoever says "too many" has not looked at the request; all other failures leave it open whether it worked.
       if (outcome.error.code !== 'ERR_CHAIN_RATE_LIMITED') mayHaveArrived = true
-      const wait = Math.max(outcome.waitMs, backOff(attempt, this.clock.random()))
-      if (!outcome.retry || this.clock.now() + wait > deadline) throw outcome.error
       // All other requests wait, too, when the provider asks for a pause.
       if (outcome.waitMs > 0) this.free = Math.max(this.free, this.clock.now() + outcome.waitMs)
+      const wait = Math.max(outcome.waitMs, backOff(attempt, this.clock.random()))
+      if (!outcome.retry || this.clock.now() + wait > deadline) throw outcome.error
       await this.clock.sleep(wait)
     }
   }

@@ -61,6 +61,7 @@ describe('interpret', () => {
     [200, '{"ok":true,"result":{"balance":9007199254740993}}', 'ERR_CHAIN_REPLY', true],
     [500, '{"ok":false,"error":"LITE_SERVER_NOTREADY","code":500}', 'ERR_CHAIN_UNREACHABLE', true],
     [200, '{"ok":false,"error":"timeout","code":504}', 'ERR_CHAIN_UNREACHABLE', true],
+    [500, '{"ok":true,"result":1}', 'ERR_CHAIN_UNREACHABLE', true],
     [504, '<html>', 'ERR_CHAIN_UNREACHABLE', true],
     [
       500,
