@@ -6,8 +6,8 @@ import { CANARY, type Face, LONG_NAME } from './routes.ts'
 /** A message tells a field's path and a bound, never a body. */
 const MAX_MESSAGE = 1024
 
-/** Names of models and of fields are told back, clipped; changed bytes make a name of anything. */
-const TELLS_A_NAME = /"code":"model_not_found"|"Unknown parameter: '/
+/** Names of models, fields and paths are told back, clipped; changed bytes make a name of anything. */
+const TELLS_A_NAME = /"code":"model_not_found"|"Unknown parameter: '|"Invalid URL \(|"Not found: /
 
 /** Codes of errors that are about one field. */
 const OF_A_FIELD =

@@ -153,7 +153,8 @@ const bytes: Maker = (target, aim, random) => {
     keyLine(target.route, aim),
   ])
   const sent = random(3) === 0 ? whole.slice(0, random(whole.length)) : mutate([whole], random)
-  return { ...shot('bytes', target.route), pieces: [sent], connection: 'partial' }
+  // Changed bytes may be another path.
+  return { ...shot('bytes', target.route), faces: ALL_FACES, pieces: [sent], connection: 'partial' }
 }
 
 const START_LINES = [
