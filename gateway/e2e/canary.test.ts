@@ -20,6 +20,8 @@ let words: string[]
 let tokens: string[]
 let answers: string[]
 let refusal: ErrorBody
+/** Statuses of the other routes and forms of requests, refusals among them. */
+let reached: [name: string, status: number][]
 
 beforeAll(async () => {
   net = await startProxied('debug')
@@ -27,6 +29,7 @@ beforeAll(async () => {
   await net.post('/v1/translations', { model: net.model, input: 'Hi', target_language: 'de' })
   const ours = everything()
   answers = [await chat(), await streamedChat(), ...(await translations())]
+  reached = await everyOtherRoute()
   const refused = await net.post('/v1/chat/completions', {
     model: net.model,
     messages: [{ role: CANARY, content: CANARY }],
@@ -71,6 +74,86 @@ async function translations(): Promise<string[]> {
     source_language: 'en',
   })
   return (await bodyOf<TranslationBody>(response)).data.map(({ text }) => text)
+}
+
+/** The word in every place that a request has for a text, on every route, refused ones too. */
+async function everyOtherRoute(): Promise<[string, number][]> {
+  const { model, apiKey } = net
+  const messages = [{ role: 'user', content: CANARY }]
+  const parameters = { type: 'object', description: CANARY, properties: { [CANARY]: { const: CANARY } } }
+  const tool = { type: 'function', function: { name: CANARY, description: CANARY, parameters } }
+  const call = { id: CANARY, type: 'function', function: { name: CANARY, arguments: `{"${CANARY}":1}` } }
+  const called = [
+    ...messages,
+    { role: 'assistant', content: null, tool_calls: [call] },
+    { role: 'tool', tool_call_id: CANARY, content: CANARY },
+  ]
+  const format = (schema: object) => ({ type: 'json_schema', json_schema: { name: CANARY, schema } })
+  const chats: Record<string, object> = {
+    tools: { messages: called, tools: [tool], tool_choice: 'required', max_tokens: 40 },
+    schema: { messages, response_format: format({ type: 'string', enum: [CANARY] }) },
+    'bad schema': { messages, response_format: format({ type: 'string', pattern: `(${CANARY}` }) },
+    grammar: { messages, grammar: `root ::= "${CANARY}"`, max_tokens: 40 },
+    'bad grammar': { messages, grammar: `root ::= ${CANARY}` },
+    'unknown field': { messages, [CANARY]: CANARY },
+    stop: { messages, stop: [CANARY], metadata: { [CANARY]: CANARY }, max_tokens: 2 },
+  }
+  const languages = { source_language: 'en', target_language: 'de' }
+  const glossary = [{ source: CANARY, target: CANARY }]
+  const bodies: [string, string, object][] = [
+    ...Object.entries(chats).map(([name, body]): [string, string, object] => [
+      name,
+      '/v1/chat/completions',
+      body,
+    ]),
+    [
+      'completion',
+      '/v1/completions',
+      { prompt: CANARY, echo: true, logprobs: 2, max_tokens: 1, user: CANARY },
+    ],
+    ['embedding', '/v1/embeddings', { input: [CANARY, `${CANARY} too`] }],
+    [
+      'response',
+      '/v1/responses',
+      { instructions: CANARY, input: CANARY, max_output_tokens: 2, stream: true },
+    ],
+    ['counting', '/v1/responses/input_tokens', { input: CANARY }],
+    ['translation', '/v1/translations', { input: `<b>${CANARY}</b>`, format: 'html', ...languages }],
+    [
+      'instructed',
+      '/v1/translations',
+      { input: CANARY, ...languages, context: CANARY, style: CANARY, glossary },
+    ],
+  ]
+  const statuses: [string, number][] = []
+  const note = async (name: string, response: Response) => {
+    await response.arrayBuffer()
+    statuses.push([name, response.status])
+  }
+  for (const [name, path, body] of bodies) await note(name, await net.post(path, { model, ...body }))
+  const ask = (path: string, body: object, headers: Record<string, string>) =>
+    fetch(net.origin + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    })
+  const bearer = {
+    authorization: `Bearer ${apiKey}`,
+    'idempotency-key': CANARY,
+    'x-client-request-id': CANARY,
+  }
+  for (const name of ['idempotent', 'replayed'])
+    await note(name, await ask('/v1/chat/completions', { model, messages, max_tokens: 2 }, bearer))
+  const deepL = { authorization: `DeepL-Auth-Key ${apiKey}` }
+  await note(
+    'deepl',
+    await ask('/v2/translate', { text: [CANARY], target_lang: 'DE', context: CANARY }, deepL),
+  )
+  const libre = { q: CANARY, source: 'auto', target: 'de', api_key: apiKey }
+  await note('libretranslate', await ask('/translate', libre, {}))
+  await note('detect', await ask('/detect', { q: CANARY, api_key: apiKey }, {}))
+  await note('wrong key', await ask('/detect', { q: CANARY, api_key: CANARY }, {}))
+  return statuses
 }
 
 /** The opening of an answer, and its words that are too long to be chance in binary data. */
@@ -126,6 +209,17 @@ describe('a canary word of a prompt, and the words of the answers', () => {
     expect(words.length).toBeGreaterThanOrEqual(3)
     expect(refusal.error.param).toMatch(/^messages/)
     expect(findings(Buffer.from(JSON.stringify(refusal)), [CANARY])).toEqual([])
+  })
+
+  it('were in requests of every route', () => {
+    // The embedded model takes no instructions for a translation.
+    const refused = ['bad schema', 'bad grammar', 'unknown field', 'instructed']
+    const expected = reached.map(([name]) => {
+      if (name === 'wrong key') return [name, 403]
+      return [name, refused.includes(name) ? 400 : 200]
+    })
+    expect(reached).toEqual(expected)
+    expect(reached.length).toBeGreaterThan(15)
   })
 
   it('are nowhere on the link between gateway and worker', () => {
