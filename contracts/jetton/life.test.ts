@@ -139,19 +139,22 @@ describe('a transfer that bounces', () => {
     expect(await test.holdings()).toEqual({ payer: 996n * USD, payee: 4n * USD, channel: 0n })
   })
 
-  it('is believed of the own jetton wallet only', async () => {
+  it('is believed of the own jetton wallet only: jettons of no worth cannot make a debt', async () => {
     const test = await opened()
-    await settle(test, USD)
-    const forged = beginCell()
-      .storeUint(0xffffffff, 32)
-      .storeUint(0x0f8a7ea5, 32)
-      .storeUint(1, 64)
-      .storeCoins(5n * USD)
-      .endCell()
-    const message = internal({ to: test.channel.address, value: TON, bounce: true, body: forged })
-    if (message.info.type === 'internal') message.info.bounced = true
-    await test.from(test.payee, message)
-    expect(await test.state()).toMatchObject({ unpaidPayee: 0n, unpaidPayer: 0n, settled: USD })
+    const { channel, payer } = test
+    const { jetton } = await TestJettonChannel.create(test.chain)
+    await jetton.mint(payer.address, 50n * USD)
+    const send = (forwardTon: bigint) => {
+      const transfer = { amount: 5n * USD, to: channel.address, excessTo: payer.address, forwardTon }
+      const to = jetton.walletOf(payer.address)
+      return payer.send(test.chain, [internal({ to, value: TON, body: jettonTransferBody(transfer) })])
+    }
+    await send(1n)
+    // The channel's wallet of that jetton refuses to send back, so the order bounces.
+    await jetton.lock(channel.address, LOCKED.out)
+    await send(TON / 10n)
+    expect(test.chain.last.filter(({ account }) => account.equals(channel.address))).toHaveLength(2)
+    expect(await test.state()).toMatchObject({ unpaidPayee: 0n, unpaidPayer: 0n, deposited: 10n * USD })
   })
 })
 
