@@ -47,6 +47,41 @@ export {
   jettonWalletAddress,
   parseJettonChannelData,
 } from './jetton/params.ts'
+export { REGISTRY_CODE_HASH, registryCode } from './registry/code.ts'
+export {
+  type Entry,
+  gatewayEntry,
+  measurementEntry,
+  modelEntry,
+  platformKey,
+  type RegistryGateway,
+  type RegistryMeasurement,
+  type RegistryModel,
+} from './registry/entries.ts'
+export { REGISTRY_EXIT, type RegistryExitName, registryExitName } from './registry/exits.ts'
+export { FileMarks } from './registry/marks.ts'
+export {
+  type MarkStore,
+  type ReaderOptions,
+  RegistryReader,
+  readGovernance,
+  type SnapshotMark,
+} from './registry/reader.ts'
+export { Registry, type SignedProposal } from './registry/registry.ts'
+export {
+  type ActTerms,
+  type OwnerAct,
+  type ProposalTerms,
+  signAct,
+  signProposal,
+} from './registry/signing.ts'
+export {
+  type RegistryGovernance,
+  type RegistryParams,
+  type RegistrySnapshot,
+  registryAddress,
+} from './registry/state.ts'
+export { parseSteps, type Step, stepsCell } from './registry/steps.ts'
 export {
   checkVoucherKey,
   generateKey,
