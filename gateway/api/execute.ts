@@ -70,9 +70,16 @@ export async function execute(
 /** What failed on its own counts for nothing; what the client broke off counts in full, as nobody knows better. */
 function settleTokens(hold: TokenHold, { done }: DispatchResponse, signal: AbortSignal): void {
   done.then(
-    ({ usage }) => hold.settle(Number(usage?.total_tokens ?? 0)),
+    ({ usage }) => hold.settle(usedTokens(usage)),
     () => hold.settle(signal.aborted ? undefined : 0),
   )
+}
+
+/** A worker wrote this: what is no count is nobody's knowledge. */
+function usedTokens(usage: Readonly<Record<string, unknown>> | null): number | undefined {
+  if (usage === null) return 0
+  const { total_tokens: total } = usage
+  return typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined
 }
 
 /** The SDKs retry this by themselves. */

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import { fromUtf8 } from '../../attest/bytes.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
-import { ApiError, unavailable } from '../../worker/protocol/index.ts'
+import { ApiError, invalidRequest, unavailable } from '../../worker/protocol/index.ts'
 import { upstreamIntegrity } from '../dispatch/errors.ts'
 import type { ApiDeps, CatalogModel } from './deps.ts'
 import { answerWhole } from './execute.ts'
@@ -28,6 +28,10 @@ const answerSchema = z.object({
   ),
 })
 
+/** Behind what is wrong with one text: other faces have no place for the texts that are right. */
+export const CHARGED =
+  'The request was charged. Send the other texts again without this one, or use /v1/translations.'
+
 /** One translated text, as the faces of other shapes need it. */
 export type TranslatedText = z.infer<typeof answerSchema>['data'][number]
 
@@ -52,6 +56,12 @@ export async function translate(
   request: Readonly<Record<string, unknown>>,
   names: Readonly<Record<string, string>>,
 ): Promise<TranslatedText[]> {
+  if (c.req.header('idempotency-key') !== undefined)
+    throw invalidRequest(
+      null,
+      "'Idempotency-Key' is not supported on this route. Leave it out, or use /v1/translations.",
+      'unsupported_header',
+    )
   const model = translationModel(deps)
   if (!model)
     throw unavailable('No worker serves a model at the moment. Try again shortly.', 'model_unavailable', 1)

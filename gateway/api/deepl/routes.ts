@@ -9,7 +9,7 @@ import type { ApiDeps } from '../deps.ts'
 import { readFormOrJson } from '../form.ts'
 import { languagesOf } from '../languages.ts'
 import type { Env } from '../route.ts'
-import { type TranslatedText, translate, translationModel } from '../translate.ts'
+import { CHARGED, type TranslatedText, translate, translationModel } from '../translate.ts'
 import { type DeepLRequest, readTranslate } from './request.ts'
 
 /** What DeepL says for an account without a limit: here the channel behind the key is the limit. */
@@ -60,7 +60,7 @@ export function deepLRoutes(deps: ApiDeps, admitKey: AdmitKey): Hono<Env> {
 
 function describe(item: TranslatedText, { texts, billed, modelType }: DeepLRequest) {
   // DeepL has no place for a text that could not be translated as it should: no half answer passes for a whole one.
-  if (item.error) throw invalidRequest('text', `Text ${item.index}: ${item.error.message}`)
+  if (item.error) throw invalidRequest('text', `Text ${item.index}: ${item.error.message} ${CHARGED}`)
   return {
     detected_source_language: item.detected_source_language.toUpperCase(),
     text: item.text,

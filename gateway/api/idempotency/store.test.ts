@@ -146,6 +146,14 @@ describe('what is kept', () => {
     expect(kept('large', '1')).toBe(false)
   })
 
+  it('forgets no answer for another account that holds more, be it in answers that still run', async () => {
+    const { store, run } = open({ maxBytes: 10 })
+    await hear(run('small', '1', says('xxx')).run)
+    expect(await hear(run('large', '1', says('12345', '67890', 'abcde')).run)).toBe('1234567890abcde')
+    expect(store.bytes).toBeLessThanOrEqual(10)
+    expect(run('small', '1', says('y')).replayed).toBe(true)
+  })
+
   it('is bounded in number', async () => {
     const { store, run } = open({ maxEntries: 3 })
     for (let n = 0; n < 10; n++) await hear(run('a', String(n), says('x')).run)

@@ -116,27 +116,43 @@ export class IdempotencyStore {
     }
     entry.whole = true
     entry.forget = after(keepMs, () => this.#remove(entry))
-    while (this.#entries.size > maxEntries && this.#evict());
+    while (this.#entries.size > maxEntries && this.#evict([...this.#entries.values()]));
   }
 
   #grown(entry: Entry, bytes: number): void {
     if (this.#entries.get(entry.name) !== entry) return
     entry.bytes += bytes
     this.#bytes += bytes
-    while (this.#bytes > this.#options.maxBytes && this.#evict());
-    const excess = this.#bytes - this.#options.maxBytes
-    if (excess > 0) this.#shrink(entry, entry.run.drop(excess))
+    while (this.#bytes > this.#options.maxBytes && this.#makeRoom());
   }
 
-  /** Forgets one whole answer; false when there is none. */
-  #evict(): boolean {
-    const whole = [...this.#entries.values()].filter((entry) => entry.whole)
-    const held = new Map<string, number>()
-    for (const { account, bytes } of whole) held.set(account, (held.get(account) ?? 0) + bytes)
-    const most = Math.max(...held.values())
-    const victim = whole.find(({ account }) => held.get(account) === most)
+  /**
+   * Whoever holds the most makes room, so that an account's answers are never forgotten for another's: by its oldest
+   * whole answer, else by the beginning of the longest one that still runs. False when there is nothing to let go.
+   */
+  #makeRoom(): boolean {
+    const held = this.#heaviest([...this.#entries.values()])
+    if (this.#evict(held)) return true
+    const longest = held.toSorted((a, b) => b.bytes - a.bytes)[0]
+    const freed = longest?.run.drop(this.#bytes - this.#options.maxBytes) ?? 0
+    if (longest) this.#shrink(longest, freed)
+    return freed > 0
+  }
+
+  /** Forgets the oldest whole answer of whoever has the most bytes of them; false when there is none. */
+  #evict(entries: readonly Entry[]): boolean {
+    const [victim] = this.#heaviest(entries.filter((entry) => entry.whole))
     if (victim) this.#remove(victim)
     return victim !== undefined
+  }
+
+  /** The entries of the account that has the most bytes of these, in the order in which they were begun. */
+  #heaviest(entries: readonly Entry[]): Entry[] {
+    const held = new Map<string, number>()
+    for (const { account, bytes } of entries) held.set(account, (held.get(account) ?? 0) + bytes)
+    const most = Math.max(...held.values())
+    const heaviest = entries.find(({ account }) => held.get(account) === most)?.account
+    return entries.filter(({ account }) => account === heaviest)
   }
 
   #shrink(entry: Entry, bytes: number): void {

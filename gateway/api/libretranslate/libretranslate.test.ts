@@ -91,13 +91,29 @@ describe('/translate', () => {
     expect(answer.error).toMatch(message)
   })
 
+  it('refuses an Idempotency-Key, which it would not keep', async () => {
+    const { url } = await libre()
+    const response = await fetch(`${url}/translate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'once' },
+      body: JSON.stringify(ask),
+    })
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringContaining('Idempotency-Key'),
+    ])
+  })
+
   it('says in its own shape that funds or methods are missing, and what went wrong with a text', async () => {
     const { post, url, translator } = await libre()
     const get = await fetch(`${url}/translate`)
     expect([get.status, Object.keys((await get.json()) as object)]).toEqual([405, ['error']])
     translator.error = { message: 'a tag was lost', type: 'x', param: null, code: null }
     const lost = await post(ask)
-    expect([lost.status, await lost.json()]).toEqual([400, { error: 'Text 0: a tag was lost' }])
+    expect([lost.status, await lost.json()]).toEqual([
+      400,
+      { error: expect.stringMatching(/^Text 0: a tag was lost .*was charged/) },
+    ])
     translator.fail = insufficientQuota('The channel is empty.')
     const broke = await post(ask)
     expect([broke.status, await broke.json()]).toEqual([403, { error: 'The channel is empty.' }])

@@ -10,7 +10,7 @@ import { toApiError } from '../errors.ts'
 import { readFormOrJson } from '../form.ts'
 import { languagesOf } from '../languages.ts'
 import type { Env } from '../route.ts'
-import { type TranslatedText, translate, translationModel } from '../translate.ts'
+import { CHARGED, type TranslatedText, translate, translationModel } from '../translate.ts'
 import { readDetect, readTranslate, type TranslateRequest } from './request.ts'
 
 /** Our fields as LibreTranslate's clients know them. */
@@ -38,7 +38,7 @@ async function onTranslate(c: Context<Env>, deps: ApiDeps, admitKey: AdmitKey): 
   const items = await translate(c, deps, request.translation, NAMES)
   for (const { index, error } of items) {
     // LibreTranslate has no place for a text that could not be translated as it should.
-    if (error) throw invalidRequest('q', `Text ${index}: ${error.message}`)
+    if (error) throw invalidRequest('q', `Text ${index}: ${error.message} ${CHARGED}`)
   }
   return c.json(await answerOf(items, request, deps))
 }
