@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { judge } from './judge.ts'
 import { CANARY } from './routes.ts'
@@ -55,4 +56,14 @@ it.each([
 ])('the judge finds %s', (_what, given) => {
   expect(judge(answer(400, { error }), 'POST', ['openai'])).toBeUndefined()
   expect(judge(given, 'POST', ['openai'])).toBeTypeOf('string')
+})
+
+it('a million requests to the face are on record, without a defect', () => {
+  const record = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
+  const rows = [...record.matchAll(/^\| (face|network|connections)\b.*? \| (\d+) \|.*\| (\d+) \|$/gm)]
+  const sent = (name: string) =>
+    rows.filter((row) => row[1] === name).reduce((sum, row) => sum + Number(row[2]), 0)
+  expect(sent('face')).toBeGreaterThanOrEqual(1_000_000)
+  expect(sent('network')).toBeGreaterThanOrEqual(20_000)
+  for (const [row, , , defects] of rows) expect(defects, row).toBe('0')
 })
