@@ -16,5 +16,10 @@ const STATUSES: Readonly<Record<number, number>> = {
 export function answerDeepLError(c: Context<Env>, error: unknown, log: ApiDeps['log']): Response {
   const shown = toApiError(error, log, c.get('requestId'))
   for (const [name, value] of Object.entries(shown.headers)) c.header(name, value)
-  return c.json({ message: shown.message }, (STATUSES[shown.status] ?? shown.status) as 500)
+  // Ours speaks of the header that OpenAI's clients send.
+  const message =
+    shown.status === 401
+      ? "No API key or a wrong one. Send 'Authorization: DeepL-Auth-Key KEY'."
+      : shown.message
+  return c.json({ message }, (STATUSES[shown.status] ?? shown.status) as 500)
 }

@@ -104,7 +104,9 @@ function settings(deps: ApiDeps) {
 export function answerLibreTranslateError(c: Context<Env>, error: unknown, log: ApiDeps['log']): Response {
   const shown = toApiError(error, log, c.get('requestId'))
   for (const [name, value] of Object.entries(shown.headers)) c.header(name, value)
-  return c.json({ error: shown.message }, statusOf(shown) as 500)
+  // Ours speaks of the header that OpenAI's clients send.
+  const message = shown.status === 401 ? "No API key or a wrong one. Send it as 'api_key'." : shown.message
+  return c.json({ error: message }, statusOf(shown) as 500)
 }
 
 /** Its clients know 403 for keys and for what they may not have. */
