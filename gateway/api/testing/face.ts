@@ -54,7 +54,7 @@ export function scriptedApp(
     },
     catalog: () => [TEST_MODEL],
     names: new ModelNames(),
-    limiter: new RateLimiter({ requests: 1000 }, () => performance.now()),
+    limiter: new RateLimiter({ requests: 1000 }, () => 0),
     idempotency: new IdempotencyStore({ keepMs: 600_000, after: systemClock.after }),
     mayReturn: () => false,
     missing: () => [],
