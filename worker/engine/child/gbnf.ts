@@ -22,7 +22,7 @@ export const maxRepetitions = 2000
 export const maxGrammarDepth = 256
 
 const lastCodePoint = 0x10ffff
-const any: Ranges = [[0, lastCodePoint]]
+const anyLetter: Ranges = [[0, lastCodePoint]]
 const escapes: Readonly<Record<string, string>> = {
   t: '\t',
   r: '\r',
@@ -102,7 +102,7 @@ class Parser {
   #item(depth: number): Sequence | undefined {
     if (this.#skip('"')) return this.#literal()
     if (this.#skip('[')) return [{ chars: this.#set() }]
-    if (this.#skip('.')) return [{ chars: any }]
+    if (this.#skip('.')) return [{ chars: anyLetter }]
     if (this.#skip('(')) return [this.#group(depth + 1)]
     const name = this.#match(/[A-Za-z0-9-]+/y)
     return name === undefined ? undefined : [{ rule: this.#named(name) }]
