@@ -1,3 +1,5 @@
+import { exitName } from '../errors.ts'
+
 /** Exit codes of the registry contract (registry.tolk), by name. */
 export const REGISTRY_EXIT = {
   BAD_SIGNATURE: 301,
@@ -31,8 +33,5 @@ export type RegistryExitName = keyof typeof REGISTRY_EXIT
 
 /** The name of an exit code of the registry contract, or undefined for one of the TVM itself. */
 export function registryExitName(exitCode: number): RegistryExitName | undefined {
-  for (const [name, code] of Object.entries(REGISTRY_EXIT)) {
-    if (code === exitCode) return name as RegistryExitName
-  }
-  return undefined
+  return exitName(REGISTRY_EXIT, exitCode)
 }
