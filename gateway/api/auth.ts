@@ -37,7 +37,11 @@ function asBusy(error: unknown): never {
 }
 
 function secretOf(c: Context<Env>): string | undefined {
-  const authorization = c.req.header('authorization')
-  if (authorization !== undefined) return /^bearer +(\S+) *$/i.exec(authorization)?.[1]
+  if (c.req.header('authorization') !== undefined) return bearerSecret(c)
   return c.req.header('x-api-key') ?? c.req.header('api-key')
+}
+
+/** The secret of `Authorization: Bearer …`; undefined for another scheme or none. */
+export function bearerSecret(c: Context<Env>): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
 }

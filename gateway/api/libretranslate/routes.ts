@@ -4,7 +4,7 @@
  */
 import type { Context, Hono } from 'hono'
 import { type ApiError, invalidRequest, methodNotAllowed } from '../../../worker/protocol/index.ts'
-import type { AdmitKey } from '../auth.ts'
+import { type AdmitKey, bearerSecret } from '../auth.ts'
 import type { ApiDeps } from '../deps.ts'
 import { toApiError } from '../errors.ts'
 import { readFormOrJson } from '../form.ts'
@@ -34,7 +34,7 @@ export function libreTranslateRoutes(app: Hono<Env>, deps: ApiDeps, admitKey: Ad
 async function onTranslate(c: Context<Env>, deps: ApiDeps, admitKey: AdmitKey): Promise<Response> {
   const fields = await readFormOrJson(c, deps.limits.bodyBytes)
   const request = readTranslate(fields)
-  await admitKey(c, request.key ?? bearer(c))
+  await admitKey(c, request.key ?? bearerSecret(c))
   const items = await translate(c, deps, request.translation, NAMES)
   for (const { index, error } of items) {
     // LibreTranslate has no place for a text that could not be translated as it should.
@@ -60,7 +60,7 @@ async function answerOf(data: readonly TranslatedText[], request: TranslateReque
 async function onDetect(c: Context<Env>, deps: ApiDeps, admitKey: AdmitKey): Promise<Response> {
   const fields = await readFormOrJson(c, deps.limits.bodyBytes)
   const request = readDetect(fields)
-  await admitKey(c, request.key ?? bearer(c))
+  await admitKey(c, request.key ?? bearerSecret(c))
   return c.json(await rank(request.text, deps))
 }
 
@@ -113,8 +113,4 @@ export function answerLibreTranslateError(c: Context<Env>, error: unknown, log: 
 function statusOf({ status }: ApiError): number {
   if (status === 401 || status === 402) return 403
   return status === 415 ? 400 : status
-}
-
-function bearer(c: Context<Env>): string | undefined {
-  return /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
 }
