@@ -167,8 +167,8 @@ function hunyuan(cut: Cut): Style {
   }
 }
 
-/** Seed-X continues one line, which ends with the tag of the target language. */
-function seedX(contextLength: number): Style {
+/** Models that continue one line: a sentence at a time, without a word beside it. */
+function lineByLine(contextLength: number): Omit<Style, 'prompt'> {
   return {
     cut: { into: 'sentences', bytes: Math.min(PIECE_BYTES, contextLength / 2) },
     needsSource: true,
@@ -176,6 +176,13 @@ function seedX(contextLength: number): Style {
     takesTerms: false,
     masks: [tags, brackets],
     stop: ['\n'],
+  }
+}
+
+/** Seed-X continues one line, which ends with the tag of the target language. */
+function seedX(contextLength: number): Style {
+  return {
+    ...lineByLine(contextLength),
     prompt({ text, source = 'und', target }) {
       const tag = new Intl.Locale(target).language
       return {
@@ -189,12 +196,7 @@ function seedX(contextLength: number): Style {
 /** A model without a template only continues text: it is shown where a translation would stand. */
 function continued(contextLength: number): Style {
   return {
-    cut: { into: 'sentences', bytes: Math.min(PIECE_BYTES, contextLength / 2) },
-    needsSource: true,
-    takesWishes: false,
-    takesTerms: false,
-    masks: [tags, brackets],
-    stop: ['\n'],
+    ...lineByLine(contextLength),
     prompt: ({ text, source = 'und', target }) => ({
       kind: 'text',
       text: `${nameOf(source)}: ${text}\n${nameOf(target)}:`,
