@@ -101,3 +101,4 @@ export {
   voucherHash,
 } from './voucher/voucher.ts'
 export { type WaitOptions, Wallet } from './wallet/wallet.ts'
+export * from './x402/index.ts'
