@@ -1,5 +1,6 @@
 /** The TON side of Chrysalis: payment channel, vouchers, wallet, chain. See README.md. */
 
+export { formatTon, formatUsd, NANO, parseTon, parseUsdRate, type UsdRate } from './amount.ts'
 export { connectLocalChain, type LocalChain } from './chain/local/client.ts'
 export { connectToncenter, type ToncenterChain, type ToncenterOptions } from './chain/toncenter/chain.ts'
 export type { ProviderOptions } from './chain/toncenter/endpoint.ts'

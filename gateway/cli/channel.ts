@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
+import { formatTon } from '../../contracts/amount.ts'
 import { type ControlAccess, ControlError, callControl } from '../control/index.ts'
 
 const VERBS = ['status', 'settle', 'close'] as const
@@ -69,10 +70,7 @@ function table({ channels, balances }: ChannelReport): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Nanotons as TON with all nine decimals, aligned. */
+/** Nanotons as TON, aligned. */
 export function ton(nanotons: string): string {
-  const value = BigInt(nanotons)
-  const sign = value < 0n ? '-' : ''
-  const digits = (value < 0n ? -value : value).toString().padStart(10, '0')
-  return `${`${sign}${digits.slice(0, -9)}.${digits.slice(-9)}`.padStart(24)} TON`
+  return `${formatTon(BigInt(nanotons)).padStart(24)} TON`
 }
