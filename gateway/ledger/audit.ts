@@ -22,10 +22,12 @@ const CHECKS: Readonly<Record<string, string>> = {
     where reserved <> coalesce(held, 0)`,
   'a client channel is charged and reserved beyond its deposit': `
     select id as name from channels where role = 'client' and charged + reserved > deposited`,
+  'a channel that its client signs is charged and reserved beyond its voucher': `
+    select id as name from channels where signer = 'client' and charged + reserved > accepted`,
   'a voucher ceiling passes what was charged or deposited': `
     select id as name from channels
-    where ceiling > charged or ceiling > deposited or settled > deposited
-      or ceiling <> coalesce((select max(v.ceiling) from vouchers v where v.channel = channels.id), 0)`,
+    where ceiling > charged or ceiling > deposited or accepted > deposited or settled > deposited
+      or ceiling + accepted <> coalesce((select max(v.ceiling) from vouchers v where v.channel = channels.id), 0)`,
   'an entry stands on the wrong kind of channel': `
     select seq as name from entries join channels on id = channel
     where (kind = 'charge' and role <> 'client') or (kind = 'earn' and role <> 'worker')`,

@@ -1,4 +1,4 @@
-import { LedgerError } from './errors.ts'
+import { LedgerError, StaleCeilingError } from './errors.ts'
 import type { ApiKey, ChannelRecord, ChargeRequest, OpenReservation, ReserveRequest } from './types.ts'
 import type { ExpectedTotals, Opening } from './wire.ts'
 
@@ -13,7 +13,7 @@ export interface BookReservation extends OpenReservation {
 }
 
 /** A channel in memory. `charged` and `reserved` run ahead of the file by the batch that is being written. */
-export type BookChannel = Omit<ChannelRecord, 'params' | 'address'>
+export type BookChannel = ChannelRecord
 
 /**
  * The ledger's sums in memory: every decision is taken here, in one thread and without waiting, which makes each
@@ -60,6 +60,9 @@ export class Book {
       throw new LedgerError('ERR_UNKNOWN_CHANNEL', `API key ${key.id} does not draw on channel ${channel.id}`)
     }
     if (this.#open.has(request.requestId)) throw duplicate(request.requestId)
+    if (channel.frozen !== null) {
+      throw new LedgerError('ERR_ROLLED_BACK', `channel ${channel.id} is frozen: ${channel.frozen}`)
+    }
     if (channel.state !== 'open') {
       throw new LedgerError(
         'ERR_CHANNEL_CLOSED',
@@ -68,14 +71,7 @@ export class Book {
     }
     this.#startDay(now)
     this.#checkKey(request, key, now)
-    const free = channel.deposited - channel.charged - channel.reserved
-    if (request.maxCharge > free) {
-      throw new LedgerError(
-        'ERR_INSUFFICIENT_FUNDS',
-        `channel ${channel.id} has ${free} nanotons free, and this request may cost ${request.maxCharge}: ` +
-          'top the channel up, or lower the most tokens that may be made',
-      )
-    }
+    checkFunds(channel, request.maxCharge)
     const reservation: BookReservation = {
       requestId: request.requestId,
       channel: channel.id,
@@ -95,6 +91,14 @@ export class Book {
   /** The file refused the reservation: its request id was used before this process began. */
   dropReservation(reservation: BookReservation): void {
     this.#end(reservation, 0n)
+  }
+
+  /** Notes a client's voucher that the file holds; an older one that was overtaken changes nothing. */
+  raiseCeiling(id: string, ceiling: bigint, signature: Uint8Array): void {
+    const channel = this.channel(id)
+    if (ceiling <= channel.ceiling) return
+    channel.ceiling = ceiling
+    channel.voucher = signature
   }
 
   /** Checks a charge against its reservation, and keeps any other outcome from it. */
@@ -203,6 +207,22 @@ export class Book {
     this.#day = dayOf(now)
     this.#spent.clear()
   }
+}
+
+/** The deposit bounds every channel; the voucher bounds one that its client signs. */
+function checkFunds(
+  { id, signer, deposited, ceiling, charged, reserved }: BookChannel,
+  amount: bigint,
+): void {
+  const needed = charged + reserved + amount
+  if (needed > deposited) {
+    throw new LedgerError(
+      'ERR_INSUFFICIENT_FUNDS',
+      `channel ${id} has ${deposited - charged - reserved} nanotons free, and this request may cost ${amount}: ` +
+        'top the channel up, or lower the most tokens that may be made',
+    )
+  }
+  if (signer === 'client' && needed > ceiling) throw new StaleCeilingError(id, ceiling, needed)
 }
 
 /** The refusal of a request id that has a reservation or a charge already. */

@@ -1,12 +1,8 @@
 import type { Tx } from './commit.ts'
+import { channelKey, createKey, moveKeys, revokeKey, rotateKey, setKeyLimits } from './key-commands.ts'
 import { channelById } from './queries.ts'
-import { toKey } from './rows.ts'
-import type { ApiKey, ChannelRecord } from './types.ts'
-import type { Command, CommandReply, Refused } from './wire.ts'
-
-const refuse = (code: Refused['refused']['code'], message: string): Refused => ({
-  refused: { code, message },
-})
+import type { ChannelRecord } from './types.ts'
+import { type Command, type CommandReply, type Refused, refuse } from './wire.ts'
 
 /** Runs one rare write inside the batch's transaction. A refusal comes before anything is written. */
 export async function runCommand(tx: Tx, command: Command, at: number): Promise<CommandReply> {
@@ -19,8 +15,18 @@ export async function runCommand(tx: Tx, command: Command, at: number): Promise<
       return await raise(tx, command.channel, 'settled', command.settled, at)
     case 'state':
       return await setState(tx, command)
+    case 'freeze':
+      return await freeze(tx, command)
+    case 'accept':
+      return await accept(tx, command, at)
     case 'createKey':
       return await createKey(tx, command, at)
+    case 'channelKey':
+      return await channelKey(tx, command, at)
+    case 'rotateKey':
+      return await rotateKey(tx, command, at)
+    case 'keyLimits':
+      return await setKeyLimits(tx, command)
     case 'revokeKey':
       return await revokeKey(tx, command.id, at)
     case 'moveKeys':
@@ -37,11 +43,14 @@ async function putChannel(
   const known = await channelById(tx, channel.id)
   if (known) {
     const same =
-      known.address === channel.address && known.role === channel.role && known.params === channel.params
+      known.address === channel.address &&
+      known.role === channel.role &&
+      known.signer === (channel.signer ?? 'gateway') &&
+      known.params === channel.params
     if (same) return known
     return refuse(
       'ERR_CHANNEL_CONFLICT',
-      `channel ${channel.id} is known with another address, role or parameters`,
+      `channel ${channel.id} is known with another address, role, signer or parameters`,
     )
   }
   const taken = await tx
@@ -51,11 +60,21 @@ async function putChannel(
     .executeTakeFirst()
   if (taken)
     return refuse('ERR_CHANNEL_CONFLICT', `address ${channel.address} is known as channel ${taken.id}`)
-  const { id, address, role, params } = channel
-  const sums = { deposited: 0n, settled: 0n, charged: 0n, reserved: 0n, ceiling: 0n }
+  const { id, address, role, params, signer = 'gateway' } = channel
+  const sums = { deposited: 0n, settled: 0n, charged: 0n, reserved: 0n, ceiling: 0n, accepted: 0n }
   await tx
     .insertInto('channels')
-    .values({ id, address, role, params, state: 'open', ...sums, created_at: BigInt(at) })
+    .values({
+      id,
+      address,
+      role,
+      signer,
+      params,
+      state: 'open',
+      frozen: null,
+      ...sums,
+      created_at: BigInt(at),
+    })
     .execute()
   await raise(tx, id, 'deposited', channel.deposited, at)
   return await raise(tx, id, 'settled', channel.settled ?? 0n, at)
@@ -110,55 +129,29 @@ async function setState(
   return { ...channel, state: command.state }
 }
 
-/** Adds a key; the same secret again gives the key that it made, so that a crash in between does no harm. */
-async function createKey(
+async function freeze(
   tx: Tx,
-  command: Extract<Command, { do: 'createKey' }>,
+  { channel: id, reason }: Extract<Command, { do: 'freeze' }>,
+): Promise<ChannelRecord | Refused> {
+  const channel = await channelById(tx, id)
+  if (!channel) return refuse('ERR_UNKNOWN_CHANNEL', `channel ${id} is not in the ledger`)
+  await tx.updateTable('channels').set({ frozen: reason }).where('id', '=', id).execute()
+  return { ...channel, frozen: reason }
+}
+
+/** Keeps a client's voucher. One that another has overtaken changes nothing. */
+async function accept(
+  tx: Tx,
+  { channel: id, ceiling, signature }: Extract<Command, { do: 'accept' }>,
   at: number,
-): Promise<ApiKey | Refused> {
-  const known = await tx
-    .selectFrom('api_keys')
-    .selectAll()
-    .where('secret_sha256', '=', command.hash)
-    .executeTakeFirst()
-  if (known) return toKey(known)
-  const channel = await channelById(tx, command.channel)
-  if (channel?.role !== 'client') {
-    return refuse('ERR_UNKNOWN_CHANNEL', `channel ${command.channel} is not a client channel of this ledger`)
-  }
-  const { limits } = command
-  const row = {
-    id: command.id,
-    secret_sha256: command.hash,
-    name: command.name,
-    channel: command.channel,
-    per_request: limits.perRequest ?? null,
-    per_day: limits.perDay ?? null,
-    expires_at: limits.expiresAt === undefined ? null : BigInt(limits.expiresAt),
-    models: limits.models ? JSON.stringify(limits.models) : null,
-    created_at: BigInt(at),
-    revoked_at: null,
-  }
-  await tx.insertInto('api_keys').values(row).execute()
-  return toKey(row)
-}
-
-async function revokeKey(tx: Tx, id: string, at: number): Promise<ApiKey | Refused> {
+): Promise<ChannelRecord | Refused> {
+  const channel = await channelById(tx, id)
+  if (!channel) return refuse('ERR_UNKNOWN_CHANNEL', `channel ${id} is not in the ledger`)
+  if (ceiling <= channel.ceiling) return channel
+  await tx.updateTable('channels').set({ accepted: ceiling }).where('id', '=', id).execute()
   await tx
-    .updateTable('api_keys')
-    .set({ revoked_at: BigInt(at) })
-    .where('id', '=', id)
-    .where('revoked_at', 'is', null)
+    .insertInto('vouchers')
+    .values({ channel: id, ceiling, signature, created_at: BigInt(at) })
     .execute()
-  const row = await tx.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst()
-  return row ? toKey(row) : refuse('ERR_UNKNOWN_KEY', `API key ${id} is not in the ledger`)
-}
-
-async function moveKeys(tx: Tx, from: string, to: string): Promise<ChannelRecord | Refused> {
-  const channel = await channelById(tx, to)
-  if (channel?.role !== 'client') {
-    return refuse('ERR_UNKNOWN_CHANNEL', `channel ${to} is not a client channel of this ledger`)
-  }
-  await tx.updateTable('api_keys').set({ channel: to }).where('channel', '=', from).execute()
-  return channel
+  return { ...channel, ceiling, voucher: signature }
 }

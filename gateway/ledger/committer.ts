@@ -166,6 +166,7 @@ export class Committer {
   /** One signature per channel and batch: the highest ceiling covers every charge in it. */
   #sign(id: string, vouchers: VoucherRow[]): void {
     const channel = this.#book.channel(id)
+    if (channel.signer === 'client' || channel.frozen !== null) return
     const covered = channel.charged <= channel.deposited
     const ceiling = covered ? channel.charged : channel.deposited
     if (ceiling <= channel.ceiling) return

@@ -4,6 +4,12 @@ import { ChrysalisError } from '../../attest/errors.ts'
 export type LedgerErrorCode =
   | 'ERR_LEDGER_INPUT'
   | 'ERR_INSUFFICIENT_FUNDS'
+  /** The deposit has room, the client's voucher has not: see `StaleCeilingError.needed`. */
+  | 'ERR_STALE_CEILING'
+  /** A voucher over more than was deposited. */
+  | 'ERR_ABOVE_DEPOSIT'
+  /** The channel is frozen: chain or counterparty know of more than this ledger does. */
+  | 'ERR_ROLLED_BACK'
   | 'ERR_DUPLICATE_REQUEST'
   | 'ERR_NO_RESERVATION'
   | 'ERR_OVERCHARGE'
@@ -32,5 +38,20 @@ export class LedgerError extends ChrysalisError {
 
   constructor(code: LedgerErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options)
+  }
+}
+
+/** A reservation that the client's voucher has no room for, though the deposit has. */
+export class StaleCeilingError extends LedgerError {
+  declare readonly code: 'ERR_STALE_CEILING'
+  /** The least ceiling, in nanotons, that would have admitted the reservation. */
+  readonly needed: bigint
+
+  constructor(channel: string, ceiling: bigint, needed: bigint) {
+    super(
+      'ERR_STALE_CEILING',
+      `channel ${channel} has a voucher over ${ceiling} nanotons, and this request needs one over ${needed}: sign a higher one`,
+    )
+    this.needed = needed
   }
 }

@@ -1,4 +1,4 @@
-export { LedgerError, type LedgerErrorCode } from './errors.ts'
+export { LedgerError, type LedgerErrorCode, StaleCeilingError } from './errors.ts'
 export { newKeySecret } from './keys.ts'
 export { Ledger } from './ledger.ts'
 export type {
@@ -6,6 +6,7 @@ export type {
   AuditReport,
   ChannelRecord,
   ChannelRole,
+  ChannelSigner,
   ChannelState,
   ChargeRequest,
   ChargeResult,
@@ -13,6 +14,7 @@ export type {
   LedgerOptions,
   NewChannel,
   OpenReservation,
+  ReceiptPage,
   ReserveRequest,
   SignedReceipt,
   StoredReceipt,

@@ -28,6 +28,19 @@ export function checkText(field: string, text: string, most: number): void {
   }
 }
 
+/** A whole number between `least` (1 unless told) and `most`. */
+export function checkCount(field: string, count: number, most: number, least = 1): void {
+  if (!Number.isInteger(count) || count < least || count > most) {
+    throw invalid(field, `a whole number between ${least} and ${most} is needed`)
+  }
+}
+
+/** 64 bytes; whether they sign anything is the caller's to know. */
+export function checkSignature(field: string, signature: Uint8Array): void {
+  if (!(signature instanceof Uint8Array) || signature.length !== 64)
+    throw invalid(field, '64 bytes are needed')
+}
+
 /** Refuses a reservation whose ids or amounts the file could not hold. @throws LedgerError ERR_LEDGER_INPUT */
 export function checkReserve(request: ReserveRequest): void {
   checkId('requestId', request.requestId)

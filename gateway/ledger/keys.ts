@@ -23,7 +23,7 @@ export function hashOfSecret(secret: string): string {
 
 /** A small cache of API keys by id and by hash, oldest out first, that never outlives a revocation. */
 export class KeyCache {
-  readonly #byHash = new Map<string, ApiKey>()
+  readonly #byHash = new Map<string, { key: ApiKey; until: number }>()
   readonly #byId = new Map<string, ApiKey>()
   readonly #revoked = new Set<string>()
   readonly #size: number
@@ -32,25 +32,37 @@ export class KeyCache {
     this.#size = size
   }
 
-  byHash(hash: string): ApiKey | undefined {
-    return this.#byHash.get(hash)
+  /** @param now ms: a secret that was replaced finds nothing once its grace is over */
+  byHash(hash: string, now: number): ApiKey | undefined {
+    const found = this.#byHash.get(hash)
+    return found && now < found.until ? found.key : undefined
   }
 
   byId(id: string): ApiKey | undefined {
     return this.#byId.get(id)
   }
 
-  /** Keeps a key that the database gave; the caller has seen that it is not revoked. */
-  put(key: ApiKey, hash?: string): void {
+  /**
+   * Keeps a key that the database gave; the caller has seen that it is not revoked.
+   *
+   * @param secret what it was found by, and until when (ms) that finds it, if not for ever
+   */
+  put(key: ApiKey, secret?: { hash: string; until: number | undefined }): void {
     keep(this.#byId, key.id, key, this.#size)
-    if (hash !== undefined) keep(this.#byHash, hash, key, this.#size)
+    if (!secret) return
+    keep(this.#byHash, secret.hash, { key, until: secret.until ?? Number.POSITIVE_INFINITY }, this.#size)
   }
 
   /** From now on the key is refused, also by answers of the database that are still on their way. */
   revoke(id: string): void {
     this.#revoked.add(id)
+    this.drop(id)
+  }
+
+  /** Forgets what is kept of a key: its limits or its secret have changed. */
+  drop(id: string): void {
     this.#byId.delete(id)
-    for (const [hash, key] of this.#byHash) if (key.id === id) this.#byHash.delete(hash)
+    for (const [hash, { key }] of this.#byHash) if (key.id === id) this.#byHash.delete(hash)
   }
 
   clear(): void {
@@ -78,7 +90,7 @@ export class KeyLookups {
   #generation = 0
 
   /** @throws LedgerError `ERR_LEDGER_BUSY` when too many wait */
-  async find(hash: string, ask: (hash: string) => Promise<ApiKey | undefined>): Promise<ApiKey | undefined> {
+  async find<T>(hash: string, ask: (hash: string) => Promise<T | undefined>): Promise<T | undefined> {
     if (this.#unknown.has(hash)) return undefined
     if (this.#asked >= MOST_ASKED) await this.#turn()
     else this.#asked += 1

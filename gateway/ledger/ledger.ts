@@ -1,10 +1,19 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { toHex } from '../../attest/bytes.ts'
 import { Book, dayOf } from './book.ts'
 import { Committer } from './committer.ts'
 import { Connection } from './connection.ts'
 import { LedgerError } from './errors.ts'
-import { checkAmount, checkCharge, checkId, checkLimits, checkReserve, checkText } from './input.ts'
+import {
+  checkAmount,
+  checkCharge,
+  checkCount,
+  checkId,
+  checkLimits,
+  checkReserve,
+  checkSignature,
+  checkText,
+} from './input.ts'
 import { hashOfSecret, isKeySecret, KeyCache, KeyLookups, newKeySecret } from './keys.ts'
 import type {
   ApiKey,
@@ -17,17 +26,22 @@ import type {
   LedgerOptions,
   NewChannel,
   OpenReservation,
+  ReceiptPage,
   ReserveRequest,
   StoredReceipt,
   WorkerRef,
 } from './types.ts'
-import type { EndedRequest } from './wire.ts'
+import type { EndedRequest, FoundKey } from './wire.ts'
+
+/** A replaced secret works for at most 30 days. */
+const MOST_GRACE_MS = 30 * 86_400_000
 
 /**
  * Who owes what: channels, API keys, reservations, charges, receipts and vouchers, in one SQLite file that this
  * process holds alone. Every method that changes something resolves after its commit has been fsynced.
  *
- * Rule of every client channel at every moment: charged + reserved ≤ deposited. No request is charged more than was
+ * Rule of every client channel at every moment: charged + reserved ≤ deposited, and ≤ the client's voucher where the
+ * client signs. No request is charged more than was
  * reserved for it, none is charged twice, and a voucher's ceiling passes neither what was charged nor the deposit.
  */
 export class Ledger {
@@ -38,6 +52,7 @@ export class Ledger {
   readonly #keys = new KeyCache()
   readonly #lookups = new KeyLookups()
   readonly #charging = new Map<string, Promise<ChargeResult>>()
+  #latest = 0
   #closed = false
 
   private constructor(connection: Connection, committer: Committer, book: Book, now: () => number) {
@@ -161,6 +176,14 @@ export class Ledger {
     return (await this.#committer.query({ ask: 'receipt', requestId })) as StoredReceipt | undefined
   }
 
+  /** Receipts of what a client's channel was charged for, in the order of charging. */
+  async receipts(channel: string, { after, limit }: ReceiptPage): Promise<StoredReceipt[]> {
+    checkCount('limit', limit, 1000)
+    if (after !== undefined) checkId('after', after)
+    this.#book.channel(channel)
+    return (await this.#committer.query({ ask: 'receipts', channel, after, limit })) as StoredReceipt[]
+  }
+
   /** Adds a channel; the same one again gives the known one, with the sums it has by now. */
   async putChannel(channel: NewChannel): Promise<ChannelRecord> {
     checkId('id', channel.id)
@@ -199,6 +222,56 @@ export class Ledger {
     const known = this.#book.channel(channel)
     if (known.state !== 'closed') known.state = state
     return (await this.#committer.command({ do: 'state', channel, state })) as ChannelRecord
+  }
+
+  /**
+   * Takes no reservations on a channel any more, and signs no vouchers for it, until a person lets it go on: chain or
+   * counterparty know of more than this ledger does, so that it is not the newest. At once here; durable when resolved.
+   *
+   * @param reason a sentence for people, without anything secret
+   */
+  async freeze(channel: string, reason: string): Promise<ChannelRecord> {
+    checkText('reason', reason, 500)
+    this.#book.channel(channel).frozen = reason
+    return (await this.#committer.command({ do: 'freeze', channel, reason })) as ChannelRecord
+  }
+
+  /** Lets a frozen channel go on, by the word of a person who looked into it. */
+  async unfreeze(channel: string): Promise<ChannelRecord> {
+    const record = (await this.#committer.command({ do: 'freeze', channel, reason: null })) as ChannelRecord
+    this.#book.channel(channel).frozen = null
+    return record
+  }
+
+  /**
+   * Keeps a voucher that a client signed; from then on its channel may be charged up to that ceiling. An equal or lower
+   * one changes nothing.
+   *
+   * @param signature 64 bytes that the caller has verified over this channel and ceiling
+   * @returns the channel with its highest voucher, durable
+   * @throws LedgerError `ERR_ABOVE_DEPOSIT`, `ERR_LEDGER_INPUT` for a channel that the gateway signs,
+   *   `ERR_UNKNOWN_CHANNEL`
+   */
+  async acceptVoucher(channel: string, ceiling: bigint, signature: Uint8Array): Promise<ChannelRecord> {
+    checkAmount('ceiling', ceiling)
+    checkSignature('signature', signature)
+    const known = this.#book.channel(channel)
+    if (known.signer !== 'client') {
+      throw new LedgerError(
+        'ERR_LEDGER_INPUT',
+        `channel ${channel} takes no vouchers: the gateway signs them`,
+      )
+    }
+    if (ceiling > known.deposited) {
+      throw new LedgerError(
+        'ERR_ABOVE_DEPOSIT',
+        `a voucher over ${ceiling} nanotons passes the ${known.deposited} deposited in channel ${channel}`,
+      )
+    }
+    if (ceiling <= known.ceiling) return { ...known }
+    const record = await this.#committer.command({ do: 'accept', channel, ceiling, signature })
+    this.#book.raiseCeiling(channel, ceiling, signature)
+    return record as ChannelRecord
   }
 
   /** Signs a voucher for what was charged and is not covered yet, as far as the deposit reaches. */
@@ -254,7 +327,7 @@ export class Ledger {
     const { name, channel, limits = {}, secret = newKeySecret() } = options
     checkText('name', name, 200)
     checkLimits(limits)
-    if (!isKeySecret(secret)) throw new LedgerError('ERR_LEDGER_INPUT', 'secret: not of the form sk-chry-…')
+    checkSecret(secret)
     const id = `key_${toHex(randomBytes(12))}`
     const hash = hashOfSecret(secret)
     const key = (await this.#committer.command({
@@ -276,13 +349,58 @@ export class Ledger {
   async findKey(secret: string): Promise<ApiKey | undefined> {
     if (!isKeySecret(secret)) return undefined
     const hash = hashOfSecret(secret)
-    const cached = this.#keys.byHash(hash)
+    const now = this.#clock()
+    const cached = this.#keys.byHash(hash, now)
     if (cached) return cached
-    const key = await this.#lookups.find(
+    const found = await this.#lookups.find(
       hash,
-      async () => (await this.#committer.query({ ask: 'keyByHash', hash })) as ApiKey | undefined,
+      async () => (await this.#committer.query({ ask: 'keyByHash', hash, now })) as FoundKey | undefined,
     )
-    return this.#usable(key, hash)
+    return this.#usable(found?.key, { hash, until: found?.until })
+  }
+
+  /**
+   * The account of a channel that its client signs: what stands for an API key in reservations, limits and receipts.
+   * No secret finds it.
+   *
+   * @throws LedgerError `ERR_UNKNOWN_CHANNEL`, also for a channel that the gateway signs
+   */
+  async channelKey(channel: string): Promise<ApiKey> {
+    const id = `chan_${createHash('sha256').update(channel).digest('hex').slice(0, 24)}`
+    const known = this.#keys.byId(id)
+    if (known) return known
+    const key = (await this.#committer.command({ do: 'channelKey', id, channel })) as ApiKey
+    if (key.revokedAt === null) this.#keys.put(key)
+    return key
+  }
+
+  /**
+   * Gives a key a new secret; id, limits and what is spent today stay. The old secret works for `graceMs` more, then
+   * never again.
+   *
+   * @param options.secret a secret of `newKeySecret` that the caller has already kept
+   * @throws LedgerError `ERR_UNKNOWN_KEY`, `ERR_KEY_REVOKED`
+   */
+  async rotateKey(
+    id: string,
+    { graceMs, secret = newKeySecret() }: { graceMs: number; secret?: string },
+  ): Promise<{ key: ApiKey; secret: string }> {
+    checkCount('graceMs', graceMs, MOST_GRACE_MS, 0)
+    checkSecret(secret)
+    const hash = hashOfSecret(secret)
+    const until = this.#clock() + graceMs
+    const key = (await this.#committer.command({ do: 'rotateKey', id, hash, until })) as ApiKey
+    this.#keys.drop(id)
+    this.#lookups.forget()
+    return { key, secret }
+  }
+
+  /** Puts these limits in the place of the ones that a key had. @throws LedgerError `ERR_UNKNOWN_KEY` */
+  async setKeyLimits(id: string, limits: KeyLimits): Promise<ApiKey> {
+    checkLimits(limits)
+    const key = (await this.#committer.command({ do: 'keyLimits', id, limits })) as ApiKey
+    this.#keys.drop(id)
+    return key
   }
 
   /** Revokes a key for good: from the call on it finds nothing and reserves nothing. */
@@ -329,11 +447,21 @@ export class Ledger {
     return this.#usable((await this.#committer.query({ ask: 'keyById', id })) as ApiKey | undefined)
   }
 
-  #usable(key: ApiKey | undefined, hash?: string): ApiKey | undefined {
+  #usable(key: ApiKey | undefined, secret?: { hash: string; until: number | undefined }): ApiKey | undefined {
     if (!key || key.revokedAt !== null || this.#keys.isRevoked(key.id)) return undefined
-    this.#keys.put(key, hash)
+    this.#keys.put(key, secret)
     return key
   }
+
+  /** Ms; a clock that is set back gives no replaced secret its time again. */
+  #clock(): number {
+    this.#latest = Math.max(this.#latest, this.#now())
+    return this.#latest
+  }
+}
+
+function checkSecret(secret: string): void {
+  if (!isKeySecret(secret)) throw new LedgerError('ERR_LEDGER_INPUT', 'secret: not of the form sk-chry-…')
 }
 
 function noReservation(requestId: string): LedgerError {

@@ -1,9 +1,10 @@
 import { type Kysely, sql } from 'kysely'
 import { audit } from './audit.ts'
-import { toChannel, toKey } from './rows.ts'
+import { ceilingOf, toChannel, toKey } from './rows.ts'
 import type { Database, Tables } from './schema.ts'
 import type { ApiKey, ChannelRecord, OpenReservation, StoredReceipt } from './types.ts'
-import type { EndedRequest, Opening, Query, QueryReply } from './wire.ts'
+import type { EndedRequest, FoundKey, Opening, Query, QueryReply, Refused } from './wire.ts'
+import { refuse } from './wire.ts'
 
 /** Answers one read. */
 export async function runQuery(database: Database, query: Query): Promise<QueryReply> {
@@ -13,13 +14,14 @@ export async function runQuery(database: Database, query: Query): Promise<QueryR
     case 'channels':
       return await channels(database)
     case 'keyByHash':
-      return await key(database, 'secret_sha256', query.hash)
+      return await keyByHash(database, query.hash, query.now)
     case 'keyById':
-      return await key(database, 'id', query.id)
+      return await keyById(database, query.id)
     case 'keys': {
       const rows = await database
         .selectFrom('api_keys')
         .selectAll()
+        .where('secret_sha256', 'not like', 'none:%')
         .orderBy('created_at')
         .orderBy('id')
         .execute()
@@ -29,6 +31,8 @@ export async function runQuery(database: Database, query: Query): Promise<QueryR
       return await ended(database, query.requestId)
     case 'receipt':
       return await receipt(database, query.requestId)
+    case 'receipts':
+      return await receipts(database, query)
     case 'audit':
       return await audit(database)
   }
@@ -72,14 +76,17 @@ export async function opening(database: Database, dayStart: number): Promise<Ope
 /** One channel with its newest voucher. */
 export async function channelById(database: Kysely<Tables>, id: string): Promise<ChannelRecord | undefined> {
   const row = await database.selectFrom('channels').selectAll().where('id', '=', id).executeTakeFirst()
-  return row && toChannel(row, await voucher(database, row.id, row.ceiling))
+  return row && toChannel(row, await voucher(database, row.id, ceilingOf(row)))
 }
 
 async function channels(database: Database): Promise<ChannelRecord[]> {
   const rows = await database
     .selectFrom('channels')
     .leftJoin('vouchers', (join) =>
-      join.onRef('vouchers.channel', '=', 'channels.id').onRef('vouchers.ceiling', '=', 'channels.ceiling'),
+      join
+        .onRef('vouchers.channel', '=', 'channels.id')
+        // One of the two is 0: which one says the signer.
+        .on('vouchers.ceiling', '=', sql<bigint>`channels.ceiling + channels.accepted`),
     )
     .selectAll('channels')
     .select('vouchers.signature')
@@ -104,13 +111,27 @@ async function voucher(
   return row?.signature ?? null
 }
 
-async function key(
-  database: Database,
-  by: 'id' | 'secret_sha256',
-  value: string,
-): Promise<ApiKey | undefined> {
-  const row = await database.selectFrom('api_keys').selectAll().where(by, '=', value).executeTakeFirst()
+async function keyById(database: Database, id: string): Promise<ApiKey | undefined> {
+  const row = await database.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst()
   return row && toKey(row)
+}
+
+async function keyByHash(database: Database, hash: string, now: number): Promise<FoundKey | undefined> {
+  const row = await database
+    .selectFrom('api_keys')
+    .selectAll()
+    .where('secret_sha256', '=', hash)
+    .executeTakeFirst()
+  if (row) return { key: toKey(row) }
+  const retired = await database
+    .selectFrom('retired_secrets')
+    .innerJoin('api_keys', 'api_keys.id', 'retired_secrets.api_key')
+    .selectAll('api_keys')
+    .select('until')
+    .where('retired_secrets.secret_sha256', '=', hash)
+    .where('until', '>', BigInt(now))
+    .executeTakeFirst()
+  return retired && { key: toKey(retired), until: Number(retired.until) }
 }
 
 async function ended(database: Database, requestId: string): Promise<EndedRequest | undefined> {
@@ -135,16 +156,48 @@ async function ended(database: Database, requestId: string): Promise<EndedReques
   }
 }
 
-async function receipt(database: Database, requestId: string): Promise<StoredReceipt | undefined> {
-  const row = await database
+const storedReceipts = (database: Database) =>
+  database
     .selectFrom('requests')
     .innerJoin('receipts', 'receipts.request_id', 'requests.request_id')
-    .selectAll()
-    .where('requests.request_id', '=', requestId)
-    .executeTakeFirst()
-  if (!row) return undefined
+    .selectAll(['requests', 'receipts'])
+
+type ReceiptRow = Awaited<ReturnType<ReturnType<typeof storedReceipts>['execute']>>[number]
+
+async function receipt(database: Database, requestId: string): Promise<StoredReceipt | undefined> {
+  const row = await storedReceipts(database).where('requests.request_id', '=', requestId).executeTakeFirst()
+  return row && toReceipt(row)
+}
+
+/** One page of a channel's receipts: the numbers of its entries are the order of charging. */
+async function receipts(
+  database: Database,
+  { channel, after, limit }: Extract<Query, { ask: 'receipts' }>,
+): Promise<StoredReceipt[] | Refused> {
+  const charges = database
+    .selectFrom('entries')
+    .where('channel', '=', channel)
+    .where('kind', '=', sql.lit('charge'))
+  const last =
+    after === undefined
+      ? { seq: 0n }
+      : await charges.select('seq').where('request_id', '=', after).executeTakeFirst()
+  if (!last)
+    return refuse('ERR_LEDGER_INPUT', `after: request ${after} was not charged on channel ${channel}`)
+  const rows = await storedReceipts(database)
+    .innerJoin('entries', 'entries.request_id', 'requests.request_id')
+    .where('entries.channel', '=', channel)
+    .where('entries.kind', '=', sql.lit('charge'))
+    .where('entries.seq', '>', last.seq)
+    .orderBy('entries.seq')
+    .limit(limit)
+    .execute()
+  return rows.map(toReceipt)
+}
+
+function toReceipt(row: ReceiptRow): StoredReceipt {
   return {
-    requestId,
+    requestId: row.request_id,
     channel: row.channel,
     key: row.api_key,
     receipt: { payload: row.payload, signature: row.signature },

@@ -8,16 +8,23 @@ export function toChannel(row: Selectable<Tables['channels']>, voucher: Uint8Arr
     id: row.id,
     address: row.address,
     role: row.role === 'client' ? 'client' : 'worker',
+    signer: row.signer === 'client' ? 'client' : 'gateway',
     params: row.params,
     state: row.state === 'open' || row.state === 'closing' ? row.state : 'closed',
+    frozen: row.frozen,
     deposited: row.deposited,
     settled: row.settled,
     charged: row.charged,
     reserved: row.reserved,
-    ceiling: row.ceiling,
+    ceiling: ceilingOf(row),
     voucher,
   }
 }
+
+/** The highest ceiling that its signer, client or gateway, has signed. */
+export const ceilingOf = (
+  row: Pick<Selectable<Tables['channels']>, 'signer' | 'accepted' | 'ceiling'>,
+): bigint => (row.signer === 'client' ? row.accepted : row.ceiling)
 
 /** An API key as the rest of the gateway sees it. */
 export function toKey(row: Selectable<Tables['api_keys']>): ApiKey {

@@ -18,10 +18,16 @@ export interface Tables {
     reserved: bigint
     ceiling: bigint
     created_at: bigint
+    /** `gateway` or `client`. */
+    signer: string
+    /** Highest ceiling that the client signed; `ceiling` is what this ledger signed. One of them stays 0. */
+    accepted: bigint
+    frozen: string | null
   }
   vouchers: { channel: string; ceiling: bigint; signature: Uint8Array; created_at: bigint }
   api_keys: {
     id: string
+    /** Of the present secret; `none:…` for the account of a channel, since no hash reads so. */
     secret_sha256: string
     name: string
     channel: string
@@ -32,6 +38,8 @@ export interface Tables {
     created_at: bigint
     revoked_at: bigint | null
   }
+  /** Secrets that were replaced and still work until their grace is over. */
+  retired_secrets: { secret_sha256: string; api_key: string; until: bigint }
   requests: {
     request_id: string
     channel: string
@@ -154,8 +162,50 @@ async function createTables(schema: SchemaModule): Promise<void> {
     .execute()
 }
 
+/**
+ * Channels that their clients sign, keys that rotate, channels that are frozen. Only what can be added to a table as
+ * it stands, so that no row is copied and the same statements run everywhere.
+ */
+async function addClientSigned(schema: SchemaModule): Promise<void> {
+  await schema
+    .alterTable('channels')
+    .addColumn('signer', 'text', (c) =>
+      c
+        .notNull()
+        .defaultTo('gateway')
+        .check(sql`signer = 'gateway' or (signer = 'client' and role = 'client')`),
+    )
+    .execute()
+  await schema
+    .alterTable('channels')
+    .addColumn('accepted', 'integer', (c) =>
+      c
+        .notNull()
+        .defaultTo(0)
+        .check(sql`accepted between 0 and deposited
+          and case signer when 'client' then ceiling = 0 and charged + reserved <= accepted else accepted = 0 end`),
+    )
+    .execute()
+  await schema.alterTable('channels').addColumn('frozen', 'text').execute()
+  await schema
+    .createTable('retired_secrets')
+    .addColumn('secret_sha256', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('api_key', 'text', (c) => c.notNull().references('api_keys.id'))
+    .addColumn('until', 'integer', (c) => c.notNull())
+    .modifyEnd(sql`strict`)
+    .execute()
+  // Pages of one payer's receipts in the order of charging, without a walk past everybody else's.
+  await schema
+    .createIndex('entries_charges')
+    .on('entries')
+    .columns(['channel', 'seq'])
+    .where(sql.ref('kind'), '=', sql.lit('charge'))
+    .execute()
+}
+
 const migrations: Record<string, Migration> = {
   '001-ledger': { up: (database) => createTables(database.schema) },
+  '002-client-signed': { up: (database) => addClientSigned(database.schema) },
 }
 
 /** The ledger's migrations, in the order of their names. A released one is never edited: add the next. */

@@ -4,15 +4,24 @@ export type ChannelRole = 'client' | 'worker'
 /** `open` takes reservations; `closing` and `closed` take none, but charges of running requests still count. */
 export type ChannelState = 'open' | 'closing' | 'closed'
 
+/**
+ * Who signs a client channel's vouchers. `gateway`: delegated, the ledger signs what was charged. `client`: the payer
+ * signs ahead of what is charged, and the ledger only keeps what it was given. A worker's channel is always `gateway`.
+ */
+export type ChannelSigner = 'gateway' | 'client'
+
 /** A channel as the ledger knows it. All amounts are nanotons. */
 export interface ChannelRecord {
   id: string
   /** Address on the chain. */
   address: string
   role: ChannelRole
+  signer: ChannelSigner
   /** The parameters that its address follows from, as JSON: the ledger keeps them and does not read them. */
   params: string
   state: ChannelState
+  /** Why it takes no reservations, whatever its state (see `Ledger.freeze`); null while nothing is wrong. */
+  frozen: string | null
   /** Deposited on chain in all, read back from there. */
   deposited: bigint
   /** Paid out on chain so far. */
@@ -21,7 +30,10 @@ export interface ChannelRecord {
   charged: bigint
   /** Held for running requests; always 0 for a worker's channel. */
   reserved: bigint
-  /** Highest ceiling signed; at most `deposited`. A worker's channel without room has `ceiling < charged`. */
+  /**
+   * Highest ceiling signed; at most `deposited`. A worker's channel without room has `ceiling < charged`; one that its
+   * client signs has `charged + reserved <= ceiling`.
+   */
   ceiling: bigint
   /** The 64-byte signature over `ceiling`; null while the ceiling is 0. */
   voucher: Uint8Array | null
@@ -32,6 +44,8 @@ export interface NewChannel {
   id: string
   address: string
   role: ChannelRole
+  /** `gateway` unless told. */
+  signer?: ChannelSigner
   params: string
   deposited: bigint
   settled?: bigint
@@ -51,6 +65,7 @@ export interface KeyLimits {
 
 /** An API key. The secret itself is never stored, only its SHA-256. */
 export interface ApiKey {
+  /** `key_…`; `chan_…` for the account of a channel that its client signs, which no secret finds. */
   id: string
   name: string
   /** The client channel that it draws on. */
@@ -58,6 +73,14 @@ export interface ApiKey {
   limits: KeyLimits
   createdAt: number
   revokedAt: number | null
+}
+
+/** What `Ledger.receipts` gives: one page, in the order of charging. */
+export interface ReceiptPage {
+  /** Request id that the page comes after; from the first receipt when absent. */
+  after?: string
+  /** Most receipts in it: 1 to 1,000. */
+  limit: number
 }
 
 /** The process that a request runs on: its receipts are sought there after a restart. */

@@ -73,7 +73,12 @@ export type Command =
   | { do: 'deposited'; channel: string; deposited: bigint }
   | { do: 'settled'; channel: string; settled: bigint }
   | { do: 'state'; channel: string; state: ChannelState }
+  | { do: 'freeze'; channel: string; reason: string | null }
+  | { do: 'accept'; channel: string; ceiling: bigint; signature: Uint8Array }
   | { do: 'createKey'; id: string; hash: string; name: string; channel: string; limits: KeyLimits }
+  | { do: 'channelKey'; id: string; channel: string }
+  | { do: 'rotateKey'; id: string; hash: string; until: number }
+  | { do: 'keyLimits'; id: string; limits: KeyLimits }
   | { do: 'revokeKey'; id: string }
   | { do: 'moveKeys'; from: string; to: string }
 
@@ -81,12 +86,19 @@ export type Command =
 export type Query =
   | { ask: 'channel'; id: string }
   | { ask: 'channels' }
-  | { ask: 'keyByHash'; hash: string }
+  | { ask: 'keyByHash'; hash: string; now: number }
   | { ask: 'keyById'; id: string }
   | { ask: 'keys' }
   | { ask: 'request'; requestId: string }
   | { ask: 'receipt'; requestId: string }
+  | { ask: 'receipts'; channel: string; after: string | undefined; limit: number }
   | { ask: 'audit' }
+
+/** The key of a secret; one that was replaced finds it only before `until` (ms). */
+export interface FoundKey {
+  key: ApiKey
+  until?: number
+}
 
 /** How a request that is no longer open ended. */
 export interface EndedRequest {
@@ -98,14 +110,19 @@ export interface Refused {
   refused: { code: LedgerErrorCode; message: string }
 }
 
+/** What a command answers that is not carried out. */
+export const refuse = (code: LedgerErrorCode, message: string): Refused => ({ refused: { code, message } })
+
 export type CommandReply = ChannelRecord | ApiKey | Refused
 export type QueryReply =
   | ChannelRecord
   | ChannelRecord[]
   | ApiKey
   | ApiKey[]
+  | FoundKey
   | EndedRequest
   | StoredReceipt
+  | StoredReceipt[]
   | AuditReport
   | Refused
   | undefined
