@@ -2,21 +2,24 @@
 
 export { formatTon, formatUsd, NANO, parseTon, parseUsdRate, type UsdRate } from './amount.ts'
 export { connectLocalChain, type LocalChain } from './chain/local/client.ts'
+export type { FeePrices } from './chain/prices.ts'
 export { connectToncenter, type ToncenterChain, type ToncenterOptions } from './chain/toncenter/chain.ts'
 export type { ProviderOptions } from './chain/toncenter/endpoint.ts'
 export { MAINNET, TESTNET, type TonNetwork } from './chain/toncenter/networks.ts'
 export { type AccountSnapshot, type Chain, LOCAL_GLOBAL_ID } from './chain/types.ts'
 export { Channel } from './channel/channel.ts'
 export {
-  ChannelClient,
   type ChannelExpectations,
   type CheckedChannel,
+  type Claim,
   checkChannel,
-  isTombstone,
   MAX_CHALLENGE_SECONDS,
   MIN_CHALLENGE_SECONDS,
   readChannel,
-} from './channel/client.ts'
+  readChannelState,
+  requireClaim,
+} from './channel/check.ts'
+export { ChannelClient, isTombstone } from './channel/client.ts'
 export { CHANNEL_CODE_HASH, channelCode } from './channel/code.ts'
 export { ATTACH, OP, RENT_RESERVE } from './channel/messages.ts'
 export {
@@ -83,6 +86,15 @@ export {
   registryAddress,
 } from './registry/state.ts'
 export { parseSteps, type Step, stepsCell } from './registry/steps.ts'
+export { type SettleClaim, type SettleOutcome, settleBatch } from './settlement/batch.ts'
+export { MAX_BATCH, settleCost } from './settlement/cost.ts'
+export {
+  DEFAULT_SETTLE_POLICY,
+  type Settleable,
+  type SettlePolicy,
+  type SettleReason,
+  whySettle,
+} from './settlement/policy.ts'
 export {
   checkVoucherKey,
   generateKey,

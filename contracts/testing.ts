@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto'
 import type { Address, MessageRelaxed, TupleItem, TupleReader } from '@ton/core'
 import { genesis, totalSupply } from './chain/local/state.ts'
 import { type ChainTransaction, LocalTvm, type TvmOptions } from './chain/local/tvm.ts'
+import type { FeePrices } from './chain/prices.ts'
 import { type AccountSnapshot, type Chain, LOCAL_GLOBAL_ID } from './chain/types.ts'
 import { Channel } from './channel/channel.ts'
 import type { ChannelParams } from './channel/params.ts'
@@ -51,6 +52,10 @@ export class MemoryChain implements Chain {
 
   get(address: Address, method: string, args: TupleItem[] = []): Promise<TupleReader> {
     return this.tvm.get(address, method, args, this.time)
+  }
+
+  async prices(): Promise<FeePrices> {
+    return this.tvm.prices
   }
 
   async fund(address: Address, amount: bigint): Promise<void> {

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { Cell, Dictionary } from '@ton/core'
+import { beginCell, Cell, Dictionary } from '@ton/core'
 import { defaultConfig } from '@ton/sandbox'
 import { describe, expect, it } from 'vitest'
-import { networkConfig, PRICES_2025, PRICES_2026_06, priceParameters } from './prices.ts'
+import { FEE_PARAMETERS, priceParameters, readPrices } from './price-cells.ts'
+import { networkConfig, PRICES_2025, PRICES_2026_06 } from './prices.ts'
 
 const REFERENCE = new URL('../../../shared/ton/prices-2026-06.json', import.meta.url)
 
@@ -23,6 +24,27 @@ describe('prices', () => {
     expect([...ours.keys()].map(String).sort()).toEqual(Object.keys(reference).sort())
     for (const [parameter, cell] of ours) {
       expect(cell.hash()).toEqual(Cell.fromBase64(reference[parameter] ?? '').hash())
+    }
+  })
+
+  it('are read back as they were written, and another layout is refused by its number', () => {
+    for (const prices of [PRICES_2026_06, PRICES_2025]) {
+      const { storage, gas, forward } = prices
+      expect(readPrices(priceParameters(prices))).toEqual({ storage, gas, forward })
+    }
+    const cells = priceParameters(PRICES_2026_06)
+    const refused = (number: number, cell: Cell | undefined) => {
+      const changed = new Map(cells)
+      if (cell) changed.set(number, cell)
+      else changed.delete(number)
+      expect(() => readPrices(changed)).toThrow(
+        expect.objectContaining({ code: 'ERR_CHAIN_REPLY', message: expect.stringContaining(`${number}`) }),
+      )
+    }
+    for (const number of FEE_PARAMETERS) {
+      refused(number, undefined)
+      refused(number, Cell.EMPTY)
+      refused(number, beginCell().storeUint(0, 600).endCell())
     }
   })
 

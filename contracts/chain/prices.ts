@@ -1,10 +1,11 @@
 /**
- * Network fee parameters as numbers, and their encoding as TON config cells. `PRICES_2026_06` are mainnet's values of
+ * Network fee parameters as numbers; `price-cells.ts` has their encoding. `PRICES_2026_06` are mainnet's values of
  * June 2026; `PRICES_2025` those before the cut of May 2026, six times higher, kept so that tests can show that
  * nothing depends on low fees.
  */
 
 import { beginCell, Cell, Dictionary } from '@ton/core'
+import { priceParameters } from './price-cells.ts'
 
 /** Storage prices from `since` (Unix seconds) on; nanotons per 65,536 s, scaled by 2^-16 as TON counts them. */
 export interface StoragePrices {
@@ -45,6 +46,9 @@ export interface NetworkPrices {
   masterchainForward: ForwardPrices
   forward: ForwardPrices
 }
+
+/** What an account of the basechain pays: config parameters 18, 21 and 25. Wallets and channels live there. */
+export type FeePrices = Pick<NetworkPrices, 'storage' | 'gas' | 'forward'>
 
 const MASTERCHAIN_GAS: GasPrices = {
   flatLimit: 100n,
@@ -113,64 +117,6 @@ export const PRICES_2025: NetworkPrices = {
   gas: { ...GAS, flatPrice: 40_000n, price: 26_214_400n },
   masterchainForward: MASTERCHAIN_FORWARD,
   forward: { ...FORWARD, lump: 400_000n, bit: 26_214_400n, cell: 2_621_440_000n },
-}
-
-function storageCell(prices: StoragePrices[]): Cell {
-  const dictionary = Dictionary.empty(Dictionary.Keys.Uint(32), {
-    serialize(entry: StoragePrices, builder) {
-      builder.storeUint(0xcc, 8).storeUint(entry.since, 32)
-      builder.storeUint(entry.bit, 64).storeUint(entry.cell, 64)
-      builder.storeUint(entry.masterchainBit, 64).storeUint(entry.masterchainCell, 64)
-    },
-    parse(): StoragePrices {
-      throw new Error('written only')
-    },
-  })
-  for (const entry of prices) dictionary.set(entry.since, entry)
-  return beginCell().storeDictDirect(dictionary).endCell()
-}
-
-function gasCell(prices: GasPrices): Cell {
-  const builder = beginCell()
-    .storeUint(0xd1, 8)
-    .storeUint(prices.flatLimit, 64)
-    .storeUint(prices.flatPrice, 64)
-  builder.storeUint(0xde, 8)
-  for (const value of [
-    prices.price,
-    prices.limit,
-    prices.specialLimit,
-    prices.credit,
-    prices.blockLimit,
-    prices.freezeDueLimit,
-    prices.deleteDueLimit,
-  ]) {
-    builder.storeUint(value, 64)
-  }
-  return builder.endCell()
-}
-
-function forwardCell(prices: ForwardPrices): Cell {
-  return beginCell()
-    .storeUint(0xea, 8)
-    .storeUint(prices.lump, 64)
-    .storeUint(prices.bit, 64)
-    .storeUint(prices.cell, 64)
-    .storeUint(prices.ihrFactor, 32)
-    .storeUint(prices.firstFraction, 16)
-    .storeUint(prices.nextFraction, 16)
-    .endCell()
-}
-
-/** The prices as TON config parameters 18, 20, 21, 24 and 25. */
-export function priceParameters(prices: NetworkPrices): Map<number, Cell> {
-  return new Map([
-    [18, storageCell(prices.storage)],
-    [20, gasCell(prices.masterchainGas)],
-    [21, gasCell(prices.gas)],
-    [24, forwardCell(prices.masterchainForward)],
-    [25, forwardCell(prices.forward)],
-  ])
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Address, Cell, TupleItem, TupleReader } from '@ton/core'
+import type { FeePrices } from './prices.ts'
 
 /** One account at one moment. Amounts are nanotons. */
 export interface AccountSnapshot {
@@ -27,6 +28,8 @@ export interface Chain {
   send(boc: Uint8Array): Promise<void>
   /** Runs a get method. @throws ContractsError ERR_CHAIN_GET_METHOD */
   get(address: Address, method: string, args?: TupleItem[]): Promise<TupleReader>
+  /** What the basechain charges now. Changes by votes of validators: worth keeping for minutes, not for days. */
+  prices(): Promise<FeePrices>
 }
 
 /**

@@ -117,6 +117,7 @@ describe('verbs', () => {
       now: () => chain.now(),
       send: (boc) => chain.send(boc),
       get: (address, method, args) => chain.get(address, method, args),
+      prices: () => chain.prices(),
       account: async (address) => {
         const account = await chain.account(address)
         // A node that lags: it shows the channel as it was before.

@@ -2,90 +2,22 @@ import type { Address, MessageRelaxed } from '@ton/core'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
 import { checkVoucherKey } from '../voucher/keys.ts'
-import { type ReleaseTerms, verifyRelease, verifyVoucher } from '../voucher/voucher.ts'
+import { type ReleaseTerms, verifyRelease } from '../voucher/voucher.ts'
 import { defaultPause, type WaitOptions, type Wallet } from '../wallet/wallet.ts'
 import { Channel } from './channel.ts'
-import { CHANNEL_CODE_HASH } from './code.ts'
-import { type ChannelParams, type ChannelState, channelAddress, parseChannelData } from './params.ts'
-
-/** What the payee asks of a channel before it extends credit. */
-export interface ChannelExpectations {
-  /** The channel has to pay this address… */
-  payee?: Address
-  /** …and be released by this key (32 bytes). */
-  payeeKey?: Uint8Array
-  /** Shortest challenge period that leaves time to settle after StartClose, in seconds. Default one hour. */
-  minChallengeSeconds?: number
-}
-
-/** A channel that passed {@link checkChannel}. Amounts are nanotons. */
-export interface CheckedChannel extends ChannelState {
-  address: Address
-  /** deposited - settled: the most that vouchers can still bring. */
-  credit: bigint
-}
-
-/** One hour: enough to settle after an outage. */
-export const MIN_CHALLENGE_SECONDS = 3600
-/** Thirty days. */
-export const MAX_CHALLENGE_SECONDS = 2_592_000
+import {
+  absent,
+  type ChannelExpectations,
+  type CheckedChannel,
+  checkChannel,
+  MAX_CHALLENGE_SECONDS,
+  readChannel,
+  readChannelState,
+  requireClaim,
+} from './check.ts'
+import type { ChannelParams, ChannelState } from './params.ts'
 
 const LOOKS = 30
-
-/**
- * Reads a channel. The address is recomputed from code and parameters, never taken from anyone, so that what is read
- * is this contract or nothing.
- * @returns undefined when there is no such contract (not opened yet, or destroyed)
- */
-export async function readChannel(params: ChannelParams, chain: Chain): Promise<ChannelState | undefined> {
-  const account = await chain.account(channelAddress(params))
-  if (account.state !== 'active' || !account.code || !account.data) return undefined
-  if (account.code.hash().toString('hex') !== CHANNEL_CODE_HASH) {
-    throw new ContractsError('ERR_CHANNEL_CODE', 'the contract at the channel address has other code')
-  }
-  const { deposited, settled, closeAt } = parseChannelData(account.data)
-  const backed = account.balance >= deposited - settled
-  if (!backed)
-    throw new ContractsError('ERR_CHANNEL_RENT', 'unpaid rent has eaten into the deposit; top it up')
-  return { deposited, settled, closeAt }
-}
-
-function requireParams(params: ChannelParams, expected: ChannelExpectations): void {
-  const refuse = (message: string): never => {
-    throw new ContractsError('ERR_CHANNEL_REFUSED', message)
-  }
-  if (expected.payee && !params.payee.equals(expected.payee))
-    refuse('payee: the channel pays another address')
-  if (expected.payeeKey && !Buffer.from(params.payeeKey).equals(expected.payeeKey)) {
-    refuse('payeeKey: the channel names another key')
-  }
-  const shortest = expected.minChallengeSeconds ?? MIN_CHALLENGE_SECONDS
-  if (params.challengeSeconds < shortest || params.challengeSeconds > MAX_CHALLENGE_SECONDS) {
-    refuse(`challengeSeconds: from ${shortest} to ${MAX_CHALLENGE_SECONDS}`)
-  }
-  checkVoucherKey(params.voucherKey)
-  checkVoucherKey(params.payeeKey)
-}
-
-/**
- * Checks a channel as a payee must before it gives credit against it: keys without traps, the right payee, a challenge
- * period long enough, the contract there with the committed code, backed, and not closing.
- * @throws ContractsError ERR_CHANNEL_REFUSED, ERR_CHANNEL_ABSENT, ERR_CHANNEL_CLOSING, ERR_KEY_UNSAFE,
- * ERR_CHANNEL_CODE, ERR_CHANNEL_RENT
- */
-export async function checkChannel(
-  params: ChannelParams,
-  chain: Chain,
-  expected: ChannelExpectations = {},
-): Promise<CheckedChannel> {
-  requireParams(params, expected)
-  const state = await readChannel(params, chain)
-  if (!state) throw new ContractsError('ERR_CHANNEL_ABSENT', 'there is no channel with these parameters')
-  if (state.closeAt !== 0) {
-    throw new ContractsError('ERR_CHANNEL_CLOSING', 'the channel is closing: settle, and give no more credit')
-  }
-  return { ...state, address: channelAddress(params), credit: state.deposited - state.settled }
-}
 
 /**
  * The verbs of a channel. Each looks at the chain first, sends, and believes nothing until it has read the effect back.
@@ -145,26 +77,11 @@ export class ChannelClient {
     ceiling: bigint,
     signature: Uint8Array,
   ): Promise<ChannelState> {
-    const { params, address } = this.channel
+    const { params } = this.channel
     requireSender(wallet, params.payee, 'payee')
-    const before = await this.require()
-    if (before.settled === amount) return before
-    if (amount < before.settled) {
-      throw new ContractsError(
-        'ERR_CHANNEL_NOT_ABOVE_SETTLED',
-        `amount: ${before.settled} is settled already`,
-      )
-    }
-    if (amount > ceiling) throw new ContractsError('ERR_CHANNEL_ABOVE_CEILING', 'amount: above the voucher')
-    if (amount > before.deposited)
-      throw new ContractsError('ERR_CHANNEL_ABOVE_DEPOSIT', 'amount: above the deposit')
-    const terms = { globalId: this.chain.globalId, channel: address, ceiling }
-    if (!verifyVoucher(params.voucherKey, terms, signature)) {
-      throw new ContractsError(
-        'ERR_CHANNEL_BAD_SIGNATURE',
-        'voucher: the signature is not of the voucher key',
-      )
-    }
+    const before = await readChannelState(params, this.chain)
+    if (before?.settled === amount) return before
+    requireClaim(params, before, this.chain.globalId, wallet.address, { amount, ceiling, signature })
     const message = this.channel.settle(amount, ceiling, signature)
     return this.present(wallet, message, (state) => state.settled >= amount)
   }
@@ -220,7 +137,7 @@ export class ChannelClient {
 
   private async require(): Promise<ChannelState> {
     const state = await this.state()
-    if (!state) throw new ContractsError('ERR_CHANNEL_ABSENT', 'there is no channel with these parameters')
+    if (!state) throw absent()
     return state
   }
 

@@ -26,6 +26,7 @@ class Provider implements Chain {
   account = async (address: Address) => this.shown ?? this.chain.account(address)
   send = (boc: Uint8Array) => this.chain.send(boc)
   get: Chain['get'] = (address, method, args) => this.chain.get(address, method, args)
+  prices = () => this.chain.prices()
 }
 
 let chain: MemoryChain

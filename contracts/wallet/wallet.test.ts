@@ -74,6 +74,7 @@ describe('wallet', () => {
       now: () => chain.now(),
       account: (address) => chain.account(address),
       get: (address, method, args) => chain.get(address, method, args),
+      prices: () => chain.prices(),
       send: async (boc) => {
         if (failures-- > 0) throw new ContractsError('ERR_CHAIN_UNREACHABLE', 'down')
         await chain.send(boc)
@@ -92,6 +93,7 @@ describe('wallet', () => {
       now: () => chain.now(),
       account: (address) => chain.account(address),
       get: (address, method, args) => chain.get(address, method, args),
+      prices: () => chain.prices(),
       send: async () => {
         throw new ContractsError('ERR_CHAIN_UNREACHABLE', 'down')
       },

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Address } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { toBase64 } from '../../attest/bytes.ts'
+import { PRICES_2026_06 } from '../../contracts/chain/prices.ts'
 import { channelData } from '../../contracts/channel/params.ts'
 import {
   CHANNEL_CODE_HASH,
@@ -61,6 +62,10 @@ class OneChannel implements Chain {
 
   async get(): Promise<never> {
     throw new Error('nothing is asked')
+  }
+
+  async prices() {
+    return PRICES_2026_06
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Address, Cell, parseTuple, serializeTuple, type TupleItem, TupleReader } from '@ton/core'
 import type { z } from 'zod'
 import { ContractsError } from '../../errors.ts'
+import { readPrices } from '../price-cells.ts'
 import type { AccountSnapshot, Chain } from '../types.ts'
 import { failure, type Route, replies, type requests } from './protocol.ts'
 
@@ -107,6 +108,10 @@ export async function connectLocalChain(options: {
       const stack = serializeTuple(args).toBoc().toString('base64')
       const reply = await connection.call('/get', { address: address.toRawString(), method, args: stack })
       return new TupleReader(parseTuple(Cell.fromBase64(reply.stack)))
+    },
+    prices: async () => {
+      const { parameters } = await connection.call('/prices', {})
+      return readPrices(new Map(parameters.map(([parameter, boc]) => [parameter, Cell.fromBase64(boc)])))
     },
     fund: async (address, amount) => {
       await connection.call('/fund', { address: address.toRawString(), amount: amount.toString() })

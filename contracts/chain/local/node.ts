@@ -1,5 +1,6 @@
 import type { Address, TupleItem, TupleReader } from '@ton/core'
 import { ContractsError } from '../../errors.ts'
+import type { NetworkPrices } from '../prices.ts'
 import { type AccountSnapshot, LOCAL_GLOBAL_ID } from '../types.ts'
 import { GENESIS_SUPPLY, genesis, type TvmState, totalSupply } from './state.ts'
 import { StateFile } from './state-file.ts'
@@ -62,6 +63,11 @@ export class LocalNode {
 
   get(address: Address, method: string, args: TupleItem[]): Promise<TupleReader> {
     return this.tvm.get(address, method, args, this.now())
+  }
+
+  /** The fee parameters that this chain runs on. */
+  get prices(): NetworkPrices {
+    return this.tvm.prices
   }
 
   send(boc: Uint8Array): Promise<ChainTransaction[]> {

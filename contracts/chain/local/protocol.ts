@@ -20,6 +20,7 @@ export const requests = {
   '/send': z.strictObject({ boc: base64.max(100_000) }),
   '/fund': z.strictObject({ address, amount: nanotons }),
   '/advance': z.strictObject({ seconds: z.number() }),
+  '/prices': z.strictObject({}),
   '/audit': z.strictObject({}),
 } as const
 
@@ -38,6 +39,8 @@ export const replies = {
   '/send': z.object({ transactions: z.number().int() }),
   '/fund': z.object({ transactions: z.number().int() }),
   '/advance': z.object({ now: z.number().int() }),
+  /** Config parameters as base64 BoCs, as a public network's providers give them. */
+  '/prices': z.object({ parameters: z.array(z.tuple([z.number().int(), base64])) }),
   '/audit': z.object({ genesis: nanotons, total: nanotons, faucet: nanotons, burned: nanotons }),
 } as const
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Address, internal } from '@ton/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Wallet } from '../../wallet/wallet.ts'
+import { PRICES_2026_06 } from '../prices.ts'
 import { connectLocalChain, type LocalChain } from './client.ts'
 import { MAX_REQUEST_BYTES } from './protocol.ts'
 import { type LocalChainServer, startLocalChainServer } from './server.ts'
@@ -44,6 +45,11 @@ describe('local chain server', () => {
   it('has its private network id and the clock of the machine', async () => {
     expect(chain.globalId).toBe(-217)
     expect(await chain.now()).toBe(1_790_000_000)
+  })
+
+  it('shows the fee parameters that it runs on', async () => {
+    const { storage, gas, forward } = PRICES_2026_06
+    expect(await chain.prices()).toEqual({ storage, gas, forward })
   })
 
   it('funds, sends, runs get methods, and conserves every nanoton', async () => {

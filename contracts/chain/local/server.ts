@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Address, Cell, parseTuple, serializeTuple, type TupleItem } from '@ton/core'
 import type { z } from 'zod'
 import { ContractsError } from '../../errors.ts'
+import { priceParameters } from '../price-cells.ts'
 import { takeChainLock } from './lock.ts'
 import { LocalNode } from './node.ts'
 import { MAX_REQUEST_BYTES, type Route, type replies, requests } from './protocol.ts'
@@ -67,6 +68,12 @@ function handlers(node: LocalNode): Handlers {
       transactions: (await node.fund(Address.parse(address), BigInt(amount))).length,
     }),
     '/advance': async ({ seconds }) => ({ now: await node.advanceTime(seconds) }),
+    '/prices': () => ({
+      parameters: [...priceParameters(node.prices)].map(([parameter, cell]) => [
+        parameter,
+        cell.toBoc().toString('base64'),
+      ]),
+    }),
     '/audit': () => {
       const audit = node.audit()
       return {

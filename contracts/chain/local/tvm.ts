@@ -64,18 +64,22 @@ export interface ChainTransaction {
 export class LocalTvm {
   private readonly executor: Executor
   private readonly config: string
+  /** The fee parameters that are in the configuration. */
+  readonly prices: NetworkPrices
   private state: TvmState
 
-  private constructor(executor: Executor, config: string, state: TvmState) {
+  private constructor(executor: Executor, config: string, prices: NetworkPrices, state: TvmState) {
     this.executor = executor
     this.config = config
+    this.prices = prices
     this.state = state
   }
 
   static async create(state: TvmState, options: TvmOptions = {}): Promise<LocalTvm> {
-    const config = configOf(options.prices ?? PRICES_2026_06, options.globalId ?? LOCAL_GLOBAL_ID)
+    const prices = options.prices ?? PRICES_2026_06
+    const config = configOf(prices, options.globalId ?? LOCAL_GLOBAL_ID)
     executor ??= Executor.create()
-    return new LocalTvm(await executor, config, state)
+    return new LocalTvm(await executor, config, prices, state)
   }
 
   /** The present state; a batch replaces it, it is never changed in place. */

@@ -2,6 +2,7 @@ import type { Address, Transaction } from '@ton/core'
 import { ContractsError } from '../../errors.ts'
 import { genesis, type TvmState } from '../local/state.ts'
 import { type ChainTransaction, LocalTvm } from '../local/tvm.ts'
+import type { NetworkPrices } from '../prices.ts'
 import type { TonNetwork } from '../toncenter/networks.ts'
 import { LOCAL_GLOBAL_ID } from '../types.ts'
 import type { FakeClock } from './clock.ts'
@@ -47,6 +48,11 @@ export class FakeNetwork {
 
   static async create(clock: FakeClock): Promise<FakeNetwork> {
     return new FakeNetwork(await LocalTvm.create(genesis()), clock)
+  }
+
+  /** The fee parameters that it runs on. */
+  get prices(): NetworkPrices {
+    return this.tvm.prices
   }
 
   /** Chain time, Unix seconds. */

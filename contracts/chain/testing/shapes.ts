@@ -10,6 +10,8 @@ import {
   type Transaction,
   type TupleItem,
 } from '@ton/core'
+import { priceParameters } from '../price-cells.ts'
+import type { NetworkPrices } from '../prices.ts'
 import type { FakeBlock } from './network.ts'
 
 const SHARD = '-9223372036854775808'
@@ -65,6 +67,16 @@ export function addressInformation(block: FakeBlock, address: Address) {
     sync_utime: block.time,
     '@extra': `${block.time}.5:3:0.0217`,
     state: active ? 'active' : frozen ? 'frozen' : 'uninitialized',
+  }
+}
+
+export function configInfo(prices: NetworkPrices, parameter: number) {
+  const cell = priceParameters(prices).get(parameter)
+  if (!cell) throw new Error(`the fake has no config parameter ${parameter}`)
+  return {
+    '@type': 'configInfo',
+    config: { '@type': 'tvm.cell', bytes: cell.toBoc().toString('base64') },
+    '@extra': '1781481600.5:3:0.0217',
   }
 }
 

@@ -5,7 +5,14 @@ import { ContractsError } from '../../errors.ts'
 import type { TonNetwork } from '../toncenter/networks.ts'
 import type { FakeClock } from './clock.ts'
 import { FAKE_NETWORK, type FakeNetwork } from './network.ts'
-import { addressInformation, masterchainInfo, parseArguments, runResult, transactionEntry } from './shapes.ts'
+import {
+  addressInformation,
+  configInfo,
+  masterchainInfo,
+  parseArguments,
+  runResult,
+  transactionEntry,
+} from './shapes.ts'
 
 /** One way of not answering as one should. */
 export type Fault =
@@ -124,6 +131,7 @@ export class FakeToncenter {
       await this.chain.submit(Buffer.from(String(params.boc), 'base64'))
       return { '@type': 'ok', '@extra': `${block.time}.5:3:0.0217` }
     }
+    if (method === 'getConfigParam') return configInfo(this.chain.prices, Number(params.config_id))
     const address = Address.parse(String(params.address))
     if (method === 'getAddressInformation') return addressInformation(block, address)
     if (method === 'runGetMethod') return this.run(address, String(params.method), params.stack)

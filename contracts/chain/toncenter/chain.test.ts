@@ -12,6 +12,8 @@ import {
 } from '@ton/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Wallet } from '../../wallet/wallet.ts'
+import { priceParameters } from '../price-cells.ts'
+import { PRICES_2025, PRICES_2026_06 } from '../prices.ts'
 import type { Fault } from '../testing/toncenter.ts'
 import { World } from '../testing/world.ts'
 import type { ToncenterChain } from './chain.ts'
@@ -63,6 +65,28 @@ describe('reading', () => {
     await refused('ERR_CHAIN_GET_METHOD', chain.get(wallet.address, 'no_such_method'))
     await refused('ERR_CHAIN_GET_METHOD', chain.get(nobody, 'seqno'))
     await refused('ERR_CHAIN_REQUEST', chain.get(nobody, 'seqno', [{ type: 'null' }]))
+  })
+
+  it('shows the fee parameters that both have, and none that only one of them shows', async () => {
+    const { storage, gas, forward } = PRICES_2026_06
+    expect(await chain.prices()).toEqual({ storage, gas, forward })
+    const config = (bytes: string) => ({ '@type': 'configInfo', config: { '@type': 'tvm.cell', bytes } })
+    const cheap = priceParameters(PRICES_2025).get(21)?.toBoc().toString('base64') ?? ''
+    const answer = (bytes: string) => (method: string, result: unknown) =>
+      method === 'getConfigParam' ? config(bytes) : result
+    world.one.lie = answer(cheap)
+    await refused('ERR_CHAIN_DISAGREEMENT', chain.prices())
+    // The vote has come into force at one of them first.
+    world.clock.onSleep = async () => {
+      world.one.lie = undefined
+    }
+    world.one.lie = answer(cheap)
+    expect(await chain.prices()).toEqual({ storage, gas, forward })
+    for (const bytes of ['AAAA', '', '%']) {
+      world.one.lie = answer(bytes)
+      world.other.lie = answer(bytes)
+      await refused('ERR_CHAIN_REPLY', chain.prices())
+    }
   })
 
   it('waits for the provider that lags', async () => {

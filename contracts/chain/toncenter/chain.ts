@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { Address, type Transaction, type TupleItem, TupleReader } from '@ton/core'
+import { Address, type Cell, type Transaction, type TupleItem, TupleReader } from '@ton/core'
 import { ContractsError } from '../../errors.ts'
 import { parseExternal } from '../external.ts'
+import { FEE_PARAMETERS, readPrices } from '../price-cells.ts'
+import type { FeePrices } from '../prices.ts'
 import type { AccountSnapshot, Chain } from '../types.ts'
 import { agreed, disagreement, staleness } from './agree.ts'
 import { backOff, type Clock, systemClock } from './clock.ts'
@@ -129,6 +131,21 @@ class TwoProviders implements ToncenterChain {
     if (errors.some(refused) && this.accepted.has(id)) return
     // Refused by one and lost at the other: the other may have taken it, so that refused is not the last word.
     throw errors.find((error) => !refused(error)) ?? errors[0]
+  }
+
+  /** One parameter after the other, each as both have it: a change that only one has seen yet is waited for. */
+  async prices(): Promise<FeePrices> {
+    const deadline = this.deadline()
+    const cells = new Map<number, Cell>()
+    for (const parameter of FEE_PARAMETERS) {
+      const cell = await this.lookUntil(deadline, async () => {
+        const [a, b] = await this.both((provider) => provider.parameter(parameter, deadline))
+        if (a.equals(b)) return { value: a }
+        return { again: disagreement(this.pair[0].name, this.pair[1].name, 'show different fee parameters') }
+      })
+      cells.set(parameter, cell)
+    }
+    return readPrices(cells)
   }
 
   async transactions(address: Address, limit: number): Promise<Transaction[]> {

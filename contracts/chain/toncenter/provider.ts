@@ -1,5 +1,6 @@
 import { type Address, Cell, serializeTuple, type Transaction, type TupleItem } from '@ton/core'
 import { TonClient, type TonClientParameters } from '@ton/ton'
+import { z } from 'zod'
 import { ContractsError } from '../../errors.ts'
 import type { AccountSnapshot } from '../types.ts'
 import type { Clock } from './clock.ts'
@@ -26,6 +27,9 @@ export interface GetResult {
   /** Hash of exit code and stack as one. */
   digest: string
 }
+
+/** The answer to getConfigParam, which @ton/ton does not know. */
+const configInfo = z.object({ result: z.object({ config: z.object({ bytes: z.base64().min(1) }) }) })
 
 type Adapter = NonNullable<TonClientParameters['httpAdapter']>
 
@@ -103,6 +107,20 @@ export class Provider {
     return this.call(deadline, (client) => client.getTransactions(address, options))
   }
 
+  /** One config parameter, as of the provider's newest block. */
+  async parameter(parameter: number, deadline: number): Promise<Cell> {
+    const request = { id: '1', jsonrpc: '2.0', method: 'getConfigParam', params: { config_id: parameter } }
+    const reply = await this.endpoint.request(JSON.stringify(request), deadline)
+    const parsed = configInfo.safeParse(reply)
+    try {
+      const cell = parsed.success ? cellOf(Buffer.from(parsed.data.result.config.bytes, 'base64')) : null
+      if (cell) return cell
+    } catch {
+      // Said below, without the reply's own words.
+    }
+    throw this.malformed()
+  }
+
   send(boc: Uint8Array, deadline: number): Promise<void> {
     return this.call(deadline, (client) => client.sendFile(Buffer.from(boc)))
   }
@@ -120,8 +138,12 @@ export class Provider {
     } catch (error) {
       if (error instanceof ContractsError) throw error
       // @ton/ton's own errors quote the reply, which may hold anything.
-      throw new ContractsError('ERR_CHAIN_REPLY', `${this.name}: the reply has not the shape of toncenter v2`)
+      throw this.malformed()
     }
+  }
+
+  private malformed(): ContractsError {
+    return new ContractsError('ERR_CHAIN_REPLY', `${this.name}: the reply has not the shape of toncenter v2`)
   }
 }
 

@@ -85,6 +85,7 @@ function chainOf(node: LocalNode): Stand['chain'] {
     send: async (boc) => {
       await node.send(Buffer.from(boc))
     },
+    prices: async () => node.prices,
     fund: async (address, amount) => {
       await node.fund(address, amount)
     },
