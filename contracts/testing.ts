@@ -62,6 +62,17 @@ export class MemoryChain implements Chain {
     this.adopt(await this.tvm.gift(address, amount, this.time))
   }
 
+  /**
+   * Delivers a message as if `from` had sent it; what it brings is the faucet's. For parties without a wallet, whose
+   * messages come in any order and bring what they like.
+   */
+  async deliver(from: Address, message: MessageRelaxed): Promise<void> {
+    const { info } = message
+    if (info.type !== 'internal') throw new Error('internal messages only')
+    const sent = { ...message, info: { ...info, src: from, createdAt: this.time } }
+    this.adopt(await this.tvm.internal(sent, this.time))
+  }
+
   /** A funded wallet with a new key. */
   async wallet(amount = 1_000_000_000_000n): Promise<Wallet> {
     const wallet = Wallet.fromSeed(randomBytes(32), this.globalId)

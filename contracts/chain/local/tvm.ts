@@ -146,17 +146,26 @@ export class LocalTvm {
   }
 
   /** A gift of the faucet: a plain, unbounceable transfer of `amount` nanotons. */
-  async gift(
+  gift(
     to: Address,
     amount: bigint,
     now: number,
   ): Promise<{ next: TvmState; transactions: ChainTransaction[] }> {
+    return this.internal(internalMessage(FAUCET_ADDRESS, to, amount, this.state.lt, now), now)
+  }
+
+  /** Runs an internal message from anyone and all that follows from it. What it brings is the faucet's. */
+  async internal(
+    message: Message,
+    now: number,
+  ): Promise<{ next: TvmState; transactions: ChainTransaction[] }> {
+    const amount = message.info.type === 'internal' ? message.info.value.coins : 0n
     if (amount <= 0n || amount > this.state.faucet) {
       throw new ContractsError('ERR_CHAIN_FAUCET', `the faucet holds ${this.state.faucet} nanotons`)
     }
     const draft = { ...this.state, accounts: new Map(this.state.accounts) }
     draft.faucet -= amount
-    return this.batch(internalMessage(FAUCET_ADDRESS, to, amount, draft.lt, now), draft, now)
+    return this.batch(message, draft, now)
   }
 
   /** Puts a computed state in force. */
