@@ -32,6 +32,9 @@ import { measuredConfiguration, readGatewayPolicy } from './trust.ts'
 /** A gateway that is started at the same moment gets this long until the worker dials it. */
 const REACH_MS = 15_000
 
+/** In a TDX guest token counts reach the disk for so many requests at once. */
+const TOKEN_BATCH = 16
+
 /** A worker that runs. */
 export interface RunningWorker {
   /** Resolves at the first join with what a supervisor may print. */
@@ -92,6 +95,9 @@ export async function runWorker(
     clock: systemClock,
     log,
     onKept: (receipt) => status.kept(receipt),
+    onStanding: (standing) => status.standing(standing),
+    // Whoever has the disk of a real enclave must not read off it how long each request was.
+    tokenBatch: isHardware(kind, policy) ? TOKEN_BATCH : 1,
     ...(chain && { chain }),
     ...(payee && { payee }),
   })

@@ -1,11 +1,20 @@
 /** What a worker tells the process that started it: how it stands with the gateway, and what it has earned. */
 
 import type { Clock } from './clock.ts'
+import type { Standing } from './earnings/index.ts'
 import type { KeptReceipt } from './enclave/index.ts'
 import type { LinkRefusal } from './link/index.ts'
 
-/** `lost` and `refused` are followed by another attempt. */
-export type WorkerState = 'starting' | 'joining' | 'ready' | 'refused' | 'lost' | 'draining' | 'stopped'
+/** `lost` and `refused` are followed by another attempt; `unpaid` by `ready` as soon as the gateway has paid. */
+export type WorkerState =
+  | 'starting'
+  | 'joining'
+  | 'ready'
+  | 'unpaid'
+  | 'refused'
+  | 'lost'
+  | 'draining'
+  | 'stopped'
 
 /** One message, JSON. Codes, ids and numbers of our own, and one sentence of whoever refused. */
 export interface WorkerStatus {
@@ -21,12 +30,16 @@ export interface WorkerStatus {
   receipts: number
   /** Their charges and those of running requests, nanotons. */
   earned: string
-  /** Why, for `refused` and `lost`. */
+  /** Why, for `refused`, `lost` and `unpaid`. */
   code?: string
+  /** For `unpaid`: what the gateway owes, nanotons. */
+  owed?: string
   by?: LinkRefusal['by']
   factors?: readonly string[]
   reason?: string
 }
+
+type Why = Pick<WorkerStatus, 'code' | 'owed' | 'by' | 'factors' | 'reason'>
 
 /** What is known of the enclave. */
 export interface StatusSubject {
@@ -44,7 +57,8 @@ export class StatusReporter {
   readonly #tell: (status: WorkerStatus) => void
   readonly #clock: Clock
   #state: WorkerState = 'starting'
-  #why: Pick<WorkerStatus, 'code' | 'by' | 'factors' | 'reason'> = {}
+  #why: Why = {}
+  #standing: Standing | undefined
   #subject: StatusSubject | undefined
   #receipts = 0
   #earned = 0n
@@ -67,8 +81,17 @@ export class StatusReporter {
     this.#turn('joining')
   }
 
+  /** Joined: it works, unless the gateway has to pay first. */
   ready(): void {
-    this.#turn('ready')
+    const { obstacle: code, owed } = this.#standing ?? {}
+    if (code === undefined) this.#turn('ready')
+    else this.#turn('unpaid', { code, owed: String(owed) })
+  }
+
+  /** How the gateway stands with its debt. */
+  standing(standing: Standing): void {
+    this.#standing = standing
+    if (this.#state === 'ready' || this.#state === 'unpaid') this.ready()
   }
 
   refused({ by, code, factors, reason }: LinkRefusal): void {
@@ -90,7 +113,7 @@ export class StatusReporter {
   }
 
   /** Counts a receipt; each covers all of its request so far. */
-  kept({ requestId, workerCharge, final }: KeptReceipt): void {
+  kept({ requestId, workerCharge, final }: Pick<KeptReceipt, 'requestId' | 'workerCharge' | 'final'>): void {
     const before = this.#running.get(requestId) ?? 0n
     if (workerCharge > before) this.#earned += workerCharge - before
     if (final) {
@@ -104,7 +127,7 @@ export class StatusReporter {
     })
   }
 
-  #turn(state: WorkerState, why: Pick<WorkerStatus, 'code' | 'by' | 'factors' | 'reason'> = {}): void {
+  #turn(state: WorkerState, why: Why = {}): void {
     // Nothing is news to a worker that is going away but that it is gone.
     if (this.#state === 'stopped' || (this.#state === 'draining' && state !== 'stopped')) return
     this.#state = state

@@ -38,10 +38,19 @@ const STATES: Readonly<Record<WorkerStatus['state'], [Style, string]>> = {
   starting: ['dim', 'measuring the model and starting the enclave'],
   joining: ['yellow', 'attesting to the gateway'],
   ready: ['green', 'working'],
+  unpaid: ['red', 'waiting for the gateway to pay'],
   refused: ['red', 'refused'],
   lost: ['yellow', 'the gateway is gone; trying again'],
   draining: ['yellow', 'finishing what has begun'],
   stopped: ['dim', 'ended'],
+}
+
+/** Why a worker takes no work, by the codes of its earnings; of others the code has to do. */
+const UNPAID: Readonly<Record<string, string>> = {
+  ERR_CREDIT_LIMIT: 'it owes more than the credit limit',
+  ERR_DEPOSIT_SPENT: 'the deposit of its channel is used up',
+  ERR_CHANNEL_CLOSING: 'its channel is closing',
+  ERR_CHANNEL_ABSENT: 'its channel is gone',
 }
 
 const RESULTS: Readonly<Record<Check['result'], [Style, string]>> = {
@@ -97,7 +106,7 @@ function checkLines({ name, result, text, cure }: Check, io: Io): string[] {
 
 function statusLine(status: ShownStatus, io: Io): string {
   const [style, word] = STATES[status.state]
-  const { models, receipts, earned, factors = [], reason, code, by } = status
+  const { models, receipts, earned, owed = '0', factors = [], reason, code, by } = status
   const parts = [styled(io, style, word)]
   if (status.state === 'refused') {
     parts[0] += by === 'worker' ? ': this worker refuses the gateway' : ' by the gateway'
@@ -105,7 +114,9 @@ function statusLine(status: ShownStatus, io: Io): string {
     parts.push(why.map((text) => printable(text)).join(': '))
     if (status.cure !== undefined) parts.push(`(cure: ${status.cure})`)
   }
-  if (status.state === 'ready' || status.state === 'draining')
+  if (status.state === 'unpaid')
+    parts.push(UNPAID[code ?? ''] ?? printable(code ?? '', 80), `${tons(owed)} TON owed`)
+  if (['ready', 'unpaid', 'draining'].includes(status.state))
     parts.push(
       models.map((id) => printable(id, 80)).join(', '),
       count(receipts, 'receipt'),

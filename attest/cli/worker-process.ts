@@ -16,13 +16,17 @@ export const WORKER_MAIN = new URL(
 const text = z.string().max(2000)
 const statusSchema = z.object({
   event: z.literal('status'),
-  state: z.enum(['starting', 'joining', 'ready', 'refused', 'lost', 'draining', 'stopped']),
+  state: z.enum(['starting', 'joining', 'ready', 'unpaid', 'refused', 'lost', 'draining', 'stopped']),
   bootId: text.nullish(),
   models: z.array(text).max(64),
   epoch: text.nullish(),
   receipts: z.int().min(0),
   earned: z.string().regex(/^\d{1,38}$/),
   code: text.optional(),
+  owed: z
+    .string()
+    .regex(/^\d{1,38}$/)
+    .optional(),
   by: text.optional(),
   factors: z.array(text).max(128).optional(),
   reason: text.optional(),

@@ -19,7 +19,7 @@ import {
   signVoucher,
 } from '../../contracts/index.ts'
 import type { KeptReceipt } from '../enclave/index.ts'
-import { silentLog } from '../log.ts'
+import { type LogFields, silentLog } from '../log.ts'
 import type { PaymentTerms } from '../protocol/index.ts'
 import { ManualClock } from '../testing/manual-clock.ts'
 import { type Account, Earnings, type EarningsOptions } from './index.ts'
@@ -87,7 +87,8 @@ function voucher(ceiling: bigint, key = voucherKey) {
 
 function kept(requestId: string, workerCharge: bigint, change: Partial<KeptReceipt> = {}): KeptReceipt {
   const receipt = { payload: Buffer.from(requestId).toString('base64url'), signature: 'A'.repeat(86) }
-  return { requestId, receipt, final: true, workerCharge, interrupted: false, ...change }
+  const tokens = { promptTokens: 3, cachedTokens: 1, completionTokens: 2, reasoningTokens: 0 }
+  return { requestId, receipt, final: true, workerCharge, interrupted: false, model: 'm', tokens, ...change }
 }
 
 let chain: OneChannel
@@ -187,6 +188,30 @@ describe('credit', () => {
     owing.keep(kept('request-1', 25n, { final: false }))
     owing.keep(kept('request-1', 30n))
     expect(owing.owed).toBe(30n)
+  })
+
+  test('work that stops and goes on is told once, with the reason', async () => {
+    const told: unknown[] = []
+    chain.state = { deposited: 2000n, settled: 0n, closeAt: 0 }
+    const owing = await account(earnings({ onStanding: (standing) => told.push(standing) }))
+    owing.keep(kept('request-1', 1001n))
+    owing.keep(kept('request-2', 1n))
+    owing.voucher(voucher(1002n))
+    owing.keep(kept('request-3', 998n))
+    expect(told).toEqual([
+      { obstacle: undefined, owed: 0n },
+      { obstacle: 'ERR_CREDIT_LIMIT', owed: 1001n },
+      { obstacle: undefined, owed: 0n },
+      { obstacle: 'ERR_DEPOSIT_SPENT', owed: 998n },
+    ])
+  })
+
+  test('an early acknowledgement of a running request makes nothing count twice', async () => {
+    const owing = await account()
+    owing.keep(kept('request-1', 40n, { final: false }))
+    owing.acknowledge(['request-1'])
+    owing.keep(kept('request-1', 60n))
+    expect(owing.owed).toBe(60n)
   })
 
   test('a voucher of another key or channel changes nothing; a lower one neither', async () => {
@@ -298,6 +323,65 @@ describe('across links and restarts', () => {
     owing.keep(kept('request-1', 600n))
     owing.acknowledge(['request-1'])
     expect(owing.owed).toBe(600n)
+  })
+
+  test('what was paid of a part that did not count yet counts then', async () => {
+    const first = await account(earnings({ file }))
+    first.keep(kept('request-1', 600n, { final: false }))
+    first.keep(kept('request-1', 700n, { interrupted: true }))
+    first.flush()
+    const again = await account(earnings({ file }))
+    again.voucher(voucher(680n))
+    again.acknowledge(['request-1'])
+    // Had the 80 not counted, the next 80 would be free of charge.
+    again.keep(kept('request-2', 1081n))
+    expect([again.owed, again.creditworthy]).toEqual([1081n, false])
+  })
+
+  test('a folder that was put back gives no credit for what was paid meanwhile', async () => {
+    const old = join(folder, 'old.sqlite')
+    const first = await account(earnings({ file: old }))
+    first.keep(kept('request-1', 100n))
+    first.voucher(voucher(100n))
+    first.flush()
+    const { type: _, channel: __, ...latest } = voucher(900_000n)
+    const logged: string[] = []
+    const log = { ...silentLog, warn: (fields: LogFields) => void logged.push(String(fields.code)) }
+    const back = await account(earnings({ file: old, log }), payment({ voucher: latest }))
+    expect(back.owed).toBe(0n)
+    expect(logged).toEqual(['ERR_EARNINGS_BEHIND'])
+    back.keep(kept('request-2', 1001n))
+    expect(back.creditworthy).toBe(false)
+  })
+
+  test('nor for what the chain shows as settled above every known voucher', async () => {
+    chain.state = { deposited: 1_000_000n, settled: 5000n, closeAt: 0 }
+    const back = await account(earnings({ file }))
+    back.keep(kept('request-1', 1001n))
+    expect([back.owed, back.creditworthy]).toEqual([1001n, false])
+  })
+
+  test('a gateway that names a lower voucher than it signed is shown the higher one, and only then', async () => {
+    const first = await account(earnings({ file }))
+    first.keep(kept('request-1', 900n))
+    first.voucher(voucher(900n))
+    first.flush()
+    const shown = async (terms: PaymentTerms) => (await account(earnings({ file }), terms)).held()[0]?.voucher
+    const { type: _, channel: __, ...proof } = voucher(900n)
+    const { type: _t, channel: _c, ...lower } = voucher(400n)
+    expect(await shown(payment({ voucher: lower }))).toEqual(proof)
+    expect(await shown(payment())).toEqual(proof)
+    expect(await shown(payment({ voucher: proof }))).toBeUndefined()
+  })
+
+  test('a channel serves one account, whoever looks: an old link counts nothing twice', async () => {
+    const books = earnings({ file })
+    const lost = await account(books)
+    lost.keep(kept('request-1', 100n, { final: false }))
+    const next = await account(books)
+    next.keep(kept('request-2', 50n))
+    lost.keep(kept('request-1', 120n, { interrupted: true }))
+    expect([lost.owed, next.owed]).toEqual([150n, 150n])
   })
 
   test('a lost file starts at what the gateway has paid', async () => {

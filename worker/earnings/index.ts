@@ -1,2 +1,3 @@
-export { Account, Earnings, type EarningsOptions } from './earnings.ts'
+export { Account, type Obstacle, type Standing } from './account.ts'
+export { Earnings, type EarningsOptions } from './earnings.ts'
 export { EarningsError, type EarningsErrorCode } from './errors.ts'

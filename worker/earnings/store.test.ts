@@ -4,9 +4,23 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EARNINGS_VERSION } from './schema.ts'
-import { EarningsStore } from './store.ts'
+import { type ChannelAccount, EarningsStore } from './store.ts'
 
-const account = { address: 'a', earned: 5n, ceiling: 3n, signature: '', forgiven: 0n }
+const account: ChannelAccount = {
+  ...{ address: 'a', earned: 5n, ceiling: 3n, signature: '', forgiven: 0n },
+  ...{ gateway: 'g', params: '{}', deposited: 9n, settled: 1n, state: 'open', unsettledSince: 7 },
+}
+/** The tables as they were, not as the code has them now. */
+const VERSION_1 = `
+  CREATE TABLE receipts (
+    request_id TEXT PRIMARY KEY, gateway TEXT NOT NULL, channel TEXT NOT NULL, payload TEXT NOT NULL,
+    signature TEXT NOT NULL, final INTEGER NOT NULL, worker_charge TEXT NOT NULL, counted TEXT NOT NULL, interrupted INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX receipts_by_gateway ON receipts (gateway);
+  CREATE TABLE channels (
+    address TEXT PRIMARY KEY, earned TEXT NOT NULL, ceiling TEXT NOT NULL, signature TEXT NOT NULL, forgiven TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;`
+
 let dir: string
 let file: string
 beforeEach(async () => {
@@ -30,12 +44,35 @@ test('a file names its version', () => {
   expect(version()).toBe(EARNINGS_VERSION)
 })
 
-test('a file from before versions is brought forward with all that it holds', () => {
-  version(0)
+test.each([
+  [0, 'before versions'],
+  [1, 'version 1'],
+])('a file from %i (%s) is brought forward with all that it holds', async (from) => {
+  await rm(file)
+  const db = new DatabaseSync(file)
+  db.exec(VERSION_1)
+  db.exec(`PRAGMA user_version = ${from}`)
+  db.exec("INSERT INTO channels VALUES ('a', '5', '3', 'c2ln', '2'), ('b', '10', '10', 'c2ln', '0')")
+  db.exec("INSERT INTO receipts VALUES ('r', 'g', 'a', 'p', 's', 1, '2', '2', 0)")
+  db.close()
   const store = new EarningsStore(file)
-  expect(store.account('a')).toEqual(account)
+  expect(store.account('a')).toEqual({
+    ...{ address: 'a', earned: 5n, ceiling: 3n, signature: 'c2ln', forgiven: 2n },
+    ...{ gateway: '', params: '', deposited: 0n, settled: 0n, state: 'open', unsettledSince: 0 },
+  })
+  expect(store.receipt('r')).toMatchObject({ workerCharge: 2n, model: '' })
   store.close()
   expect(version()).toBe(EARNINGS_VERSION)
+  // What was before the days were counted: 17 nanotons earned, of which 2 were given up, and 13 vouched for.
+  const after = new DatabaseSync(file)
+  expect(after.prepare('SELECT day, model, earned, forgiven FROM work').all()).toEqual([
+    { day: '', model: '', earned: '17', forgiven: '2' },
+  ])
+  expect(after.prepare('SELECT channel, vouchered FROM payments').all()).toEqual([
+    { channel: 'a', vouchered: '3' },
+    { channel: 'b', vouchered: '10' },
+  ])
+  after.close()
 })
 
 test('a file of a newer program is refused and left as it is', () => {

@@ -1,10 +1,11 @@
 /**
- * What a worker keeps about its pay, in SQLite: receipts until they are acknowledged, and for each channel what was
- * earned and the highest voucher. All of it is public: no row holds anything of a prompt or an answer.
+ * What a worker keeps about its pay, in SQLite: receipts until they are acknowledged, for each channel what was earned
+ * and the highest voucher, and sums by day. No row holds anything of a prompt or an answer.
  */
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
+import { History } from './history.ts'
 import { migrate } from './schema.ts'
 
 /** A receipt that waits for its acknowledgement. */
@@ -19,10 +20,15 @@ export interface StoredReceipt {
   /** Earned so far by this request, as counted against the credit. */
   counted: bigint
   interrupted: boolean
+  model: string
 }
+
+/** How a channel stands on chain; `gone` is closed for good. */
+export type ChannelPhase = 'open' | 'closing' | 'gone'
 
 /** A channel's account. Nanotons. */
 export interface ChannelAccount {
+  /** Raw; or the name of the account of receipts for which nobody pays. */
   address: string
   /** Charges of all receipts ever, as counted against the credit. */
   earned: bigint
@@ -32,6 +38,16 @@ export interface ChannelAccount {
   signature: string
   /** What was given up of requests that lost links cut short. */
   forgiven: bigint
+  /** The gateway that pays by it. */
+  gateway: string
+  /** `ChannelParamsJson`, from which the address follows; empty in a row of an older program. */
+  params: string
+  /** As last seen on chain, as are `settled` and `state`. */
+  deposited: bigint
+  settled: bigint
+  state: ChannelPhase
+  /** Wall time in ms since which the voucher exceeds what is settled; 0 while it does not. */
+  unsettledSince: number
 }
 
 /**
@@ -55,12 +71,16 @@ export class EarningsStore {
   readonly #interrupt: StatementSync
   readonly #getChannel: StatementSync
   readonly #putChannel: StatementSync
+  readonly #listChannels: StatementSync
+  /** The sums by day; to be changed inside a `transaction`. */
+  readonly history: History
 
   /**
    * @param file a path, or `:memory:`
+   * @param tokenBatch see History
    * @throws EarningsError ERR_EARNINGS_VERSION when a newer program wrote the file
    */
-  constructor(file: string) {
+  constructor(file: string, tokenBatch = 1) {
     this.#db = new DatabaseSync(file)
     this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;')
     try {
@@ -73,13 +93,19 @@ export class EarningsStore {
     this.#commit = this.#db.prepare('COMMIT')
     this.#savepoint = this.#db.prepare('SAVEPOINT step')
     this.#release = this.#db.prepare('RELEASE step')
-    this.#putReceipt = this.#db.prepare('INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#putReceipt = this.#db.prepare(
+      'INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    )
     this.#getReceipt = this.#db.prepare('SELECT * FROM receipts WHERE request_id = ?')
     this.#dropReceipt = this.#db.prepare('DELETE FROM receipts WHERE request_id = ?')
     this.#listReceipts = this.#db.prepare('SELECT * FROM receipts WHERE gateway = ? ORDER BY request_id')
     this.#interrupt = this.#db.prepare('UPDATE receipts SET interrupted = 1 WHERE gateway = ?')
     this.#getChannel = this.#db.prepare('SELECT * FROM channels WHERE address = ?')
-    this.#putChannel = this.#db.prepare('INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?, ?)')
+    this.#putChannel = this.#db.prepare(
+      'INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    )
+    this.#listChannels = this.#db.prepare('SELECT * FROM channels ORDER BY address')
+    this.history = new History(this.#db, tokenBatch)
   }
 
   /** Runs `work`, all of it or nothing, as a part of this turn's commit. */
@@ -116,7 +142,7 @@ export class EarningsStore {
   }
 
   putReceipt(row: StoredReceipt): void {
-    const { requestId, gateway, channel, receipt, final, workerCharge, counted, interrupted } = row
+    const { requestId, gateway, channel, receipt, final, workerCharge, counted, interrupted, model } = row
     this.#putReceipt.run(
       requestId,
       gateway,
@@ -127,6 +153,7 @@ export class EarningsStore {
       String(workerCharge),
       String(counted),
       interrupted ? 1 : 0,
+      model,
     )
   }
 
@@ -150,21 +177,33 @@ export class EarningsStore {
 
   account(address: string): ChannelAccount | undefined {
     const row = this.#getChannel.get(address)
-    if (!row) return undefined
-    return {
-      address,
-      earned: BigInt(String(row.earned)),
-      ceiling: BigInt(String(row.ceiling)),
-      signature: String(row.signature),
-      forgiven: BigInt(String(row.forgiven)),
-    }
+    return row && toAccount(row)
   }
 
-  putAccount({ address, earned, ceiling, signature, forgiven }: ChannelAccount): void {
-    this.#putChannel.run(address, String(earned), String(ceiling), signature, String(forgiven))
+  accounts(): ChannelAccount[] {
+    return this.#listChannels.all().map(toAccount)
+  }
+
+  putAccount(account: ChannelAccount): void {
+    const { address, earned, ceiling, signature, forgiven, gateway, params } = account
+    const { deposited, settled, state, unsettledSince } = account
+    this.#putChannel.run(
+      address,
+      String(earned),
+      String(ceiling),
+      signature,
+      String(forgiven),
+      gateway,
+      params,
+      String(deposited),
+      String(settled),
+      state,
+      unsettledSince,
+    )
   }
 
   close(): void {
+    this.transaction(() => this.history.addTokens())
     this.flush()
     this.#db.close()
   }
@@ -180,5 +219,23 @@ function toReceipt(row: Record<string, unknown>): StoredReceipt {
     workerCharge: BigInt(String(row.worker_charge)),
     counted: BigInt(String(row.counted)),
     interrupted: row.interrupted === 1,
+    model: String(row.model),
+  }
+}
+
+/** A row of `channels`. */
+export function toAccount(row: Record<string, unknown>): ChannelAccount {
+  return {
+    address: String(row.address),
+    earned: BigInt(String(row.earned)),
+    ceiling: BigInt(String(row.ceiling)),
+    signature: String(row.signature),
+    forgiven: BigInt(String(row.forgiven)),
+    gateway: String(row.gateway),
+    params: String(row.params),
+    deposited: BigInt(String(row.deposited)),
+    settled: BigInt(String(row.settled)),
+    state: String(row.state) as ChannelPhase,
+    unsettledSince: Number(row.unsettled_since),
   }
 }

@@ -175,15 +175,18 @@ export class Exchange {
     return this.#sealer.transcript()
   }
 
-  #keep({ signed, workerCharge }: IssuedReceipt, final: boolean): void {
+  #keep({ signed, workerCharge, details }: IssuedReceipt, final: boolean): void {
     const { opened, terms, sink } = this.#parts
     if (workerCharge === 0n && !final) return
+    const { promptTokens, cachedTokens, completionTokens, reasoningTokens } = details
     terms.keep({
       requestId: opened.ctx.requestId,
       receipt: signed,
       final,
       workerCharge,
       interrupted: sink.lost,
+      model: opened.ctx.model.id,
+      tokens: { promptTokens, cachedTokens, completionTokens, reasoningTokens },
     })
   }
 

@@ -1,6 +1,6 @@
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
 import type { Engine } from '../engine/index.ts'
-import type { Prices, Quote, StreamHint } from '../protocol/index.ts'
+import type { Prices, Quote, StreamHint, TokenCounts } from '../protocol/index.ts'
 import type { TaskContext, TaskEvent, TaskResult } from '../tasks/index.ts'
 
 /** Why a request is stopped before its end. */
@@ -32,6 +32,10 @@ export interface KeptReceipt {
   workerCharge: bigint
   /** The link was lost before this receipt could be sent. */
   interrupted: boolean
+  /** Id of the model. */
+  model: string
+  /** What the receipt charges for. */
+  tokens: TokenCounts
 }
 
 /** What a request on one joined link stands on. */

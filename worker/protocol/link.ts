@@ -185,6 +185,11 @@ export const workerMessageSchema = z.discriminatedUnion('type', [
       .array(z.strictObject({ requestId: requestIdSchema, receipt: signedReceiptSchema, final: z.boolean() }))
       .max(LINK_LIMITS.maxHeld),
     done: z.boolean(),
+    /**
+     * The highest voucher on the channel of the welcome, when the welcome named a lower one or none: by the gateway's own
+     * signature, its books are older than what it has promised. In the first of these messages only.
+     */
+    voucher: z.strictObject({ ceiling: amountSchema, signature }).optional(),
   }),
   z.strictObject({ type: z.literal('attest-request') }),
   /** Evidence of the next epoch over the nonce of `attest`; signature over `reattestMessage`. */

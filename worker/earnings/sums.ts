@@ -1,0 +1,39 @@
+import type { TokenCounts } from '../protocol/index.ts'
+
+export const NO_TOKENS: TokenCounts = {
+  promptTokens: 0,
+  cachedTokens: 0,
+  completionTokens: 0,
+  reasoningTokens: 0,
+}
+
+/** The sum of two counts. */
+export function plus(a: TokenCounts, b: TokenCounts): TokenCounts {
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    cachedTokens: a.cachedTokens + b.cachedTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
+  }
+}
+
+/** What `a` has more than `b`. */
+export function minus(a: TokenCounts, b: TokenCounts = NO_TOKENS): TokenCounts {
+  return {
+    promptTokens: a.promptTokens - b.promptTokens,
+    cachedTokens: a.cachedTokens - b.cachedTokens,
+    completionTokens: a.completionTokens - b.completionTokens,
+    reasoningTokens: a.reasoningTokens - b.reasoningTokens,
+  }
+}
+
+/** The smallest. */
+export function least(first: bigint, ...rest: bigint[]): bigint {
+  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
+  return rest.reduce((a, b) => (b < a ? b : a), first)
+}
+
+/** The larger of two. */
+export function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}
