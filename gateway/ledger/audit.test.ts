@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import { Kysely } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { audit } from './audit.ts'
-import { nodeSqliteDialect, openSqlite } from './dialect.ts'
 import { LedgerError } from './errors.ts'
 import type { Database, Tables } from './schema.ts'
+import { nodeSqliteDialect, openSqlite } from './sqlite.ts'
 import { type Bench, chargeOf, reservation, setUp } from './testing/setup.ts'
 
 let bench: Bench
@@ -47,8 +47,8 @@ describe('audit', () => {
     'a channel': `delete from channels where id = 'W'`,
     'one receipt for two': `update requests set state = 'charged', client_charge = 0, worker_charge = 0,
       worker_channel = 'W' where request_id = 'b';
-      insert into entries (at, channel, kind, request_id, amount) values (0, 'C', 'charge', 'b', 0), (0, 'W', 'earn', 'b', 0);
-      insert into receipts select 'b', payload, signature, digest from receipts`,
+      insert into entries (at, channel, kind, request, amount) values (0, 'C', 'charge', 2, 0), (0, 'W', 'earn', 2, 0);
+      insert into receipts select 2, payload, signature, digest from receipts`,
   }
   it.each(Object.entries(damages))('finds a change of %s', async (_name, statements) => {
     file.exec(`begin; pragma defer_foreign_keys = on; ${statements}`)
@@ -75,7 +75,7 @@ describe('the schema', () => {
       `update channels set settled = 1001 where id = 'W'`,
       `update channels set charged = 'many' where id = 'W'`,
       `update requests set client_charge = 101`,
-      `insert into entries (at, channel, kind, request_id, amount) values (1, 'C', 'charge', 'a', 1)`,
+      `insert into entries (at, channel, kind, request, amount) values (1, 'C', 'charge', 1, 1)`,
       `insert into vouchers values ('C', 1, x'00', 1)`,
     ]
     for (const statement of forbidden) expect(() => database.exec(statement), statement).toThrow()

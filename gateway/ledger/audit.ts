@@ -33,21 +33,21 @@ const CHECKS: Readonly<Record<string, string>> = {
     where (kind = 'charge' and role <> 'client') or (kind = 'earn' and role <> 'worker')`,
   'a charged request and its entries or receipt differ': `
     select r.request_id as name from requests r
-    left join entries c on c.request_id = r.request_id and c.kind = 'charge'
-    left join entries e on e.request_id = r.request_id and e.kind = 'earn'
-    left join receipts p on p.request_id = r.request_id
+    left join entries c on c.request = r.seq and c.kind = 'charge'
+    left join entries e on e.request = r.seq and e.kind = 'earn'
+    left join receipts p on p.request = r.seq
     where r.state = 'charged' and (c.amount is not r.client_charge or c.channel is not r.channel
       or e.amount is not r.worker_charge or e.channel is not r.worker_channel or p.digest is null
       or r.client_charge > r.max_charge or r.worker_charge > r.max_worker_charge)`,
   'an uncharged request has entries or a receipt': `
     select request_id as name from requests where state <> 'charged'
-      and (request_id in (select request_id from entries) or request_id in (select request_id from receipts))`,
+      and (seq in (select request from entries) or seq in (select request from receipts))`,
   'an entry of a charge lacks its request': `
     select seq as name from entries where kind in ('charge', 'earn')
-      and (request_id is null or request_id not in (select request_id from requests))`,
+      and (request is null or request not in (select seq from requests))`,
   'a request was charged more than once': `
-    select request_id as name from entries where request_id is not null
-    group by request_id, kind having count(*) > 1`,
+    select request as name from entries where request is not null
+    group by request, kind having count(*) > 1`,
   'one receipt was charged for two requests': `
     select digest as name from receipts group by digest having count(*) > 1`,
 }

@@ -1,6 +1,6 @@
 import { LedgerError, StaleCeilingError } from './errors.ts'
-import type { ApiKey, ChannelRecord, ChargeRequest, OpenReservation, ReserveRequest } from './types.ts'
-import type { ExpectedTotals, Opening } from './wire.ts'
+import type { ApiKey, ChannelRecord, ChargeRequest, ReserveRequest } from './types.ts'
+import type { ExpectedTotals, Opening, ReserveRow } from './wire.ts'
 
 const DAY = 86_400_000
 
@@ -8,7 +8,7 @@ const DAY = 86_400_000
 export const dayOf = (time: number): number => time - (time % DAY)
 
 /** A reservation on its way: only an `open` one, whose commit is acknowledged, can be charged or released. */
-export interface BookReservation extends OpenReservation {
+export interface BookReservation extends ReserveRow {
   phase: 'reserving' | 'open' | 'ending'
 }
 
@@ -26,6 +26,7 @@ export class Book {
   /** By key: charged and held for requests that began on `#day`. */
   readonly #spent = new Map<string, bigint>()
   readonly #waiting = new Set<{ channel: string; tell: () => void }>()
+  #lastSeq: bigint
   #day: number
 
   constructor(opening: Opening, dayStart: number) {
@@ -33,6 +34,7 @@ export class Book {
     for (const reservation of opening.open)
       this.#open.set(reservation.requestId, { ...reservation, phase: 'open' })
     for (const { key, total } of opening.dayTotals) this.#spent.set(key, total)
+    this.#lastSeq = opening.lastSeq
     this.#day = dayStart
   }
 
@@ -72,7 +74,9 @@ export class Book {
     this.#startDay(now)
     this.#checkKey(request, key, now)
     checkFunds(channel, request.maxCharge)
+    this.#lastSeq += 1n
     const reservation: BookReservation = {
+      seq: this.#lastSeq,
       requestId: request.requestId,
       channel: channel.id,
       key: key.id,

@@ -111,7 +111,7 @@ async function raise(
     .set({ [total]: value })
     .where('id', '=', id)
     .execute()
-  const entry = { at: BigInt(at), channel: id, kind: ENTRY_OF[total], request_id: null, amount: difference }
+  const entry = { at: BigInt(at), channel: id, kind: ENTRY_OF[total], request: null, amount: difference }
   await tx.insertInto('entries').values(entry).execute()
   return { ...channel, [total]: value }
 }

@@ -1,163 +1,281 @@
-import { type RawBuilder, sql, type Transaction } from 'kysely'
-import { toHex } from '../../attest/bytes.ts'
+import { sql, type Transaction } from 'kysely'
 import { LedgerError } from './errors.ts'
 import type { Tables } from './schema.ts'
+import { insertRows, type Row, type RowStatement, type Store, updateRows } from './store.ts'
 import type { Batch, ReserveRow } from './wire.ts'
 
 export type Tx = Transaction<Tables>
 
-/** Change of one channel's sums by a batch. */
-interface Delta {
-  channel: string
-  charged: bigint
-  reserved: bigint
-}
+/** Changes of the channels' sums by a batch. */
+class Deltas {
+  readonly #charged = new Map<string, bigint>()
+  readonly #reserved = new Map<string, bigint>()
 
-/** Bigints travel in JSON as decimal text and are cast back in SQL: a JSON number may be read as a double. */
-function json(rows: readonly object[]): RawBuilder<string> {
-  const text = JSON.stringify(rows, (_name, value: unknown) =>
-    typeof value === 'bigint' ? String(value) : value,
-  )
-  return sql`json_each(${text})`
-}
+  add(channel: string, charged: bigint, reserved: bigint): void {
+    this.#charged.set(channel, this.charged(channel) + charged)
+    this.#reserved.set(channel, this.reserved(channel) + reserved)
+  }
 
-const text = (name: string) => sql`j.value ->> ${sql.lit(name)}`
-const int = (name: string) => sql`cast(${text(name)} as integer)`
+  charged(channel: string): bigint {
+    return this.#charged.get(channel) ?? 0n
+  }
+
+  reserved(channel: string): bigint {
+    return this.#reserved.get(channel) ?? 0n
+  }
+}
 
 /**
- * Writes the hot part of a batch (reservations, charges, releases, vouchers) with one statement per kind, whatever
- * the number of rows, and compares the sums that result with those that the face expects.
- *
- * The face has checked every row against its book, so that the only refusal left is a request id that was used
- * before. Anything else that does not fit means that book and file differ: it throws, and the process ends.
+ * Writes the hot part of a batch (reservations, charges, releases, vouchers). Each statement matches all that the face
+ * believes about a row: where book and file differ it writes too few rows, so that this throws and the process ends. The
+ * face has checked every rule, so that the only refusal left is a request id that was used before.
  *
  * @returns request ids of the reservations that were duplicates
  */
-export async function writeBatch(tx: Tx, batch: Batch): Promise<string[]> {
-  const deltas = new Map<string, Delta>()
-  const duplicates = await insertReservations(tx, batch.reserves, deltas)
-  if (batch.assigns.length) await assignWorkers(tx, batch)
-  if (batch.charges.length) await endByCharge(tx, batch, deltas)
-  if (batch.releases.length) await endByRelease(tx, batch, deltas)
-  if (batch.vouchers.length) await insertVouchers(tx, batch)
-  await updateChannels(tx, batch, deltas)
-  await compareTotals(tx, batch, duplicates)
-  return duplicates
+export async function writeBatch(store: Store, tx: Tx, batch: Batch): Promise<string[]> {
+  const deltas = new Deltas()
+  const refused = await insertReservations(store, tx, batch.reserves)
+  for (const row of batch.reserves) if (!refused.has(row)) deltas.add(row.channel, 0n, row.maxCharge)
+  await write(store, ASSIGN, batch.assigns, (row) => [row.seq, row.requestId, row.workerId, row.workerBoot])
+  await endByCharge(store, batch, deltas)
+  await endByRelease(store, batch, deltas)
+  const at = BigInt(batch.at)
+  await write(store, VOUCHER, batch.vouchers, (row) => [row.channel, row.ceiling, row.signature, at])
+  await updateChannels(store, tx, batch, deltas, refused)
+  return [...refused].map((row) => row.requestId)
 }
 
-function add(deltas: Map<string, Delta>, channel: string, charged: bigint, reserved: bigint): void {
-  const known = deltas.get(channel) ?? { channel, charged: 0n, reserved: 0n }
-  deltas.set(channel, { channel, charged: known.charged + charged, reserved: known.reserved + reserved })
+const RESERVE = insertRows(
+  'requests',
+  {
+    seq: 'bigint',
+    request_id: 'text',
+    channel: 'text',
+    api_key: 'text',
+    worker_id: 'text',
+    worker_boot: 'text',
+    max_charge: 'bigint',
+    max_worker_charge: 'bigint',
+    created_at: 'bigint',
+    state: 'text',
+  },
+  'on conflict (request_id) do nothing',
+)
+
+async function insertReservations(store: Store, tx: Tx, rows: ReserveRow[]): Promise<Set<ReserveRow>> {
+  const [first] = rows
+  if (!first) return new Set()
+  const written = await store.apply(
+    RESERVE,
+    rows.map((row) => [
+      row.seq,
+      row.requestId,
+      row.channel,
+      row.key,
+      row.worker.id,
+      row.worker.bootId,
+      row.maxCharge,
+      row.maxWorkerCharge,
+      BigInt(row.createdAt),
+      'open',
+    ]),
+  )
+  if (written === rows.length) return new Set()
+  const used = await usedBefore(tx, rows, first.seq)
+  const refused = rows.filter((row) => used.has(row.requestId))
+  expectCount('reservations', written, rows.length - refused.length)
+  return new Set(refused)
 }
 
-async function insertReservations(tx: Tx, rows: ReserveRow[], deltas: Map<string, Delta>): Promise<string[]> {
-  if (rows.length === 0) return []
-  const { rows: inserted } = await sql<{ request_id: string }>`
-    insert into requests (request_id, channel, api_key, worker_id, worker_boot, max_charge, max_worker_charge,
-      state, created_at)
-    select ${text('requestId')}, ${text('channel')}, ${text('key')}, j.value ->> '$.worker.id',
-      j.value ->> '$.worker.bootId', ${int('maxCharge')}, ${int('maxWorkerCharge')}, 'open', ${int('createdAt')}
-    from ${json(rows)} as j where true
-    on conflict (request_id) do nothing
-    returning request_id`.execute(tx)
-  const accepted = new Set(inserted.map((row) => row.request_id))
-  for (const row of rows) if (accepted.has(row.requestId)) add(deltas, row.channel, 0n, row.maxCharge)
-  return rows.filter((row) => !accepted.has(row.requestId)).map((row) => row.requestId)
-}
-
-async function assignWorkers(tx: Tx, batch: Batch): Promise<void> {
-  const { rows } = await sql`
-    update requests set worker_id = ${text('workerId')}, worker_boot = ${text('workerBoot')}
-    from ${json(batch.assigns)} as j
-    where request_id = ${text('requestId')} and state = 'open'
-    returning request_id`.execute(tx)
-  expectCount('assigned', rows.length, batch.assigns.length)
-}
-
-async function endByCharge(tx: Tx, batch: Batch, deltas: Map<string, Delta>): Promise<void> {
-  const rows = json(batch.charges)
-  const at = sql`cast(${batch.at} as integer)`
-  const ended = await sql<{ request_id: string; channel: string; max_charge: bigint; client_charge: bigint }>`
-    update requests set state = 'charged', ended_at = ${at}, client_charge = ${int('clientCharge')},
-      worker_charge = ${int('workerCharge')}, worker_channel = ${text('workerChannel')},
-      client_ceiling = ${int('clientCeiling')}, worker_ceiling = ${int('workerCeiling')},
-      worker_owed = ${int('workerOwed')}, worker_id = ${text('workerId')}
-    from ${rows} as j
-    where request_id = ${text('requestId')} and state = 'open'
-    returning request_id, channel, max_charge, client_charge`.execute(tx)
-  expectCount('charged', ended.rows.length, batch.charges.length)
-  for (const row of ended.rows) add(deltas, row.channel, row.client_charge, -row.max_charge)
-  for (const row of batch.charges) add(deltas, row.workerChannel, row.workerCharge, 0n)
-  await sql`
-    insert into receipts (request_id, payload, signature, digest)
-    select ${text('requestId')}, j.value ->> '$.receipt.payload', j.value ->> '$.receipt.signature',
-      ${text('receiptDigest')}
-    from ${rows} as j`.execute(tx)
-  await sql`
-    insert into entries (at, channel, kind, request_id, amount)
-    select ${at}, requests.channel, 'charge', requests.request_id, requests.client_charge
-    from ${rows} as j join requests on requests.request_id = ${text('requestId')}
-    union all
-    select ${at}, requests.worker_channel, 'earn', requests.request_id, requests.worker_charge
-    from ${rows} as j join requests on requests.request_id = ${text('requestId')}`.execute(tx)
-}
-
-async function endByRelease(tx: Tx, batch: Batch, deltas: Map<string, Delta>): Promise<void> {
-  const { rows } = await sql<{ channel: string; max_charge: bigint }>`
-    update requests set state = 'released', ended_at = cast(${batch.at} as integer), reason = ${text('reason')}
-    from ${json(batch.releases)} as j
-    where request_id = ${text('requestId')} and state = 'open'
-    returning channel, max_charge`.execute(tx)
-  expectCount('released', rows.length, batch.releases.length)
-  for (const row of rows) add(deltas, row.channel, 0n, -row.max_charge)
-}
-
-async function insertVouchers(tx: Tx, batch: Batch): Promise<void> {
-  const rows = batch.vouchers.map(({ channel, ceiling, signature }) => {
-    return { channel, ceiling, signature: toHex(signature) }
-  })
-  await sql`
-    insert into vouchers (channel, ceiling, signature, created_at)
-    select ${text('channel')}, ${int('ceiling')}, unhex(${text('signature')}), cast(${batch.at} as integer)
-    from ${json(rows)} as j`.execute(tx)
-}
-
-async function updateChannels(tx: Tx, batch: Batch, deltas: Map<string, Delta>): Promise<void> {
-  const ceilings = new Map(batch.vouchers.map((voucher) => [voucher.channel, voucher.ceiling]))
-  for (const channel of ceilings.keys()) add(deltas, channel, 0n, 0n)
-  if (deltas.size === 0) return
-  // Ceilings only ever rise, whatever order they come in.
-  const rows = [...deltas.values()].map((delta) => ({ ...delta, ceiling: ceilings.get(delta.channel) ?? 0n }))
-  const updated = await sql`
-    update channels set charged = charged + ${int('charged')}, reserved = reserved + ${int('reserved')},
-      ceiling = max(ceiling, ${int('ceiling')})
-    from ${json(rows)} as j
-    where channels.id = ${text('channel')}
-    returning channels.id`.execute(tx)
-  expectCount('channels', updated.rows.length, rows.length)
-}
-
-async function compareTotals(tx: Tx, batch: Batch, duplicates: readonly string[]): Promise<void> {
-  if (batch.expected.length === 0) return
-  const rejected = new Set(duplicates)
-  const unheld = new Map<string, bigint>()
-  for (const row of batch.reserves) {
-    if (rejected.has(row.requestId)) unheld.set(row.channel, (unheld.get(row.channel) ?? 0n) + row.maxCharge)
+/** Those ids of requests that stand on an older request: numbers only grow. */
+async function usedBefore(tx: Tx, rows: ReserveRow[], seq: bigint): Promise<Set<string>> {
+  const used = new Set<string>()
+  for (let i = 0; i < rows.length; i += 1000) {
+    const ids = rows.slice(i, i + 1000).map((row) => row.requestId)
+    const found = await tx
+      .selectFrom('requests')
+      .select('request_id')
+      .where('request_id', 'in', ids)
+      .where('seq', '<', seq)
+      .execute()
+    for (const row of found) used.add(row.request_id)
   }
-  const { rows } = await sql<{ id: string; charged: bigint; reserved: bigint }>`
-    select id, charged, reserved from channels where id in (select ${text('channel')} from ${json(batch.expected)} as j)
-  `.execute(tx)
-  const found = new Map(rows.map((row) => [row.id, row]))
-  for (const { channel, charged, reserved } of batch.expected) {
-    const row = found.get(channel)
-    const held = reserved - (unheld.get(channel) ?? 0n)
-    if (row?.charged === charged && row.reserved === held) continue
-    throw new LedgerError(
+  return used
+}
+
+const ASSIGN = updateRows(
+  'requests',
+  { seq: 'bigint', request_id: 'text', worker_id: 'text', worker_boot: 'text' },
+  (given) => ({
+    set: `worker_id = ${given.worker_id}, worker_boot = ${given.worker_boot}`,
+    where: `requests.seq = ${given.seq} and requests.request_id = ${given.request_id} and state = 'open'`,
+  }),
+)
+
+const CHARGE = updateRows(
+  'requests',
+  {
+    seq: 'bigint',
+    request_id: 'text',
+    channel: 'text',
+    max_charge: 'bigint',
+    at: 'bigint',
+    client_charge: 'bigint',
+    worker_charge: 'bigint',
+    worker_channel: 'text',
+    client_ceiling: 'bigint',
+    worker_ceiling: 'bigint',
+    worker_owed: 'bigint',
+    worker_id: 'text',
+  },
+  (given) => ({
+    set: `state = 'charged', ended_at = ${given.at}, client_charge = ${given.client_charge},
+      worker_charge = ${given.worker_charge}, worker_channel = ${given.worker_channel},
+      client_ceiling = ${given.client_ceiling}, worker_ceiling = ${given.worker_ceiling},
+      worker_owed = ${given.worker_owed}, worker_id = ${given.worker_id}`,
+    where: openRequest(given),
+  }),
+)
+
+const RECEIPT = insertRows('receipts', {
+  request: 'bigint',
+  payload: 'text',
+  signature: 'text',
+  digest: 'text',
+})
+
+const ENTRY = insertRows('entries', {
+  at: 'bigint',
+  channel: 'text',
+  kind: 'text',
+  request: 'bigint',
+  amount: 'bigint',
+})
+
+async function endByCharge(store: Store, { charges, at }: Batch, deltas: Deltas): Promise<void> {
+  const ended = BigInt(at)
+  await write(store, CHARGE, charges, (row) => [
+    row.seq,
+    row.requestId,
+    row.channel,
+    row.maxCharge,
+    ended,
+    row.clientCharge,
+    row.workerCharge,
+    row.workerChannel,
+    row.clientCeiling,
+    row.workerCeiling,
+    row.workerOwed,
+    row.workerId,
+  ])
+  await write(store, RECEIPT, charges, ({ seq, receipt, receiptDigest }) => {
+    return [seq, receipt.payload, receipt.signature, receiptDigest]
+  })
+  await write(store, ENTRY, charges, (row) => [ended, row.channel, 'charge', row.seq, row.clientCharge])
+  await write(store, ENTRY, charges, (row) => [ended, row.workerChannel, 'earn', row.seq, row.workerCharge])
+  for (const row of charges) {
+    deltas.add(row.channel, row.clientCharge, -row.maxCharge)
+    deltas.add(row.workerChannel, row.workerCharge, 0n)
+  }
+}
+
+const RELEASE = updateRows(
+  'requests',
+  { seq: 'bigint', request_id: 'text', channel: 'text', max_charge: 'bigint', at: 'bigint', reason: 'text' },
+  (given) => ({
+    set: `state = 'released', ended_at = ${given.at}, reason = ${given.reason}`,
+    where: openRequest(given),
+  }),
+)
+
+async function endByRelease(store: Store, { releases, at }: Batch, deltas: Deltas): Promise<void> {
+  await write(store, RELEASE, releases, (row) => {
+    return [row.seq, row.requestId, row.channel, row.maxCharge, BigInt(at), row.reason]
+  })
+  for (const row of releases) deltas.add(row.channel, 0n, -row.maxCharge)
+}
+
+/** The request as the book has it, and still open. */
+function openRequest(given: Record<'seq' | 'request_id' | 'channel' | 'max_charge', string>): string {
+  return `requests.seq = ${given.seq} and requests.request_id = ${given.request_id} and state = 'open'
+    and requests.channel = ${given.channel} and requests.max_charge = ${given.max_charge}`
+}
+
+const VOUCHER = insertRows('vouchers', {
+  channel: 'text',
+  ceiling: 'bigint',
+  signature: 'bytea',
+  created_at: 'bigint',
+})
+
+/** Takes the book's sums, if the file's own and what this batch adds to them come to the same. Ceilings only ever rise. */
+const CHANNEL = updateRows(
+  'channels',
+  {
+    id: 'text',
+    charged: 'bigint',
+    reserved: 'bigint',
+    more_charged: 'bigint',
+    more_reserved: 'bigint',
+    ceiling: 'bigint',
+  },
+  (given) => ({
+    set: `charged = ${given.charged}, reserved = ${given.reserved},
+      ceiling = case when ${given.ceiling} > channels.ceiling then ${given.ceiling} else channels.ceiling end`,
+    where: `channels.id = ${given.id} and channels.charged + ${given.more_charged} = ${given.charged}
+      and channels.reserved + ${given.more_reserved} = ${given.reserved}`,
+  }),
+)
+
+async function updateChannels(
+  store: Store,
+  tx: Tx,
+  { expected, vouchers }: Batch,
+  deltas: Deltas,
+  refused: ReadonlySet<ReserveRow>,
+): Promise<void> {
+  const ceilings = new Map(vouchers.map((voucher) => [voucher.channel, voucher.ceiling]))
+  // The book still holds what is reserved for requests that the file has just refused.
+  const unheld = new Deltas()
+  for (const row of refused) unheld.add(row.channel, 0n, row.maxCharge)
+  const rows = expected.map(({ channel, charged, reserved }) => {
+    const held = reserved - unheld.reserved(channel)
+    const [moreCharged, moreReserved] = [deltas.charged(channel), deltas.reserved(channel)]
+    return [channel, charged, held, moreCharged, moreReserved, ceilings.get(channel) ?? 0n] as const
+  })
+  if ((await store.apply(CHANNEL, rows)) !== rows.length) throw await mismatch(tx, rows)
+}
+
+/** Says which channel's sums differ. */
+async function mismatch(
+  tx: Tx,
+  rows: readonly (readonly [string, bigint, bigint, bigint, bigint, bigint])[],
+): Promise<LedgerError> {
+  for (const [id, charged, reserved, moreCharged, moreReserved] of rows) {
+    // This channel was written if it had these sums, and was not if it had any other.
+    const found = await sql<{ charged: bigint; reserved: bigint }>`
+      select charged, reserved from channels where id = ${id}`.execute(tx)
+    const [row] = found.rows
+    if (row?.charged === charged && row.reserved === reserved) continue
+    return new LedgerError(
       'ERR_LEDGER_MISMATCH',
-      `channel ${channel}: the file says charged ${row?.charged} and reserved ${row?.reserved}, ` +
-        `the book says ${charged} and ${held}`,
+      `channel ${id}: the ledger says charged ${row?.charged} and reserved ${row?.reserved} before this batch, ` +
+        `the book says ${charged - moreCharged} and ${reserved - moreReserved}`,
     )
   }
+  return new LedgerError('ERR_LEDGER_MISMATCH', 'the sums of a channel differ from the book')
+}
+
+/** Writes all rows, or throws. */
+async function write<T>(
+  store: Store,
+  statement: RowStatement,
+  rows: readonly T[],
+  toRow: (row: T) => Row,
+): Promise<void> {
+  if (rows.length === 0) return
+  const written = await store.apply(statement, rows.map(toRow))
+  expectCount(statement.name, written, rows.length)
 }
 
 function expectCount(what: string, found: number, wanted: number): void {

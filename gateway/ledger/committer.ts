@@ -9,6 +9,7 @@ import type {
   BatchReply,
   Command,
   CommandReply,
+  EndingRow,
   Query,
   QueryReply,
   VoucherRow,
@@ -143,7 +144,7 @@ export class Committer {
         touched.add(work.reservation.channel).add(work.request.workerChannel)
       } else if (work.kind === 'release') {
         this.#book.applyRelease(work.reservation)
-        batch.releases.push({ requestId: work.reservation.requestId, reason: work.reason })
+        batch.releases.push({ ...ending(work.reservation), reason: work.reason })
         touched.add(work.reservation.channel)
       } else if (work.kind === 'renew') touched.add(work.channel)
       else if (work.kind === 'assign') batch.assigns.push(work.row)
@@ -157,7 +158,14 @@ export class Committer {
       const result = this.#result(reservation, request)
       const { clientCeiling, workerCeiling, workerOwed } = result
       const workerId = request.workerId ?? reservation.worker.id
-      batch.charges.push({ ...request, workerId, clientCeiling, workerCeiling, workerOwed })
+      batch.charges.push({
+        ...request,
+        ...ending(reservation),
+        workerId,
+        clientCeiling,
+        workerCeiling,
+        workerOwed,
+      })
       outcomes.set(item, result)
     }
     return { batch, outcomes }
@@ -231,6 +239,10 @@ export class Committer {
     if (this.#queue.length + this.#underWay.length > 0) return
     for (const tell of this.#idle.splice(0)) tell()
   }
+}
+
+function ending({ seq, requestId, channel, maxCharge }: BookReservation): EndingRow {
+  return { seq, requestId, channel, maxCharge }
 }
 
 function settleWith(item: Item, reply: CommandReply | QueryReply): void {

@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { LedgerError } from './errors.ts'
 import type { Batch, BatchReply, FromThread, Opening, ThreadData, ToThread } from './wire.ts'
@@ -30,8 +29,6 @@ export class Connection {
 
   /** Starts the thread, which opens (or makes) the file, takes it for itself and migrates it. */
   static async open(data: ThreadData, onLost: (error: Error) => void): Promise<Connection> {
-    // SQLite gives the log beside the file the file's own mode, so making it first keeps all of it private.
-    closeSync(openSync(data.file, 'a', 0o600))
     const worker = new Worker(THREAD, { workerData: data, execArgv: [] })
     const first = await firstMessage(worker)
     if ('opened' in first) return new Connection(worker, first.opened, onLost)

@@ -117,7 +117,12 @@ export class Ledger {
     const reservation = this.#book.find(requestId)
     if (!reservation) throw noReservation(requestId)
     reservation.worker = { id: worker.id, bootId: worker.bootId }
-    await this.#committer.assign({ requestId, workerId: worker.id, workerBoot: worker.bootId })
+    await this.#committer.assign({
+      seq: reservation.seq,
+      requestId,
+      workerId: worker.id,
+      workerBoot: worker.bootId,
+    })
   }
 
   /**
@@ -168,7 +173,7 @@ export class Ledger {
 
   /** Requests that are neither charged nor released: after a restart, those whose receipts workers may still hold. */
   openReservations(): OpenReservation[] {
-    return this.#book.openReservations().map(({ phase: _, ...reservation }) => ({ ...reservation }))
+    return this.#book.openReservations().map(({ phase: _, seq: __, ...reservation }) => reservation)
   }
 
   /** The receipt that a request was charged by. */

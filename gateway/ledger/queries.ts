@@ -2,8 +2,8 @@ import { type Kysely, sql } from 'kysely'
 import { audit } from './audit.ts'
 import { ceilingOf, toChannel, toKey } from './rows.ts'
 import type { Database, Tables } from './schema.ts'
-import type { ApiKey, ChannelRecord, OpenReservation, StoredReceipt } from './types.ts'
-import type { EndedRequest, FoundKey, Opening, Query, QueryReply, Refused } from './wire.ts'
+import type { ApiKey, ChannelRecord, StoredReceipt } from './types.ts'
+import type { EndedRequest, FoundKey, Opening, Query, QueryReply, Refused, ReserveRow } from './wire.ts'
 import { refuse } from './wire.ts'
 
 /** Answers one read. */
@@ -56,10 +56,17 @@ export async function opening(database: Database, dayStart: number): Promise<Ope
     .where('created_at', '>=', BigInt(dayStart))
     .groupBy('api_key')
     .execute()
+  const last = await database
+    .selectFrom('requests')
+    .select('seq')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
   return {
     channels: await channels(database),
     open: open.map(
-      (row): OpenReservation => ({
+      (row): ReserveRow => ({
+        seq: row.seq,
         requestId: row.request_id,
         channel: row.channel,
         key: row.api_key,
@@ -69,6 +76,7 @@ export async function opening(database: Database, dayStart: number): Promise<Ope
         createdAt: Number(row.created_at),
       }),
     ),
+    lastSeq: last?.seq ?? 0n,
     dayTotals: days.map((row) => ({ key: row.api_key, total: row.total })),
   }
 }
@@ -159,7 +167,7 @@ async function ended(database: Database, requestId: string): Promise<EndedReques
 const storedReceipts = (database: Database) =>
   database
     .selectFrom('requests')
-    .innerJoin('receipts', 'receipts.request_id', 'requests.request_id')
+    .innerJoin('receipts', 'receipts.request', 'requests.seq')
     .selectAll(['requests', 'receipts'])
 
 type ReceiptRow = Awaited<ReturnType<ReturnType<typeof storedReceipts>['execute']>>[number]
@@ -176,16 +184,20 @@ async function receipts(
 ): Promise<StoredReceipt[] | Refused> {
   const charges = database
     .selectFrom('entries')
-    .where('channel', '=', channel)
+    .where('entries.channel', '=', channel)
     .where('kind', '=', sql.lit('charge'))
   const last =
     after === undefined
       ? { seq: 0n }
-      : await charges.select('seq').where('request_id', '=', after).executeTakeFirst()
+      : await charges
+          .innerJoin('requests', 'requests.seq', 'entries.request')
+          .select('entries.seq')
+          .where('request_id', '=', after)
+          .executeTakeFirst()
   if (!last)
     return refuse('ERR_LEDGER_INPUT', `after: request ${after} was not charged on channel ${channel}`)
   const rows = await storedReceipts(database)
-    .innerJoin('entries', 'entries.request_id', 'requests.request_id')
+    .innerJoin('entries', 'entries.request', 'requests.seq')
     .where('entries.channel', '=', channel)
     .where('entries.kind', '=', sql.lit('charge'))
     .where('entries.seq', '>', last.seq)

@@ -5,14 +5,15 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { runCommand } from './commands.ts'
 import { writeBatch } from './commit.ts'
-import { nodeSqliteDialect, openSqlite } from './dialect.ts'
 import { LedgerError, type LedgerErrorCode } from './errors.ts'
+import { migrationProvider } from './migrations/index.ts'
 import { opening, runQuery } from './queries.ts'
-import { type Database, migrationProvider, type Tables } from './schema.ts'
+import type { Database } from './schema.ts'
+import { SqliteStore } from './sqlite.ts'
+import type { Store } from './store.ts'
 import type { Batch, BatchReply, FromThread, Query, QueryReply, ThreadData, ToThread } from './wire.ts'
 
 const port = parentPort
@@ -21,10 +22,10 @@ const tell = (message: FromThread): void => port.postMessage(message)
 const data = workerData as ThreadData
 
 try {
-  const database = await open(data)
-  tell({ opened: await opening(database, data.dayStart) })
+  const store = await open(data)
+  tell({ opened: await opening(store.database, data.dayStart) })
   port.on('message', (message: ToThread) => {
-    const done = 'batch' in message ? run(database, message.batch) : close(database)
+    const done = 'batch' in message ? run(store, message.batch) : close(store)
     done.catch((error: unknown) => {
       tell({ fatal: messageOf(error) })
       process.exit(1)
@@ -35,13 +36,12 @@ try {
   tell({ openFailed: { code, message: messageOf(error) } })
 }
 
-async function open({ file }: ThreadData): Promise<Database> {
-  const sqlite = openLocked(file)
-  const database = new Kysely<Tables>({ dialect: nodeSqliteDialect(sqlite) })
-  const migrator = new Migrator({ db: database, provider: migrationProvider })
+async function open({ file }: ThreadData): Promise<Store> {
+  const store = SqliteStore.open(file)
+  const migrator = new Migrator({ db: store.database, provider: migrationProvider })
   const { error } = await migrator.migrateToLatest()
-  if (!error) return database
-  await database.destroy()
+  if (!error) return store
+  await store.close()
   const known = Object.keys(await migrationProvider.getMigrations()).join(', ')
   throw new LedgerError(
     'ERR_LEDGER_VERSION',
@@ -49,21 +49,13 @@ async function open({ file }: ThreadData): Promise<Database> {
   )
 }
 
-function openLocked(file: string) {
-  try {
-    return openSqlite(file)
-  } catch (error) {
-    const busy = error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5
-    if (!busy) throw error
-    throw new LedgerError('ERR_LEDGER_LOCKED', `the ledger ${file} is in use by another process`)
-  }
-}
-
-async function run(database: Database, batch: Batch): Promise<void> {
+async function run(store: Store, batch: Batch): Promise<void> {
+  const { database } = store
   const written = await database.transaction().execute(async (tx): Promise<Omit<BatchReply, 'queries'>> => {
+    await store.assertOwned()
     const commands: BatchReply['commands'] = []
     for (const command of batch.commands) commands.push(await runCommand(tx, command, batch.at))
-    return { commands, duplicates: await writeBatch(tx, batch) }
+    return { commands, duplicates: await writeBatch(store, tx, batch) }
   })
   const queries: QueryReply[] = []
   for (const query of batch.queries) queries.push(await answer(database, query))
@@ -80,8 +72,8 @@ async function answer(database: Database, query: Query): Promise<QueryReply> {
   }
 }
 
-async function close(database: Database): Promise<void> {
-  await database.destroy()
+async function close(store: Store): Promise<void> {
+  await store.close()
   port?.close()
 }
 

@@ -14,21 +14,24 @@ import type {
   StoredReceipt,
 } from './types.ts'
 
-export interface ReserveRow extends OpenReservation {}
+/** A reservation with the number of its request. */
+export interface ReserveRow extends OpenReservation {
+  seq: bigint
+}
 
-export interface ReleaseRow {
-  requestId: string
+/** What the book knows of a request that ends, and the file has to know as well. */
+export type EndingRow = Pick<ReserveRow, 'seq' | 'requestId' | 'channel' | 'maxCharge'>
+
+export interface ReleaseRow extends EndingRow {
   reason: string
 }
 
-export interface AssignRow {
-  requestId: string
+export interface AssignRow extends Pick<ReserveRow, 'seq' | 'requestId'> {
   workerId: string
   workerBoot: string
 }
 
-export interface ChargeRow {
-  requestId: string
+export interface ChargeRow extends EndingRow {
   clientCharge: bigint
   workerCharge: bigint
   workerChannel: string
@@ -137,7 +140,9 @@ export interface BatchReply {
 /** The state from which the face starts. */
 export interface Opening {
   channels: ChannelRecord[]
-  open: OpenReservation[]
+  open: ReserveRow[]
+  /** Number of the newest request. */
+  lastSeq: bigint
   /** By API key: nanotons charged and held for requests that began on or after `dayStart`. */
   dayTotals: { key: string; total: bigint }[]
 }
