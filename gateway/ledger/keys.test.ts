@@ -94,6 +94,67 @@ describe('API keys', () => {
     await expect(again.reserve(reservation('f', key, 1n))).rejects.toEqual(code('ERR_KEY_DAY_LIMIT'))
   })
 
+  it('get a new secret, and the old one works until its grace is over, then never', async () => {
+    const { key, secret: old, clock, ledger } = bench
+    await ledger.setKeyLimits(key.id, { perDay: 100n })
+    await ledger.reserve(reservation('a', key, 60n))
+    expect(await ledger.findKey(old)).toMatchObject({ id: key.id })
+    const { key: same, secret } = await ledger.rotateKey(key.id, { graceMs: 1000 })
+    expect(same).toEqual({ ...key, limits: { perDay: 100n } })
+    expect(secret).not.toBe(old)
+    for (const works of [old, secret]) expect(await ledger.findKey(works)).toEqual(same)
+    // What is spent today is the key's, whatever its secret.
+    await expect(ledger.reserve(reservation('b', key, 41n))).rejects.toEqual(code('ERR_KEY_DAY_LIMIT'))
+    const again = await bench.reopen()
+    clock.now += 999
+    for (const works of [old, secret]) expect(await again.findKey(works)).toEqual(same)
+    clock.now += 1
+    expect(await again.findKey(old)).toBeUndefined()
+    clock.now = NOON
+    expect(await again.findKey(old)).toBeUndefined()
+    expect(await again.findKey(secret)).toEqual(same)
+  })
+
+  it('without grace lose the old secret at once; each one that was replaced has its own time', async () => {
+    const { key, secret: first, clock, ledger } = bench
+    const { secret: second } = await ledger.rotateKey(key.id, { graceMs: 5000 })
+    const { secret: third } = await ledger.rotateKey(key.id, { graceMs: 0 })
+    expect(await ledger.findKey(second)).toBeUndefined()
+    for (const works of [first, third]) expect(await ledger.findKey(works)).toMatchObject({ id: key.id })
+    clock.now += 5000
+    expect(await ledger.findKey(first)).toBeUndefined()
+    await ledger.revokeKey(key.id)
+    expect(await ledger.findKey(third)).toBeUndefined()
+    await expect(ledger.rotateKey(key.id, { graceMs: 0 })).rejects.toEqual(code('ERR_KEY_REVOKED'))
+    await expect(ledger.rotateKey('key_none', { graceMs: 0 })).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
+    for (const graceMs of [-1, 0.5, 31 * 86_400_000]) {
+      await expect(ledger.rotateKey(key.id, { graceMs })).rejects.toEqual(code('ERR_LEDGER_INPUT'))
+    }
+  })
+
+  it('that are revoked are found by no secret, also not by one whose grace still runs', async () => {
+    const { key, secret: old, ledger } = bench
+    await ledger.rotateKey(key.id, { graceMs: 5000 })
+    await ledger.revokeKey(key.id)
+    expect(await ledger.findKey(old)).toBeUndefined()
+    expect(await (await bench.reopen()).findKey(old)).toBeUndefined()
+  })
+
+  it('keep to new limits from the call on', async () => {
+    const { key, ledger } = bench
+    await ledger.reserve(reservation('a', key, 90n))
+    const limits = { perRequest: 50n, models: ['m1'], expiresAt: NOON + 1 }
+    expect(await ledger.setKeyLimits(key.id, limits)).toEqual({ ...key, limits })
+    await expect(ledger.reserve(reservation('b', key, 1n))).rejects.toEqual(code('ERR_KEY_MODEL'))
+    await expect(ledger.reserve(reservation('b', key, 51n, { model: 'm1' }))).rejects.toEqual(
+      code('ERR_KEY_REQUEST_LIMIT'),
+    )
+    expect(await ledger.setKeyLimits(key.id, {})).toEqual(key)
+    await ledger.reserve(reservation('b', key, 90n))
+    await expect(ledger.setKeyLimits('key_none', {})).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
+    await expect(ledger.setKeyLimits(key.id, { perDay: -1n })).rejects.toEqual(code('ERR_LEDGER_INPUT'))
+  })
+
   it('draw on their own channel only', async () => {
     const { ledger, key } = bench
     await ledger.putChannel({ id: 'C2', address: 'EQC2', role: 'client', params: '{}', deposited: 1000n })

@@ -196,6 +196,12 @@ export class Ledger {
     checkText('params', channel.params, 65_536)
     checkAmount('deposited', channel.deposited)
     checkAmount('settled', channel.settled ?? 0n)
+    if (channel.role === 'worker' && channel.signer === 'client') {
+      throw new LedgerError(
+        'ERR_LEDGER_INPUT',
+        'signer: the gateway signs the vouchers of a worker’s channel',
+      )
+    }
     const record = (await this.#committer.command({ do: 'putChannel', channel })) as ChannelRecord
     if (!this.#book.channels.has(record.id)) this.#book.channels.set(record.id, { ...record })
     return record
@@ -274,8 +280,10 @@ export class Ledger {
       )
     }
     if (ceiling <= known.ceiling) return { ...known }
-    const record = await this.#committer.command({ do: 'accept', channel, ceiling, signature })
-    this.#book.raiseCeiling(channel, ceiling, signature)
+    // A copy: the caller's may be a piece of a buffer that is used again.
+    const kept = new Uint8Array(signature)
+    const record = await this.#committer.command({ do: 'accept', channel, ceiling, signature: kept })
+    this.#book.raiseCeiling(channel, ceiling, kept)
     return record as ChannelRecord
   }
 
