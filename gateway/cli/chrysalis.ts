@@ -11,6 +11,10 @@ const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promi
     summary: 'show, settle or close the payment channels of the running server: channel status|settle|close',
     run: async (argv) => (await import('./channel.ts')).channel(argv),
   },
+  earnings: {
+    summary: 'what the worker has earned, was promised and has got: by day or model, as text, CSV or JSON',
+    run: async (argv) => (await import('./worker-command.ts')).runWorkerCommand('earnings', argv),
+  },
 }
 
 function usage(): string {

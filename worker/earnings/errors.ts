@@ -7,8 +7,10 @@ export type EarningsErrorCode =
   | 'ERR_PAYMENT_TERMS'
   /** A voucher that the channel's key did not sign, or for another channel. */
   | 'ERR_VOUCHER'
-  /** The file was written by a newer program. */
+  /** The file was written by a newer program, or has not been brought up to this one. */
   | 'ERR_EARNINGS_VERSION'
+  /** There is no file of earnings. */
+  | 'ERR_EARNINGS_ABSENT'
 
 /** Something about being paid is wrong. */
 export class EarningsError extends ChrysalisError {
