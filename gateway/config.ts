@@ -67,6 +67,9 @@ export const gatewaySchema = z.strictObject({
   priceCompletion: amountSchema
     .default('200000000')
     .describe('client price, nanotons per million output tokens'),
+  minDeposit: amountSchema
+    .default('400000000')
+    .describe('least deposit, in nanotons, of a channel that its client signs'),
   alias: aliasesSchema
     .optional()
     .describe(

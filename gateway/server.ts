@@ -11,7 +11,7 @@ import { codeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
-import { connectLocalChain } from '../contracts/index.ts'
+import { connectLocalChain, MIN_CHALLENGE_SECONDS } from '../contracts/index.ts'
 import { readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { createHttpServer } from './api/http-server.ts'
@@ -28,6 +28,7 @@ import { Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
 import { Ledger, type LedgerOptions, newKeySecret } from './ledger/index.ts'
 import { systemClock, WorkerPool } from './link/index.ts'
+import { PaymentDesk } from './pay/index.ts'
 import { quotesFor } from './quotes.ts'
 import { Treasury, TreasuryKeys } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
@@ -36,6 +37,8 @@ import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
 const WATCH_MS = 5_000
 /** A close waits this long for running requests; then it says that they run, and may be asked for again. */
 const CLOSE_MS = 30_000
+/** Looks at the chain that one address may cause in a minute by showing channels that are not known here. */
+const CHANNEL_LOOKS = 30
 /** How long a former gateway on the same folder, whose supervisor was killed, may take to end. */
 const TAKEOVER_MS = 15_000
 
@@ -124,6 +127,7 @@ export async function startGateway(
   const app = createApp({
     dispatcher,
     keys: ledger,
+    payments: openPayments(config, money),
     receipts: ledger,
     attestation,
     catalog: () => catalog.models(),
@@ -199,6 +203,27 @@ async function openMoney(config: GatewayConfig, { real }: Trust, log: Logger) {
   const secret = await openSecret(join(dir, 'api-key'), () => Buffer.from(newKeySecret()))
   await ledger.createKey({ name: 'quickstart', channel, secret: Buffer.from(secret).toString().trim() })
   return { chain, keys, ledger, treasury, channel }
+}
+
+/** Takes payments on channels that clients sign, to the gateway's own wallet. */
+function openPayments(
+  { minDeposit }: GatewayConfig,
+  { chain, keys, ledger }: Pick<Awaited<ReturnType<typeof openMoney>>, 'chain' | 'keys' | 'ledger'>,
+): PaymentDesk {
+  return new PaymentDesk({
+    chain,
+    ledger,
+    terms: {
+      payee: keys.gateway.address,
+      payeeKey: keys.releaseKey(),
+      challengeSeconds: MIN_CHALLENGE_SECONDS,
+      minDeposit: BigInt(minDeposit),
+    },
+    signRelease: (terms) => keys.signRelease(terms),
+    perMinute: CHANNEL_LOOKS,
+    monotonic: () => performance.now(),
+    now: Date.now,
+  })
 }
 
 /** Waits for a former gateway that is about to end: its lock goes with its process. */

@@ -65,7 +65,7 @@ const terms = {
 
 export const REQUIRED: PaymentRequired = {
   x402Version: 2,
-  error: 'batch_settlement_tvm_stale_ceiling',
+  error: 'stale_ceiling',
   resource: { url: 'http://127.0.0.1:8787/v1/chat/completions', mimeType: 'application/json' },
   accepts: [
     {

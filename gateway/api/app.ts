@@ -5,7 +5,7 @@
 import { Hono } from 'hono'
 import { ATTESTATION_PATH, clip, newRequestId, notFound, PATHS } from '../../worker/protocol/index.ts'
 import { attestationRoutes } from './attestation.ts'
-import { authenticate, keyAdmission } from './auth.ts'
+import { keyAdmission } from './auth.ts'
 import { cors } from './cors.ts'
 import { answerDeepLError } from './deepl/errors.ts'
 import { deepLRoutes } from './deepl/routes.ts'
@@ -21,6 +21,7 @@ import {
 import { loopbackOnly } from './loopback.ts'
 import { modelRoutes } from './models.ts'
 import { openapiRoutes } from './openapi/routes.ts'
+import { authenticateOrPay, channelRoutes, paymentHeaders, paymentTermsRoute } from './pay.ts'
 import { receiptRoutes } from './receipts.ts'
 import { clientRequestId, setProcessingTime } from './request-headers.ts'
 import { type Env, only } from './route.ts'
@@ -61,7 +62,10 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   const admitKey = keyAdmission(deps.keys, deps.limiter)
   app.route('/v2', deepLRoutes(deps, admitKey))
   libreTranslateRoutes(app, deps, admitKey)
-  app.use('/v1/*', authenticate(admitKey))
+  app.use('/v1/*', paymentHeaders(deps))
+  paymentTermsRoute(app, deps)
+  app.use('/v1/*', authenticateOrPay(deps, admitKey))
+  channelRoutes(app, deps)
   modelRoutes(app, deps)
   receiptRoutes(app, deps)
   inferenceRoutes(app, deps)

@@ -1,5 +1,4 @@
 import type { Context } from 'hono'
-import { createMiddleware } from 'hono/factory'
 import { unauthorized, unavailable } from '../../worker/protocol/index.ts'
 import type { ApiDeps } from './deps.ts'
 import type { RateLimiter } from './limits.ts'
@@ -19,24 +18,17 @@ export function keyAdmission(keys: ApiDeps['keys'], limiter: RateLimiter): Admit
   }
 }
 
-/**
- * Requires an API key as `Authorization: Bearer sk-chry-…` (scheme in any case, RFC 9110 §11.1), or, where there is no
- * such header, as `x-api-key` or `api-key`, which clients of llama.cpp and Azure send.
- */
-export function authenticate(admitKey: AdmitKey) {
-  return createMiddleware<Env>(async (c, next) => {
-    await admitKey(c, secretOf(c))
-    await next()
-  })
-}
-
 /** A flood of guesses is no fault inside: whoever holds a key may come back. */
 function asBusy(error: unknown): never {
   if ((error as { code?: unknown }).code !== 'ERR_LEDGER_BUSY') throw error
   throw unavailable('Too many API keys are being checked at the moment. Try again shortly.', 'server_busy', 1)
 }
 
-function secretOf(c: Context<Env>): string | undefined {
+/**
+ * The secret of an API key as `Authorization: Bearer sk-chry-…` (scheme in any case, RFC 9110 §11.1), or, where there is
+ * no such header, as `x-api-key` or `api-key`, which clients of llama.cpp and Azure send.
+ */
+export function secretOf(c: Context<Env>): string | undefined {
   if (c.req.header('authorization') !== undefined) return bearerSecret(c)
   return c.req.header('x-api-key') ?? c.req.header('api-key')
 }

@@ -44,7 +44,7 @@ export async function readBody(c: Context<Env>, limit: number): Promise<Uint8Arr
   const coding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity'
   const decode = Object.hasOwn(CODINGS, coding) ? CODINGS[coding] : undefined
   if (!decode && coding !== 'identity') throw unsupportedCoding(coding)
-  const sent = await receive(c, limit).catch(asIncomplete)
+  const sent = await readSent(c, limit)
   if (!decode) return sent
   try {
     return await decode(sent, { maxOutputLength: limit, rejectGarbageAfterEnd: true })
@@ -52,6 +52,20 @@ export async function readBody(c: Context<Env>, limit: number): Promise<Uint8Arr
     if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') throw bodyTooLarge(limit)
     throw invalidRequest(null, `The body is not what its Content-Encoding says: ${coding}.`, 'invalid_body')
   }
+}
+
+/**
+ * The bytes of a body as they were sent, content coding included. They are kept for whoever reads the body next.
+ *
+ * @param limit bytes
+ * @throws ApiError 413; 400 for a body that ends early
+ */
+export async function readSent(c: Context<Env>, limit: number): Promise<Uint8Array> {
+  const known = c.get('sent')
+  if (known) return known
+  const sent = await receive(c, limit).catch(asIncomplete)
+  c.set('sent', sent)
+  return sent
 }
 
 async function receive(c: Context<Env>, limit: number): Promise<Uint8Array> {

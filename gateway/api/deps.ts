@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { AttestationAnswer, AttestationQuery, Prices } from '../../worker/protocol/index.ts'
 import type { DispatcherFace } from '../dispatch/index.ts'
 import type { ApiKey, StoredReceipt } from '../ledger/index.ts'
+import type { PaymentDesk } from '../pay/index.ts'
 import type { IdempotencyStore } from './idempotency/index.ts'
 import type { RateLimiter } from './limits.ts'
 import type { ModelNames } from './names.ts'
@@ -29,6 +30,8 @@ export interface CatalogModel {
 export interface ApiDeps {
   dispatcher: Pick<DispatcherFace, 'dispatch'>
   keys: { findKey(secret: string): Promise<ApiKey | undefined> }
+  /** Payments that clients sign themselves; absent: API keys only. */
+  payments?: PaymentDesk | undefined
   receipts: { receipt(requestId: string): Promise<StoredReceipt | undefined> }
   /** Evidence for a caller at this address; throws ApiError. */
   attestation: { answer(query: AttestationQuery, address: string): Promise<AttestationAnswer> }

@@ -43,6 +43,7 @@ export async function execute(
   if (!known) throw deps.mayReturn(model) ? modelAway() : modelNotFound(model)
   const limits = bounds(known.contextLength)
   const key = c.get('key')
+  const payment = c.get('payment')
   const hold = deps.limiter.takeTokens(key.id, limits.maxPromptTokens + limits.maxOutputTokens * limits.n)
   for (const [name, value] of Object.entries(hold.headers)) c.header(name, value)
   const request: DispatchRequest = {
@@ -56,6 +57,7 @@ export async function execute(
     contextLength: known.contextLength,
     stream,
     ...limits,
+    ...(payment && { maxCharge: payment.amount }),
     signal,
     deadline: deps.now() + deps.limits.deadlineMs,
   }
@@ -91,7 +93,8 @@ function modelAway() {
 export async function collect(c: Context<Env>, response: DispatchResponse): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array[] = []
   for await (const event of response.events) if (event.type === 'body') parts.push(event.bytes)
-  const { headers } = await response.done
+  const { headers, charged } = await response.done
+  c.set('charged', charged)
   for (const [name, value] of Object.entries(headers)) c.header(name, value)
   return concat(...parts)
 }

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { notFound } from '../../worker/protocol/index.ts'
+import type { StoredReceipt } from '../ledger/index.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Env } from './route.ts'
 
@@ -15,14 +16,19 @@ export function receiptRoutes(app: Hono<Env>, deps: ApiDeps): void {
     const { id: key, channel } = c.get('key')
     if (!stored || (stored.key !== key && stored.channel !== channel))
       throw notFound('No receipt of that id was paid for this API key.', 'receipt_not_found', 'id')
-    return c.json({
-      id,
-      object: 'receipt',
-      receipt: stored.receipt,
-      digest: stored.digest,
-      // The ledger names a worker by its signing key and the channel that pays it: KEY/CHANNEL.
-      signing_key: stored.signingKey.split('/', 1)[0],
-      charged: stored.charged.toString(),
-    })
+    return c.json(describeReceipt(stored))
   })
+}
+
+/** A stored receipt as clients get it. */
+export function describeReceipt(stored: StoredReceipt) {
+  return {
+    id: stored.requestId,
+    object: 'receipt' as const,
+    receipt: stored.receipt,
+    digest: stored.digest,
+    // The ledger names a worker by its signing key and the channel that pays it: KEY/CHANNEL.
+    signing_key: stored.signingKey.split('/', 1)[0],
+    charged: stored.charged.toString(),
+  }
 }

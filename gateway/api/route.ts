@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { methodNotAllowed } from '../../worker/protocol/index.ts'
 import type { ApiKey } from '../ledger/index.ts'
+import type { Payment } from '../pay/index.ts'
 
 /** What the routes may count on: the middleware set these before them. */
 export interface Env {
@@ -11,6 +12,12 @@ export interface Env {
     /** Monotonic milliseconds. */
     startedAt: number
     key: ApiKey
+    /** Of a request that its client pays for by itself; `key` is then its channel's. */
+    payment?: Payment
+    /** The bytes of the body as sent, where they were read before the route. */
+    sent?: Uint8Array
+    /** Nanotons that a whole answer was charged. */
+    charged?: bigint
   }
 }
 

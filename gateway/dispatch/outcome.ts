@@ -11,6 +11,9 @@ import {
   unauthorized,
 } from '../../worker/protocol/errors.ts'
 import { LINK_LIMITS, LinkError } from '../../worker/protocol/link.ts'
+import type { StaleCeilingError } from '../ledger/index.ts'
+import { HOW_TO_PAY, PaymentDue } from '../pay/due.ts'
+import { channelFrozen } from '../pay/refusals.ts'
 import { clientClosed, clientStalled, upstreamIntegrity, upstreamLost, upstreamSilent } from './errors.ts'
 import type { Outcome, StopReason } from './exchange.ts'
 import { draining, noWorker } from './queue.ts'
@@ -53,14 +56,40 @@ export function retryable(error: unknown): string {
   return code
 }
 
-/** A refusal of the ledger as an ApiError; anything else as it is. */
-export function fromLedger(error: unknown, model: string): unknown {
+/** @throws PaymentDue when a request may cost more than its client lets it */
+export function demandPrice(maxCharge: bigint, allowed: bigint | undefined): void {
+  if (allowed === undefined || maxCharge <= allowed) return
+  throw new PaymentDue({
+    apiCode: 'price_above_amount',
+    message: `The request may cost ${maxCharge} nanotons, and the payment allows ${allowed}. Allow more, or ask for fewer tokens.`,
+    amount: maxCharge,
+  })
+}
+
+/**
+ * A refusal of the ledger as an ApiError; anything else as it is.
+ *
+ * @param amount most nanotons that the request may cost
+ */
+export function fromLedger(error: unknown, model: string, amount?: bigint): unknown {
   switch (codeOf(error)) {
+    case 'ERR_STALE_CEILING':
+      return new PaymentDue({
+        apiCode: 'stale_ceiling',
+        message:
+          'The voucher has no room for the request. Sign one over at least `extra.ceiling` of PAYMENT-REQUIRED.',
+        amount,
+        ceiling: (error as StaleCeilingError).needed,
+      })
     case 'ERR_INSUFFICIENT_FUNDS':
     case 'ERR_CHANNEL_CLOSED':
-      return insufficientQuota(
-        'The channel of this API key cannot cover the request. Top it up or ask for fewer tokens.',
-      )
+      return new PaymentDue({
+        apiCode: 'insufficient_quota',
+        message: `The channel of this API key cannot cover the request. Top it up or ask for fewer tokens. ${HOW_TO_PAY}`,
+        amount,
+      })
+    case 'ERR_ROLLED_BACK':
+      return channelFrozen()
     case 'ERR_KEY_REQUEST_LIMIT':
     case 'ERR_KEY_DAY_LIMIT':
       return insufficientQuota('The request is beyond a spending limit of this API key.')

@@ -8,7 +8,7 @@ import { ContentCheck } from './content.ts'
 import { clientClosed } from './errors.ts'
 import { Exchange, type Outcome, outcomeCode, type StopReason } from './exchange.ts'
 import { Handoff } from './handoff.ts'
-import { errorOf, fromLedger, retryable, stoppedError } from './outcome.ts'
+import { demandPrice, errorOf, fromLedger, retryable, stoppedError } from './outcome.ts'
 import type { SlotQueue } from './queue.ts'
 import { ReceiptBook, type VerifiedReceipt } from './receipt-book.ts'
 import { type SealParts, sealTo } from './seal-to.ts'
@@ -108,6 +108,7 @@ export class Run {
     const maxCharge = this.#bound(quote)
     const maxWorkerCharge = this.#bound({ ...quote, client: quote.worker })
     try {
+      demandPrice(maxCharge, this.#request.maxCharge)
       const { durable } = await this.#parts.ledger.hold({
         requestId: this.requestId,
         channel: this.#request.key.channel,
@@ -122,7 +123,7 @@ export class Run {
       durable.catch(() => this.stop('aborted'))
     } catch (error) {
       lease.release()
-      throw fromLedger(error, this.#request.model)
+      throw fromLedger(error, this.#request.model, maxCharge)
     }
     let attempt: Attempt
     try {

@@ -32,6 +32,8 @@ export interface DispatchRequest {
   n?: number
   /** Bytes that the answer may have besides the text of its tokens: log probabilities, vectors. */
   extraBytes?: number
+  /** Most nanotons that the client lets it cost; its key's limits alone when absent. */
+  maxCharge?: bigint
   /** The client went away: stop the worker, charge what was delivered; of a whole answer, what was made. */
   signal: AbortSignal
   /** Milliseconds of wall time after which nobody wants the answer. */

@@ -22,6 +22,7 @@ import { Dispatcher, type DispatchLedger, type DispatchLimits } from '../dispatc
 import type { GatewayIdentity } from '../identity.ts'
 import type { Ledger, StoredReceipt } from '../ledger/index.ts'
 import { WorkerPool } from '../link/index.ts'
+import { PaymentDesk, type PaymentDeskOptions } from '../pay/index.ts'
 import { quotesFor } from '../quotes.ts'
 import { GATEWAY_ID, openParts, type Parts, type PartsOptions } from './inprocess-parts.ts'
 import { LinkProxy } from './link-proxy.ts'
@@ -39,6 +40,8 @@ export interface InProcessOptions extends PartsOptions {
   limits?: Partial<DispatchLimits>
   /** Evidence bundles a minute for one address; plenty when absent. */
   attestationsPerMinute?: number
+  /** Takes payments that clients sign, on this chain and by these terms. */
+  payments?: Omit<PaymentDeskOptions, 'ledger' | 'now' | 'monotonic'>
   /** Requests a minute for one API key, on the standing clock; a thousand when absent. */
   requestsPerMinute?: number
 }
@@ -238,6 +241,7 @@ export class InProcess implements AsyncDisposable {
     const app = createApp({
       dispatcher: this.dispatcher,
       keys: this.ledger,
+      payments: this.#makePayments(),
       receipts: this.ledger,
       attestation: new AttestationDesk({
         identity: this.#identity,
@@ -270,6 +274,13 @@ export class InProcess implements AsyncDisposable {
       if (!this.pool.handleUpgrade(request, socket, head)) socket.destroy()
     })
     return server
+  }
+
+  #makePayments(): PaymentDesk | undefined {
+    const { payments } = this.#options
+    if (!payments) return undefined
+    const { now, monotonic } = this.clock
+    return new PaymentDesk({ ...payments, ledger: this.ledger, now, monotonic })
   }
 
   async #dial(url: string): Promise<void> {

@@ -315,6 +315,12 @@ export class Ledger {
     }
   }
 
+  /** A channel as it is decided by now, at once: it may run ahead of the file by the batch that is being written. */
+  channelNow(id: string): ChannelRecord | undefined {
+    const channel = this.#book.channels.get(id)
+    return channel && { ...channel }
+  }
+
   /** A channel with its newest voucher, as the file has it. */
   async channelState(id: string): Promise<ChannelRecord | undefined> {
     return (await this.#committer.query({ ask: 'channel', id })) as ChannelRecord | undefined

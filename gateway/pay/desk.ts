@@ -1,0 +1,267 @@
+import { Address } from '@ton/core'
+import { codeOf } from '../../attest/cli/process.ts'
+import {
+  type ChannelParams,
+  channelAddress,
+  channelParamsFromJson,
+  checkPaymentExpiry,
+  decodePayment,
+  type PaymentPayload,
+  type PaymentRequired,
+  type PaymentResponse,
+  paymentNetwork,
+  paymentRequestId,
+  publicKeyObject,
+  type ReleaseTerms,
+  verifyPaymentRequest,
+  verifyVoucher,
+} from '../../contracts/index.ts'
+import { unavailable } from '../../worker/protocol/index.ts'
+import type { ApiKey, Ledger, StoredReceipt } from '../ledger/index.ts'
+import { type ClientChannel, ClientChannels, type ClientChannelsOptions } from './channels.ts'
+import { UsedOnce } from './once.ts'
+import {
+  aboveDeposit,
+  channelClosing,
+  channelFrozen,
+  fromCodec,
+  paymentInvalid,
+  paymentRequired,
+} from './refusals.ts'
+import {
+  channelStatement,
+  type RequiredTerms,
+  type ResponseTerms,
+  requiredStatement,
+  responseStatement,
+  type Standing,
+} from './statements.ts'
+
+export interface PaymentDeskOptions extends Omit<ClientChannelsOptions, 'ledger'> {
+  ledger: ClientChannelsOptions['ledger'] &
+    Pick<Ledger, 'acceptVoucher' | 'setChannelState' | 'idle' | 'receipts'>
+  /** Agrees to a close, with the release key of `terms`. */
+  signRelease(terms: Omit<ReleaseTerms, 'globalId'>): Uint8Array
+  /** Wall ms. */
+  now: () => number
+}
+
+/** The HTTP request that brought a payment. */
+export interface PaidRequest {
+  /** Upper case. */
+  method: string
+  /** The request target as sent: path with query. */
+  path: string
+  /** As sent, content coding included. */
+  body: Uint8Array
+  /** Address of whoever sent it. */
+  caller: string
+}
+
+/** A payment whose signatures hold. */
+export interface Payment {
+  readonly channel: ClientChannel
+  readonly key: ApiKey
+  /** What ledger, receipt and headers know the request by. */
+  readonly requestId: string
+  /** Most nanotons that the payer lets the request cost. */
+  readonly amount: bigint
+  readonly voucher: { readonly ceiling: bigint; readonly signature: Uint8Array }
+  readonly caller: string
+  /** As of when the payment came in; Unix seconds, 0 while the channel is open. */
+  readonly closeAt: number
+}
+
+/**
+ * Takes payments that clients sign themselves (contracts/x402.md). Everything that a payment says is verified before
+ * anything of it is believed or kept, and the cheap before the dear.
+ */
+export class PaymentDesk {
+  readonly #options: PaymentDeskOptions
+  readonly #channels: ClientChannels
+  readonly #used = new UsedOnce()
+  readonly #network: string
+
+  constructor(options: PaymentDeskOptions) {
+    this.#options = options
+    this.#channels = new ClientChannels(options)
+    this.#network = paymentNetwork(options.chain.globalId)
+  }
+
+  /**
+   * Reads a PAYMENT-SIGNATURE as far as that goes without the request's body.
+   *
+   * @throws ApiError 400, 402
+   */
+  read(header: string): PaymentPayload {
+    try {
+      const payment = decodePayment(header)
+      this.#demandOurs(payment.accepted)
+      checkPaymentExpiry(payment.payload.request.expires, this.#seconds())
+      return payment
+    } catch (error) {
+      throw fromCodec(error)
+    }
+  }
+
+  /**
+   * Verifies a payment for one request, and finds its channel or takes it into the ledger. The voucher is verified, but
+   * not kept yet: see {@link accept}.
+   *
+   * @throws ApiError 402, 409 for a request id that was used, 429, 503
+   */
+  async verify({ accepted, payload }: PaymentPayload, request: PaidRequest): Promise<Payment> {
+    const channel = await this.#channelOf(
+      payload.channel,
+      (address, key) => {
+        this.#demandSignatures({ accepted, payload }, request, address, key)
+      },
+      request.caller,
+    )
+    const requestId = paymentRequestId(channel.address, payload.request.id)
+    this.#used.take(requestId, payload.request.expires, this.#seconds())
+    return {
+      channel,
+      key: channel.key,
+      requestId,
+      amount: BigInt(accepted.amount),
+      voucher: {
+        ceiling: BigInt(payload.voucher.ceiling),
+        signature: Buffer.from(payload.voucher.signature, 'base64'),
+      },
+      caller: request.caller,
+      closeAt: await this.#channels.closeAt(channel, request.caller),
+    }
+  }
+
+  /**
+   * Keeps the voucher of a verified payment, durably, when it is the highest so far.
+   *
+   * @throws ApiError 402 for one that passes the deposit, 429, 503
+   */
+  async accept({ channel, voucher, caller }: Payment): Promise<void> {
+    const { state, ceiling, deposited } = this.#channels.record(channel.id)
+    // Nothing new is charged on a channel that ends, so it needs no higher voucher.
+    if (voucher.ceiling <= ceiling || state !== 'open') return
+    if (voucher.ceiling > deposited) await this.#channels.refresh(channel, caller)
+    try {
+      await this.#options.ledger.acceptVoucher(channel.id, voucher.ceiling, voucher.signature)
+    } catch (error) {
+      throw codeOf(error) === 'ERR_ABOVE_DEPOSIT' ? aboveDeposit() : error
+    }
+  }
+
+  /** @throws ApiError 402 when a channel takes no new requests */
+  demandOpen({ channel }: Payment): void {
+    if (this.#channels.record(channel.id).state !== 'open') throw channelClosing()
+  }
+
+  /** Receipts of a payment's channel, in the order of charging. */
+  receipts({ channel }: Payment, page: { after?: string; limit: number }): Promise<StoredReceipt[]> {
+    return this.#options.ledger.receipts(channel.id, page)
+  }
+
+  /**
+   * Ends a channel by agreement: it takes no new requests from now on and for good; when those that run are charged,
+   * the payer gets the release with which it closes at once. May be repeated.
+   *
+   * @param signal gives up waiting for running requests
+   * @returns what the gateway gets in all, and its signature
+   * @throws ApiError 503 when requests run on
+   */
+  async close({ channel }: Payment, signal: AbortSignal): Promise<{ amount: bigint; release: Uint8Array }> {
+    const { ledger, signRelease } = this.#options
+    if (this.#channels.record(channel.id).frozen !== null) throw channelFrozen()
+    await ledger.setChannelState(channel.id, 'closing')
+    await ledger.idle(channel.id, signal).catch(() => {
+      throw unavailable(
+        'Requests of the channel are still running. Ask again when they have ended.',
+        'channel_busy',
+        5,
+      )
+    })
+    const { charged: amount } = this.#channels.record(channel.id)
+    return { amount, release: signRelease({ channel: channel.address, amount }) }
+  }
+
+  /** What PAYMENT-REQUIRED says. @param payment the one that was not enough */
+  required(terms: RequiredTerms, payment?: Payment): PaymentRequired {
+    const { chain, terms: asked } = this.#options
+    return requiredStatement(chain.globalId, asked, terms, payment && this.#standing(payment))
+  }
+
+  /** What PAYMENT-RESPONSE says, with where the channel stands at this moment. */
+  response(payment: Payment, terms: ResponseTerms): PaymentResponse {
+    return responseStatement(this.#options.chain.globalId, this.#standing(payment), terms)
+  }
+
+  /** What the bearer of a channel's voucher key may know of it. */
+  describe(payment: Payment) {
+    return channelStatement(this.#options.chain.globalId, this.#standing(payment))
+  }
+
+  #standing({ channel, closeAt }: Payment): Standing {
+    return { channel, record: this.#channels.record(channel.id), closeAt }
+  }
+
+  #demandOurs({ network, payTo }: PaymentPayload['accepted']): void {
+    const own = this.#options.terms.payee.toRawString()
+    if (network !== this.#network)
+      throw paymentInvalid(`accepted.network: this gateway is paid on ${this.#network}.`)
+    if (payTo !== own) throw paymentInvalid(`accepted.payTo: this gateway is paid at ${own}.`)
+  }
+
+  async #channelOf(
+    named: PaymentPayload['payload']['channel'],
+    demandSignatures: (address: Address, voucherKey: ClientChannel['voucherKey']) => void,
+    caller: string,
+  ): Promise<ClientChannel> {
+    const params = 'id' in named ? undefined : readParams(named)
+    const address = params ? channelAddress(params) : Address.parseRaw((named as { id: string }).id)
+    const known = await this.#channels.known(address.toRawString())
+    if (known) {
+      demandSignatures(address, known.voucherKey)
+      return known
+    }
+    if (!params) throw paymentRequired()
+    demandSignatures(address, publicKeyObject(params.voucherKey))
+    return await this.#channels.register(params, caller)
+  }
+
+  #demandSignatures(
+    { accepted, payload: { voucher, request } }: Pick<PaymentPayload, 'accepted' | 'payload'>,
+    { method, path, body }: PaidRequest,
+    channel: Address,
+    voucherKey: ClientChannel['voucherKey'],
+  ): void {
+    const { globalId } = this.#options.chain
+    const { id, expires, signature } = request
+    const amount = BigInt(accepted.amount)
+    try {
+      verifyPaymentRequest(
+        voucherKey,
+        { globalId, channel, method, path, body, id, amount, expires },
+        signature,
+      )
+    } catch (error) {
+      throw fromCodec(error)
+    }
+    const ceiling = BigInt(voucher.ceiling)
+    if (!verifyVoucher(voucherKey, { globalId, channel, ceiling }, Buffer.from(voucher.signature, 'base64')))
+      throw paymentInvalid(
+        'voucher.signature: not the signature of the voucher key over this channel and ceiling.',
+      )
+  }
+
+  #seconds(): number {
+    return this.#options.now() / 1000
+  }
+}
+
+function readParams(json: unknown): ChannelParams {
+  try {
+    return channelParamsFromJson(json)
+  } catch (error) {
+    throw fromCodec(error)
+  }
+}

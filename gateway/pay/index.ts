@@ -1,0 +1,5 @@
+/** Payments that clients sign themselves, as x402 has them. See README.md. */
+
+export type { ClientTerms } from './channels.ts'
+export { type PaidRequest, type Payment, PaymentDesk, type PaymentDeskOptions } from './desk.ts'
+export { type Due, PaymentDue } from './due.ts'
