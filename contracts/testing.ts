@@ -102,6 +102,25 @@ export class MemoryChain implements Chain {
   }
 }
 
+/** Who can send: a {@link Wallet}, or a {@link Bystander}. */
+export interface Sender {
+  readonly address: Address
+  send(chain: MemoryChain, messages: MessageRelaxed[]): Promise<void>
+}
+
+/** Somebody without a wallet contract, whose messages are delivered as they are. */
+export class Bystander implements Sender {
+  readonly address: Address
+
+  constructor(address: Address) {
+    this.address = address
+  }
+
+  async send(chain: MemoryChain, messages: MessageRelaxed[]): Promise<void> {
+    for (const message of messages) await chain.deliver(this.address, message)
+  }
+}
+
 /** Two funded parties, their keys, and a channel that is not opened yet. */
 export class TestChannel {
   readonly chain: MemoryChain

@@ -2,6 +2,8 @@
 
 import { parseArgs } from 'node:util'
 import { channelSubject } from './channel.ts'
+import { jettonSubject } from './jetton.ts'
+import { registrySubject } from './registry.ts'
 import { type RunOptions, type RunResult, runModel, type Tally } from './run.ts'
 
 const USAGE = `Usage: npm run model -- [channel|jetton|registry] [--messages N] [--seed N] [--path PATH]
@@ -13,6 +15,8 @@ Exits 1 when contract and model differ.
 
 const SUBJECTS: Record<string, (options: RunOptions) => Promise<RunResult>> = {
   channel: (options) => runModel(channelSubject, options),
+  jetton: (options) => runModel(jettonSubject, options),
+  registry: (options) => runModel(registrySubject, options),
 }
 
 function plan(argv: string[]): { names: string[]; options: RunOptions } | undefined {

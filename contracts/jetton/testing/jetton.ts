@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Address, beginCell, type Cell, contractAddress, internal, type MessageRelaxed } from '@ton/core'
 import { committedCode } from '../../code.ts'
-import { type MemoryChain, TestChannel } from '../../testing.ts'
+import { type MemoryChain, type Sender, TestChannel } from '../../testing.ts'
 import type { Wallet } from '../../wallet/wallet.ts'
 import { JettonChannel } from '../jetton-channel.ts'
 import { type JettonChannelParams, jettonWalletAddress, parseJettonChannelData } from '../params.ts'
@@ -23,12 +23,12 @@ export const LOCKED = { out: 1, in: 2 } as const
 /** A jetton whose master obeys `admin`. */
 export class TestJetton {
   readonly chain: MemoryChain
-  readonly admin: Wallet
+  readonly admin: Sender
   readonly walletCode: Cell = walletCode()
   readonly master: Address
   private readonly init: { code: Cell; data: Cell }
 
-  constructor(chain: MemoryChain, admin: Wallet) {
+  constructor(chain: MemoryChain, admin: Sender) {
     this.chain = chain
     this.admin = admin
     const data = beginCell().storeAddress(admin.address).storeRef(this.walletCode).endCell()
