@@ -4,11 +4,12 @@
  *   node gateway/bench/ledger.ts [SECONDS [CLIENTS…]]
  */
 
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { newRequestId } from '../../worker/protocol/index.ts'
 import { Ledger } from '../ledger/index.ts'
 
 const [seconds = 5, ...counts] = process.argv.slice(2).map(Number)
@@ -16,9 +17,6 @@ const { privateKey } = generateKeyPairSync('ed25519')
 const payload = 'A'.repeat(900)
 const signature = 'A'.repeat(86)
 const worker = { id: 'worker', bootId: 'boot' }
-
-/** As the gateway makes them: random, so that they fall all over the index. */
-const newRequestId = () => `chatcmpl-${randomBytes(16).toString('hex')}`
 
 /** One run on a new ledger. */
 async function measure(clients: number): Promise<void> {

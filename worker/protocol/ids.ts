@@ -7,9 +7,12 @@ import { text } from './readers.ts'
 /** Request ids are chosen by the gateway (or a client) and are safe in headers, file names and logs. */
 export const requestIdSchema = z.string().regex(/^[A-Za-z0-9_-]{8,64}$/, 'must be 8-64 of A-Z a-z 0-9 _ -')
 
-/** A new random request id: 32 hexadecimal digits. */
+/**
+ * A new request id: 32 hexadecimal digits, of which the first 12 are the time in ms and the rest 80 random bits. Ids that
+ * follow one another stand together in the ledger's index, however many requests it holds.
+ */
 export function newRequestId(): string {
-  return randomBytes(16).toString('hex')
+  return Date.now().toString(16).padStart(12, '0') + randomBytes(10).toString('hex')
 }
 
 /** `length` bytes in lower-case hexadecimal. */

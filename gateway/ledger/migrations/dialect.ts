@@ -16,7 +16,7 @@ export interface Migrating {
   readonly bytes: 'blob' | 'bytea'
   /** Ends a table: SQLite then holds each column to its type, as PostgreSQL always does. */
   readonly strict: RawBuilder<unknown>
-  /** Makes an `int64` column the primary key that the database fills by itself, ever higher. */
+  /** Makes an `int64` column the primary key that the database fills by itself: ever higher, as no row goes. */
   readonly numbered: (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder
 }
 
@@ -26,7 +26,7 @@ export function migrating(database: Kysely<unknown>): Migrating {
     const numbered: Migrating['numbered'] = (c) => c.primaryKey().generatedAlwaysAsIdentity()
     return { database, schema, int64: 'bigint', bytes: 'bytea', strict: sql``, numbered }
   }
-  const numbered: Migrating['numbered'] = (c) => c.primaryKey().autoIncrement()
+  const numbered: Migrating['numbered'] = (c) => c.primaryKey()
   return { database, schema, int64: 'integer', bytes: 'blob', strict: sql`strict`, numbered }
 }
 
