@@ -3,6 +3,7 @@ import { ConfigError } from '../attest/cli/config.ts'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
 import { amountSchema, isLoopback, modelIdSchema } from '../worker/protocol/index.ts'
 import type { DispatchLimits } from './dispatch/index.ts'
+import type { TreasuryTerms } from './treasury/index.ts'
 
 const corsOriginSchema = z
   .string()
@@ -126,6 +127,22 @@ export const gatewaySchema = z.strictObject({
   idempotencySeconds: seconds(0, 86_400, 600).describe(
     'how long an answer stays in memory for a repeat of its Idempotency-Key; 0: only while it runs',
   ),
+  chainOutageSeconds: seconds(10, 1_800, 900).describe(
+    'how long channels are served without a look at the chain; then 503. A payer needs an hour at least to be gone',
+  ),
+  settleOverheadBps: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(100)
+    .describe('a channel is settled once fees are at most this part of the claim, in 1/10,000'),
+  settleRisk: amountSchema
+    .default('1000000000')
+    .describe('… or once this stands unsettled on it, in nanotons'),
+  settleAgeSeconds: seconds(60, 2_592_000, 86_400).describe(
+    '… or once its oldest unsettled charge is this old',
+  ),
   drainSeconds: seconds(0, 600, 25).describe('grace for running requests at the end'),
   heartbeatMs: z.coerce
     .number()
@@ -171,6 +188,18 @@ export function dispatchLimits(config: GatewayConfig): Partial<DispatchLimits> {
     maxQueued: config.maxQueued,
     maxQueuedPerKey: Math.ceil(config.maxQueued / 4),
     maxActivePerKey: config.maxActivePerKey,
+  }
+}
+
+/** What the treasury is told of chain and settlement. */
+export function treasuryTerms(config: GatewayConfig): Partial<TreasuryTerms> {
+  return {
+    outageSeconds: config.chainOutageSeconds,
+    settle: {
+      overheadBps: config.settleOverheadBps,
+      riskCap: BigInt(config.settleRisk),
+      maxAgeSeconds: config.settleAgeSeconds,
+    },
   }
 }
 

@@ -21,7 +21,7 @@ import { isLoopback } from './api/loopback.ts'
 import { ModelNames } from './api/names.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
-import { corsOrigins, dispatchLimits, type GatewayConfig } from './config.ts'
+import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms } from './config.ts'
 import { serveControl } from './control/index.ts'
 import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
@@ -30,7 +30,7 @@ import { Ledger, type LedgerOptions, newKeySecret } from './ledger/index.ts'
 import { systemClock, WorkerPool } from './link/index.ts'
 import { PaymentDesk } from './pay/index.ts'
 import { quotesFor } from './quotes.ts'
-import { Treasury, TreasuryKeys } from './treasury/index.ts'
+import { Treasury, TreasuryKeys, whileSeen } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
 
 /** How often channels are compared with the chain, in ms: far below any challenge period. */
@@ -109,7 +109,7 @@ export async function startGateway(
   })
   const dispatcher = new Dispatcher({
     pool,
-    ledger,
+    ledger: whileSeen(ledger, treasury),
     signer: identity.signer,
     gatewayId,
     log,
@@ -141,7 +141,10 @@ export async function startGateway(
     }),
     mayReturn: (model) => catalog.mayReturn(model),
     draining: () => stopping,
-    missing: () => (catalog.models().length === 0 ? ['worker'] : []),
+    missing: () => [
+      ...(catalog.models().length === 0 ? ['worker'] : []),
+      ...(treasury.blind ? ['chain'] : []),
+    ],
     tee: trust.real ? 'tdx' : 'simulated',
     loopback: isLoopback(config.host),
     corsOrigins: corsOrigins(config),
@@ -198,7 +201,7 @@ async function openMoney(config: GatewayConfig, { real }: Trust, log: Logger) {
     signVoucher: (channel, ceiling) => keys.signVoucher(channel, ceiling),
     onWarning,
   })
-  const treasury = new Treasury({ chain, keys, ledger, onWarning })
+  const treasury = new Treasury({ chain, keys, ledger, onWarning, terms: treasuryTerms(config) })
   const { id: channel } = await treasury.setup()
   const secret = await openSecret(join(dir, 'api-key'), () => Buffer.from(newKeySecret()))
   await ledger.createKey({ name: 'quickstart', channel, secret: Buffer.from(secret).toString().trim() })

@@ -149,12 +149,13 @@ function unconfirmed(): ContractsError {
   )
 }
 
+/** Anything else is a fault of the program, and nobody's outcome. */
 function asContractsError(error: unknown): ContractsError {
   if (error instanceof ContractsError) return error
-  return new ContractsError('ERR_CHAIN_REPLY', 'the chain could not be read or written', { cause: error })
+  throw error
 }
 
-/** Works on all, a few at a time. `work` does not reject. */
+/** Works on all, a few at a time. */
 async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const queue = items.values()
   const lane = async () => {

@@ -15,8 +15,10 @@ const schema = z.strictObject({
 /** One channel as the control plane reports it; amounts are nanotons in decimal. */
 interface ChannelStatus {
   role: string
+  signer: string
   address: string
   state: string
+  frozen: string | null
   deposited: string
   settled: string
   charged: string
@@ -60,8 +62,10 @@ export function readAccess(data: string): ControlAccess {
 
 function table({ channels, balances }: ChannelReport): string {
   const lines: string[] = []
-  for (const { role, address, state, ...amounts } of channels) {
-    lines.push(`${role} channel ${address} (${state})`)
+  for (const { role, signer, address, state, frozen, ...amounts } of channels) {
+    const signed = signer === 'client' ? ', vouchers signed by the client' : ''
+    lines.push(`${role} channel ${address} (${state}${signed})`)
+    if (frozen !== null) lines.push(`  FROZEN     ${frozen}`)
     for (const [name, nanotons] of Object.entries(amounts))
       lines.push(`  ${name.padEnd(10)} ${ton(nanotons)}`)
   }

@@ -1,5 +1,5 @@
 import { ChrysalisError } from '../../attest/errors.ts'
-import { ApiError } from '../../worker/protocol/errors.ts'
+import { ApiError, unavailable } from '../../worker/protocol/errors.ts'
 
 /** What a worker handed over is not what was agreed: a tampered stream or a receipt that does not add up. */
 export class IntegrityError extends ChrysalisError {}
@@ -55,4 +55,13 @@ export function clientStalled(): ApiError {
     message:
       'The client did not read the answer for too long, so it was cut off. Read faster, or ask for less.',
   })
+}
+
+/** 503: a channel was not seen on the chain for so long that its payer may be gone with the deposit. */
+export function chainAway(): ApiError {
+  return unavailable(
+    'This gateway has not reached the chain for too long to go on serving on credit. Nothing was charged. Try again later.',
+    'chain_unavailable',
+    30,
+  )
 }

@@ -14,7 +14,14 @@ import { LINK_LIMITS, LinkError } from '../../worker/protocol/link.ts'
 import type { StaleCeilingError } from '../ledger/index.ts'
 import { HOW_TO_PAY, PaymentDue } from '../pay/due.ts'
 import { channelFrozen } from '../pay/refusals.ts'
-import { clientClosed, clientStalled, upstreamIntegrity, upstreamLost, upstreamSilent } from './errors.ts'
+import {
+  chainAway,
+  clientClosed,
+  clientStalled,
+  upstreamIntegrity,
+  upstreamLost,
+  upstreamSilent,
+} from './errors.ts'
 import type { Outcome, StopReason } from './exchange.ts'
 import { draining, noWorker } from './queue.ts'
 
@@ -90,6 +97,8 @@ export function fromLedger(error: unknown, model: string, amount?: bigint): unkn
       })
     case 'ERR_ROLLED_BACK':
       return channelFrozen()
+    case 'ERR_CHAIN_OUTAGE':
+      return chainAway()
     case 'ERR_KEY_REQUEST_LIMIT':
     case 'ERR_KEY_DAY_LIMIT':
       return insufficientQuota('The request is beyond a spending limit of this API key.')

@@ -326,6 +326,12 @@ export class Ledger {
     return (await this.#committer.query({ ask: 'channel', id })) as ChannelRecord | undefined
   }
 
+  /** When the lowest voucher above `ceiling` nanotons was signed or accepted, in ms; undefined when there is none. */
+  async voucherAbove(channel: string, ceiling: bigint): Promise<number | undefined> {
+    const found = await this.#committer.query({ ask: 'voucherAbove', channel, ceiling })
+    return (found as { signedAt: number } | undefined)?.signedAt
+  }
+
   /** All channels, oldest first. */
   async channels(): Promise<ChannelRecord[]> {
     return (await this.#committer.query({ ask: 'channels' })) as ChannelRecord[]

@@ -13,6 +13,8 @@ export async function runQuery(database: Database, query: Query): Promise<QueryR
       return await channelById(database, query.id)
     case 'channels':
       return await channels(database)
+    case 'voucherAbove':
+      return await voucherAbove(database, query.channel, query.ceiling)
     case 'keyByHash':
       return await keyByHash(database, query.hash, query.now)
     case 'keyById':
@@ -102,6 +104,23 @@ async function channels(database: Database): Promise<ChannelRecord[]> {
     .orderBy('channels.id')
     .execute()
   return rows.map(({ signature, ...row }) => toChannel(row, signature))
+}
+
+/** When the lowest voucher above a ceiling was signed, in ms. */
+async function voucherAbove(
+  database: Database,
+  channel: string,
+  ceiling: bigint,
+): Promise<{ signedAt: number } | undefined> {
+  const row = await database
+    .selectFrom('vouchers')
+    .select('created_at')
+    .where('channel', '=', channel)
+    .where('ceiling', '>', ceiling)
+    .orderBy('ceiling')
+    .limit(1)
+    .executeTakeFirst()
+  return row && { signedAt: Number(row.created_at) }
 }
 
 async function voucher(

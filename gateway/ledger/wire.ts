@@ -89,6 +89,7 @@ export type Command =
 export type Query =
   | { ask: 'channel'; id: string }
   | { ask: 'channels' }
+  | { ask: 'voucherAbove'; channel: string; ceiling: bigint }
   | { ask: 'keyByHash'; hash: string; now: number }
   | { ask: 'keyById'; id: string }
   | { ask: 'keys' }
@@ -128,6 +129,7 @@ export type QueryReply =
   | StoredReceipt[]
   | AuditReport
   | Refused
+  | { signedAt: number }
   | undefined
 
 export interface BatchReply {

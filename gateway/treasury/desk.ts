@@ -1,4 +1,5 @@
 import { Address } from '@ton/core'
+import { codeOf } from '../../attest/cli/process.ts'
 import {
   ATTACH,
   type Chain,
@@ -8,12 +9,17 @@ import {
   isTombstone,
   type LocalChain,
   RENT_RESERVE,
+  readChannelState,
   type Wallet,
 } from '../../contracts/index.ts'
 import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import { TreasuryError } from './errors.ts'
+import { ensureFunds } from './funds.ts'
 import type { TreasuryKeys } from './keys.ts'
-import { paramsOf, type TreasuryTerms } from './terms.ts'
+import { requireNotRolledBack } from './rollback.ts'
+import type { Settler } from './settler.ts'
+import type { Sightings } from './sightings.ts'
+import { isPaidBy, paramsOf, type TreasuryTerms } from './terms.ts'
 
 /** The chain; a local one also has a faucet and can prove its sum. */
 export type TreasuryChain = Chain & Partial<Pick<LocalChain, 'fund' | 'audit'>>
@@ -21,14 +27,26 @@ export type TreasuryChain = Chain & Partial<Pick<LocalChain, 'fund' | 'audit'>>
 /** One channel as people see it: what the chain says (deposited, settled) and what the ledger says. Nanotons. */
 export interface ChannelStatus {
   role: ChannelRecord['role']
+  signer: ChannelRecord['signer']
   /** User-friendly form, EQ…. */
   address: string
   state: ChannelRecord['state']
+  /** Why it takes no requests, though it is open; else null. */
+  frozen: string | null
   deposited: bigint
   settled: bigint
   charged: bigint
   reserved: bigint
   ceiling: bigint
+}
+
+export interface DeskOptions {
+  chain: TreasuryChain
+  keys: TreasuryKeys
+  ledger: Ledger
+  terms: TreasuryTerms
+  settler: Settler
+  sightings: Sightings
 }
 
 /**
@@ -40,12 +58,16 @@ export class ChannelDesk {
   readonly #keys: TreasuryKeys
   readonly #ledger: Ledger
   readonly #terms: TreasuryTerms
+  readonly #settler: Settler
+  readonly #sightings: Sightings
 
-  constructor(chain: TreasuryChain, keys: TreasuryKeys, ledger: Ledger, terms: TreasuryTerms) {
+  constructor({ chain, keys, ledger, terms, settler, sightings }: DeskOptions) {
     this.#chain = chain
     this.#keys = keys
     this.#ledger = ledger
     this.#terms = terms
+    this.#settler = settler
+    this.#sightings = sightings
   }
 
   /** Opens a planned channel on chain. @returns undefined when it can no longer be opened; it is then marked closed */
@@ -71,18 +93,8 @@ export class ChannelDesk {
     return await this.#credit(record, checked.deposited)
   }
 
-  /** Sees to it that a wallet can send `amount` nanotons: from the faucet of a local chain, else its owner has to. */
-  async #fund(wallet: Wallet, amount: bigint): Promise<void> {
-    const { walletFloat } = this.#terms
-    const balance = await wallet.balance(this.#chain)
-    if (balance >= amount + walletFloat) return
-    if (this.#chain.fund) return await this.#chain.fund(wallet.address, amount + walletFloat - balance)
-    // What is sent must be there; that it is not all for fees is looked at when the wallet sends.
-    if (balance > amount) return
-    throw new TreasuryError(
-      'ERR_TREASURY_FUNDS',
-      `wallet ${wallet.address.toString()} holds ${balance} nanotons, ${amount} and fees are needed: send them there`,
-    )
+  #fund(wallet: Wallet, amount: bigint): Promise<void> {
+    return ensureFunds(this.#chain, wallet, amount, this.#terms.walletFloat)
   }
 
   /** Adds to a worker's channel when less than half of a deposit is left for what it will earn. */
@@ -104,69 +116,72 @@ export class ChannelDesk {
   /** Credits what was read back, up to the cap for channels whose vouchers the gateway signs alone. */
   async #credit(record: ChannelRecord, deposited: bigint): Promise<ChannelRecord> {
     const { delegatedCap } = this.#terms
-    const capped = record.role === 'client' && deposited > delegatedCap ? delegatedCap : deposited
+    const delegated = record.role === 'client' && record.signer === 'gateway'
+    const capped = delegated && deposited > delegatedCap ? delegatedCap : deposited
     return capped > record.deposited ? await this.#ledger.updateDeposit(record.id, capped) : record
   }
 
-  async settle(known: ChannelRecord): Promise<void> {
-    if (known.state === 'closed') return
-    const record = await this.#ledger.renewVoucher(known.id)
-    const client = new ChannelClient({ chain: this.#chain, params: paramsOf(record) })
-    const before = await client.state()
-    if (!before) return
-    // What a crash kept from the ledger comes first: a payment that is done is only noted.
-    if (record.voucher && record.ceiling > before.settled && !isTombstone(before)) {
-      await this.#fund(this.#keys.gateway, ATTACH)
-      const after = await client.settle(this.#keys.gateway, record.ceiling, record.ceiling, record.voucher)
-      await this.#ledger.updateSettled(record.id, after.settled)
-    } else if (before.settled > record.settled) {
-      await this.#ledger.updateSettled(record.id, before.settled)
-    }
-  }
-
+  /** Settles a client channel of ours and closes it, payer and payee together. */
   async close(record: ChannelRecord): Promise<void> {
     if (record.state === 'closed') return
-    await this.settle(record)
-    const params = paramsOf(record)
-    const client = new ChannelClient({ chain: this.#chain, params })
+    requirePayer(record, this.#keys.payer.address)
+    // On one that is frozen the chain knows of more than this ledger could claim.
+    await this.#settler.settleNow([record]).catch((error: unknown) => {
+      if (codeOf(error) !== 'ERR_ROLLED_BACK') throw error
+    })
+    const client = new ChannelClient({ chain: this.#chain, params: paramsOf(record) })
     const state = await client.state()
     if (state && !isTombstone(state)) {
-      if (!params.payer.equals(this.#keys.payer.address)) {
-        throw new TreasuryError('ERR_TREASURY_NOT_OURS', `channel ${record.id} has to be closed by its payer`)
-      }
       await this.#fund(this.#keys.payer, ATTACH)
       const amount = state.settled
       const release = this.#keys.signRelease({ channel: client.address, amount })
       await client.coopClose(this.#keys.payer, amount, release)
     }
-    await this.#ledger.setChannelState(record.id, 'closed')
+    await this.#noteClosed(record)
   }
 
-  async sync(record: ChannelRecord): Promise<void> {
-    const client = new ChannelClient({ chain: this.#chain, params: paramsOf(record) })
-    const state = await client.state()
+  /**
+   * Brings the ledger up to what the chain shows of a channel.
+   *
+   * @returns the state, for settling; undefined when there is nothing to settle
+   * @throws TreasuryError `ERR_CHAIN_BEHIND`, `ERR_ROLLED_BACK`
+   */
+  async sync(record: ChannelRecord): Promise<ChannelState | undefined> {
+    const params = paramsOf(record)
+    const state = await readChannelState(params, this.#chain)
     // A plan that is not carried out yet is `setup`'s and `paymentFor`'s business.
-    if (!state && record.deposited === 0n) return
-    if (!state || isTombstone(state)) return await this.#noteClosed(record, state)
+    if (!state && record.deposited === 0n) return undefined
+    if (!state) return await this.#gone(record, params.openUntil)
+    if (state.deposited < record.deposited || state.settled < record.settled) throw behind(record)
+    await requireNotRolledBack(this.#ledger, record.id, state.settled)
+    if (isTombstone(state)) {
+      await this.#noteClosed(record)
+      return undefined
+    }
     const credited = state.closeAt === 0 ? await this.#credit(record, state.deposited) : record
-    if (state.settled > record.settled) await this.#ledger.updateSettled(record.id, state.settled)
+    this.#sightings.saw(record.id)
     if (state.closeAt === 0) {
       await this.refill(credited)
-      return
+      return state
     }
     if (record.state === 'open') await this.#ledger.setChannelState(record.id, 'closing')
-    if (record.role === 'client') return await this.settle(record)
-    if ((await this.#chain.now()) < state.closeAt) return
+    if (record.role === 'client') return state
+    if ((await this.#chain.now()) < state.closeAt) return undefined
     await this.#fund(this.#keys.gateway, ATTACH)
-    await client.finishClose(this.#keys.gateway)
-    await this.#ledger.setChannelState(record.id, 'closed')
+    await new ChannelClient({ chain: this.#chain, params }).finishClose(this.#keys.gateway)
+    await this.#noteClosed(record)
+    return undefined
   }
 
-  async #noteClosed(record: ChannelRecord, state: ChannelState | undefined): Promise<void> {
-    if (state && state.settled > record.settled && state.settled <= record.deposited) {
-      await this.#ledger.updateSettled(record.id, state.settled)
-    }
-    await this.#ledger.setChannelState(record.id, 'closed')
+  /** No contract is destroyed before its `openUntil`: until then, one that was seen and is not there is a stale view. */
+  async #gone(record: ChannelRecord, openUntil: number): Promise<undefined> {
+    if ((await this.#chain.now()) <= openUntil) throw behind(record)
+    await this.#noteClosed(record)
+  }
+
+  async #noteClosed({ id }: ChannelRecord): Promise<void> {
+    await this.#ledger.setChannelState(id, 'closed')
+    this.#sightings.forget(id)
   }
 
   /** What chain and ledger say of it. */
@@ -177,8 +192,10 @@ export class ChannelDesk {
         : await new ChannelClient({ chain: this.#chain, params: paramsOf(record) }).state()
     return {
       role: record.role,
+      signer: record.signer,
       address: Address.parseRaw(record.address).toString(),
       state: record.state === 'open' && state && state.closeAt !== 0 ? 'closing' : record.state,
+      frozen: record.frozen,
       deposited: state?.deposited ?? record.deposited,
       settled: state?.settled ?? record.settled,
       charged: record.charged,
@@ -186,4 +203,17 @@ export class ChannelDesk {
       ceiling: record.ceiling,
     }
   }
+}
+
+function behind({ id }: ChannelRecord): TreasuryError {
+  return new TreasuryError(
+    'ERR_CHAIN_BEHIND',
+    `channel ${id}: the chain shows less than it has shown before, so what it shows is old`,
+  )
+}
+
+/** @throws TreasuryError `ERR_TREASURY_NOT_OURS` for a channel that somebody else pays into */
+export function requirePayer(record: ChannelRecord, payer: Address): void {
+  if (isPaidBy(record, payer)) return
+  throw new TreasuryError('ERR_TREASURY_NOT_OURS', `channel ${record.id} has to be closed by its payer`)
 }

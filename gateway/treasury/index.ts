@@ -1,6 +1,7 @@
 export type { Balances } from './balances.ts'
 export type { ChannelStatus, TreasuryChain } from './desk.ts'
 export { TreasuryError, type TreasuryErrorCode } from './errors.ts'
+export { whileSeen } from './guard.ts'
 export { TreasuryKeys } from './keys.ts'
 export { DEFAULT_TERMS, type TreasuryTerms } from './terms.ts'
 export { type Payment, Treasury, type TreasuryOptions, type TreasuryStatus } from './treasury.ts'

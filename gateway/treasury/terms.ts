@@ -6,6 +6,8 @@ import {
   channelAddress,
   channelParamsFromJson,
   channelParamsToJson,
+  DEFAULT_SETTLE_POLICY,
+  type SettlePolicy,
 } from '../../contracts/index.ts'
 import type { PaymentTerms } from '../../worker/protocol/link.ts'
 import type { ChannelRecord, NewChannel } from '../ledger/index.ts'
@@ -28,6 +30,12 @@ export interface TreasuryTerms {
   maxWorkerChannels: number
   /** Challenge period of the channels that are opened here, in seconds. */
   challengeSeconds: number
+  /** When client channels are settled. */
+  settle: SettlePolicy
+  /** How long a channel is served without a look at the chain, in seconds; well below any challenge period. */
+  outageSeconds: number
+  /** How often each channel is looked at on a chain that counts requests, in seconds; a local one: at every watch. */
+  lookSeconds: number
 }
 
 const TON = 1_000_000_000n
@@ -39,6 +47,9 @@ export const DEFAULT_TERMS: TreasuryTerms = {
   delegatedCap: 100n * TON,
   maxWorkerChannels: 64,
   challengeSeconds: 3600,
+  settle: DEFAULT_SETTLE_POLICY,
+  outageSeconds: 900,
+  lookSeconds: 60,
 }
 
 /** Parameters of a channel that nobody has opened yet. */
@@ -69,6 +80,11 @@ export function paramsOf(record: ChannelRecord): ChannelParams {
     'ERR_TREASURY_CHANNEL',
     `channel ${record.id}: its address does not follow from its parameters and the channel code of this version`,
   )
+}
+
+/** Whether a channel's payer is this wallet. */
+export function isPaidBy(record: ChannelRecord, payer: Address): boolean {
+  return paramsOf(record).payer.equals(payer)
 }
 
 /**

@@ -54,8 +54,10 @@ describe('setup', () => {
     expect(channels).toEqual([
       {
         role: 'client',
+        signer: 'gateway',
         address: expect.stringMatching(/^EQ/),
         state: 'open',
+        frozen: null,
         deposited: 10n * TON,
         ...{ settled: 0n, charged: 0n, reserved: 0n, ceiling: 0n },
       },
@@ -219,15 +221,18 @@ describe('settling', () => {
 
   it('answers a StartClose at once, and no new request is taken', async () => {
     const { client, worker } = await ready()
-    await chargeOne('a', 5000n, 4000n, worker)
-    await stand.reserve('running', 1000n)
+    await chargeOne('a', 5_000_000n, 4000n, worker)
+    await stand.reserve('running', 10_000_000n)
     await new ChannelClient({ chain: stand.chain, params: paramsOf(client) }).startClose(stand.keys.payer)
     await stand.treasury.sync()
-    expect(await stand.ledger.channelState(client.id)).toMatchObject({ state: 'closing', settled: 5000n })
+    expect(await stand.ledger.channelState(client.id)).toMatchObject({
+      state: 'closing',
+      settled: 5_000_000n,
+    })
     await expect(stand.reserve('late', 1n)).rejects.toEqual(code('ERR_CHANNEL_CLOSED'))
-    await stand.charge('running', 900n, 500n, worker)
+    await stand.charge('running', 9_000_000n, 500n, worker)
     await stand.treasury.sync()
-    expect(await stand.ledger.channelState(client.id)).toMatchObject({ settled: 5900n })
+    expect(await stand.ledger.channelState(client.id)).toMatchObject({ settled: 14_000_000n })
     expect((await stand.treasury.status()).channels[0]).toMatchObject({ state: 'closing' })
   })
 })

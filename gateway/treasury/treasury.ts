@@ -1,27 +1,28 @@
 import { Address } from '@ton/core'
-import type { Wallet } from '../../contracts/index.ts'
+import type { WaitOptions } from '../../contracts/index.ts'
 import type { PaymentTerms } from '../../worker/protocol/link.ts'
 import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import { type Balances, readBalances } from './balances.ts'
-import { ChannelDesk, type ChannelStatus, type TreasuryChain } from './desk.ts'
+import { ChannelDesk, type ChannelStatus, requirePayer, type TreasuryChain } from './desk.ts'
 import { TreasuryError } from './errors.ts'
 import type { TreasuryKeys } from './keys.ts'
-import {
-  checkRoom,
-  DEFAULT_TERMS,
-  newChannel,
-  paramsOf,
-  parsePayout,
-  paymentTerms,
-  planParams,
-  type TreasuryTerms,
-} from './terms.ts'
+import { Openings } from './openings.ts'
+import { Settler } from './settler.ts'
+import { Sightings } from './sightings.ts'
+import { DEFAULT_TERMS, isPaidBy, parsePayout, paymentTerms, type TreasuryTerms } from './terms.ts'
+import { Watcher } from './watcher.ts'
 
 export interface TreasuryOptions {
   chain: TreasuryChain
   keys: TreasuryKeys
   ledger: Ledger
   terms?: Partial<TreasuryTerms>
+  /** Wall clock in ms, the ledger's. */
+  now?: () => number
+  /** Milliseconds that only grow. */
+  monotonic?: () => number
+  /** How waiting for the chain is done; injected by tests. */
+  wait?: WaitOptions
   /** Told of what went wrong with one channel while others went on. */
   onWarning?: (message: string, error: unknown) => void
 }
@@ -47,20 +48,40 @@ export class Treasury {
   readonly #chain: TreasuryOptions['chain']
   readonly #ledger: Ledger
   readonly #terms: TreasuryTerms
+  readonly #settler: Settler
+  readonly #sightings: Sightings
+  readonly #watcher: Watcher
   readonly #desk: ChannelDesk
+  readonly #openings: Openings
   readonly #warn: (message: string, error: unknown) => void
   #tail: Promise<unknown> = Promise.resolve()
 
-  constructor({ chain, keys, ledger, terms, onWarning }: TreasuryOptions) {
+  constructor(options: TreasuryOptions) {
+    const { chain, keys, ledger, onWarning } = options
     if (chain.globalId !== keys.globalId) {
       throw new TreasuryError('ERR_TREASURY_KEY', `keys of network ${keys.globalId}, chain ${chain.globalId}`)
     }
     this.keys = keys
     this.#chain = chain
     this.#ledger = ledger
-    this.#terms = { ...DEFAULT_TERMS, ...terms }
-    this.#desk = new ChannelDesk(chain, keys, ledger, this.#terms)
+    const terms = { ...DEFAULT_TERMS, ...options.terms }
+    const { now = Date.now, monotonic = () => performance.now(), wait = {} } = options
+    this.#terms = terms
+    const settler = new Settler({ chain, keys, ledger, terms, now, monotonic, wait })
+    const sightings = new Sightings(terms.outageSeconds, monotonic)
     this.#warn = onWarning ?? (() => {})
+    this.#settler = settler
+    this.#sightings = sightings
+    this.#desk = new ChannelDesk({ chain, keys, ledger, terms, settler, sightings })
+    this.#openings = new Openings({ chain, keys, ledger, terms, desk: this.#desk })
+    this.#watcher = new Watcher({
+      ledger,
+      desk: this.#desk,
+      settler,
+      sightings,
+      onWarning: this.#warn,
+      everyMs: chain.instant === true ? 0 : terms.lookSeconds * 1000,
+    })
   }
 
   /**
@@ -71,17 +92,18 @@ export class Treasury {
    */
   setup(): Promise<ChannelRecord> {
     return this.#alone(async () => {
-      for (const { id, role } of await this.#ledger.channels()) this.keys.admit(id, role)
-      await this.#syncAll()
+      for (const { id, role, signer } of await this.#ledger.channels())
+        if (signer === 'gateway') this.keys.admit(id, role)
+      await this.#watcher.look()
       for (const record of await this.#ledger.channels()) {
         await this.#ledger.renewVoucher(record.id)
         await this.#endClosing(record)
       }
-      const record = await this.#openChannel('client', this.keys.payer, this.#terms.clientDeposit, {
+      const record = await this.#openings.open('client', this.keys.payer, this.#terms.clientDeposit, {
         payee: this.keys.gateway.address,
         payeeKey: this.keys.releaseKey(),
       })
-      await this.#moveKeys(record.id)
+      await this.#openings.moveKeys(record.id)
       return record
     })
   }
@@ -104,7 +126,7 @@ export class Treasury {
     return await this.#alone(async () => {
       const wanted = { payee, payeeKey }
       const anyKey = worker.payoutKey === undefined
-      const record = await this.#openChannel(
+      const record = await this.#openings.open(
         'worker',
         this.keys.gateway,
         this.#terms.workerDeposit,
@@ -141,22 +163,24 @@ export class Treasury {
    * @throws TreasuryError `ERR_TREASURY_NOT_OURS` for a worker's channel: its payee settles it
    */
   async settle(channel?: string): Promise<TreasuryStatus> {
-    await this.#alone(async () => {
-      for (const record of await this.#clientChannels(channel)) await this.#desk.settle(record)
-    })
+    await this.#alone(async () => this.#settler.settleNow(await this.#clientChannels(channel)))
     return await this.status()
   }
 
   /**
-   * Closes client channels: no new reservations from the call on; when the running requests are charged, the rest is
-   * settled and payer and payee close together.
+   * Closes client channels whose payer's wallet is here: no new reservations from the call on; when the running
+   * requests are charged, the rest is settled and payer and payee close together.
    *
    * @param channel only this one
    * @param signal gives up waiting for running requests
-   * @throws TreasuryError `ERR_TREASURY_BUSY` when given up; the channel stays closing, and this may be called again
+   * @throws TreasuryError `ERR_TREASURY_BUSY` when given up; the channel stays closing, and this may be called again;
+   *   `ERR_TREASURY_NOT_OURS` for a channel of another payer
    */
   async close(channel?: string, signal?: AbortSignal): Promise<TreasuryStatus> {
-    const records = await this.#clientChannels(channel)
+    const { address } = this.keys.payer
+    const all = await this.#clientChannels(channel)
+    const records = channel === undefined ? all.filter((record) => isPaidBy(record, address)) : all
+    for (const record of records) requirePayer(record, address)
     for (const { id } of records) await this.#ledger.setChannelState(id, 'closing')
     for (const { id } of records) await this.#idle(id, signal)
     await this.#alone(async () => {
@@ -166,24 +190,43 @@ export class Treasury {
   }
 
   /**
-   * Brings the ledger up to the chain: credits deposits, notes settlements, tops up workers' channels that run low,
-   * and answers a StartClose by settling at once.
+   * Brings the ledger up to the chain: credits deposits, notes settlements, tops up workers' channels that run low, and
+   * settles the client channels that are worth it, at once those whose payers have started to close.
    */
-  sync(): Promise<void> {
-    return this.#alone(() => this.#syncAll())
+  async sync(): Promise<void> {
+    await this.#alone(() => this.#watcher.look())
   }
 
-  /** Runs `sync` every `intervalMs` until the returned function is called. A failure is a warning, not an end. */
+  /**
+   * Does so every `intervalMs` until the returned function is called; on a chain that counts requests, with those
+   * channels only that were not seen for `lookSeconds`. A failure is a warning, not an end.
+   */
   watch(intervalMs: number): () => void {
     let running = false
     const timer = setInterval(async () => {
       if (running) return
       running = true
-      await this.sync().catch((error: unknown) => this.#warn('the channels could not be watched', error))
+      await this.#alone(() => this.#watcher.lookAtDue()).catch((error: unknown) =>
+        this.#warn('the channels could not be watched', error),
+      )
       running = false
     }, intervalMs)
     timer.unref()
     return () => clearInterval(timer)
+  }
+
+  /**
+   * Refuses a channel that was not seen on the chain for so long that its payer may be gone with the deposit.
+   *
+   * @throws TreasuryError `ERR_CHAIN_OUTAGE`; over as soon as the chain is there again
+   */
+  requireSeen(channel: string): void {
+    this.#sightings.require(channel)
+  }
+
+  /** Whether a channel was out of sight for too long, so that it is not served. */
+  get blind(): boolean {
+    return this.#sightings.blind
   }
 
   /** One thing at a time: decisions are taken from balances that another step would change. */
@@ -193,58 +236,10 @@ export class Treasury {
     return result
   }
 
-  async #openChannel(
-    role: ChannelRecord['role'],
-    wallet: Wallet,
-    deposit: bigint,
-    wanted: { payee: Address; payeeKey: Uint8Array },
-    anyKey = false,
-  ): Promise<ChannelRecord> {
-    const fits = (record: ChannelRecord) => {
-      if (record.role !== role || record.state !== 'open') return false
-      const { payee, payeeKey } = paramsOf(record)
-      return payee.equals(wanted.payee) && (anyKey || Buffer.from(payeeKey).equals(wanted.payeeKey))
-    }
-    for (const record of (await this.#ledger.channels()).filter(fits)) {
-      const open = record.deposited > 0n ? record : await this.#desk.deposit(record, wallet, deposit)
-      if (open) return open
-    }
-    if (role === 'worker')
-      checkRoom(await this.#ledger.channels(), wanted.payee, this.#terms.maxWorkerChannels)
-    const parties = { payer: wallet.address, voucherKey: this.keys.voucherKey(role), ...wanted }
-    const params = planParams(parties, this.#terms, await this.#chain.now())
-    const planned = await this.#ledger.putChannel(newChannel(role, params))
-    this.keys.admit(planned.id, role)
-    const open = await this.#desk.deposit(planned, wallet, deposit)
-    if (open) return open
-    throw new TreasuryError(
-      'ERR_TREASURY_CHANNEL',
-      `channel ${planned.id} was closed while it was being opened`,
-    )
-  }
-
-  async #syncAll(): Promise<void> {
-    for (const record of await this.#ledger.channels()) {
-      if (record.state === 'closed') continue
-      try {
-        await this.#desk.sync(record)
-      } catch (error) {
-        this.#warn(`channel ${record.id} could not be brought up to the chain`, error)
-      }
-    }
-  }
-
   /** A close of ours that a crash interrupted is ended, unless requests of the former process are still open. */
   async #endClosing(record: ChannelRecord): Promise<void> {
     if (record.role !== 'client' || record.state !== 'closing' || record.reserved > 0n) return
-    if (paramsOf(record).payer.equals(this.keys.payer.address)) await this.#desk.close(record)
-  }
-
-  /** API keys of client channels that end draw on the open one from now on. */
-  async #moveKeys(to: string): Promise<void> {
-    for (const record of await this.#ledger.channels()) {
-      if (record.role === 'client' && record.state !== 'open') await this.#ledger.moveKeys(record.id, to)
-    }
+    if (isPaidBy(record, this.keys.payer.address)) await this.#desk.close(record)
   }
 
   async #idle(channel: string, signal?: AbortSignal): Promise<void> {

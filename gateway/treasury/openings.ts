@@ -1,0 +1,72 @@
+import type { Address } from '@ton/core'
+import type { Wallet } from '../../contracts/index.ts'
+import type { ChannelRecord, Ledger } from '../ledger/index.ts'
+import type { ChannelDesk, TreasuryChain } from './desk.ts'
+import { TreasuryError } from './errors.ts'
+import type { TreasuryKeys } from './keys.ts'
+import { checkRoom, newChannel, paramsOf, planParams, type TreasuryTerms } from './terms.ts'
+
+/** Channels whose vouchers the gateway signs: finds the one that fits, or plans and opens it. */
+export class Openings {
+  readonly #chain: TreasuryChain
+  readonly #keys: TreasuryKeys
+  readonly #ledger: Ledger
+  readonly #terms: TreasuryTerms
+  readonly #desk: ChannelDesk
+
+  constructor(parts: {
+    chain: TreasuryChain
+    keys: TreasuryKeys
+    ledger: Ledger
+    terms: TreasuryTerms
+    desk: ChannelDesk
+  }) {
+    this.#chain = parts.chain
+    this.#keys = parts.keys
+    this.#ledger = parts.ledger
+    this.#terms = parts.terms
+    this.#desk = parts.desk
+  }
+
+  /**
+   * The open channel of this kind with this payee, opened and funded if there is none.
+   *
+   * @param anyKey a channel whatever its payee key will do
+   */
+  async open(
+    role: ChannelRecord['role'],
+    wallet: Wallet,
+    deposit: bigint,
+    wanted: { payee: Address; payeeKey: Uint8Array },
+    anyKey = false,
+  ): Promise<ChannelRecord> {
+    const fits = (record: ChannelRecord) => {
+      if (record.role !== role || record.state !== 'open' || record.signer !== 'gateway') return false
+      const { payee, payeeKey } = paramsOf(record)
+      return payee.equals(wanted.payee) && (anyKey || Buffer.from(payeeKey).equals(wanted.payeeKey))
+    }
+    for (const record of (await this.#ledger.channels()).filter(fits)) {
+      const open = record.deposited > 0n ? record : await this.#desk.deposit(record, wallet, deposit)
+      if (open) return open
+    }
+    if (role === 'worker')
+      checkRoom(await this.#ledger.channels(), wanted.payee, this.#terms.maxWorkerChannels)
+    const parties = { payer: wallet.address, voucherKey: this.#keys.voucherKey(role), ...wanted }
+    const params = planParams(parties, this.#terms, await this.#chain.now())
+    const planned = await this.#ledger.putChannel(newChannel(role, params))
+    this.#keys.admit(planned.id, role)
+    const open = await this.#desk.deposit(planned, wallet, deposit)
+    if (open) return open
+    throw new TreasuryError(
+      'ERR_TREASURY_CHANNEL',
+      `channel ${planned.id} was closed while it was being opened`,
+    )
+  }
+
+  /** API keys of client channels that end draw on the open one from now on. */
+  async moveKeys(to: string): Promise<void> {
+    for (const { id, role, signer, state } of await this.#ledger.channels()) {
+      if (role === 'client' && signer === 'gateway' && state !== 'open') await this.#ledger.moveKeys(id, to)
+    }
+  }
+}

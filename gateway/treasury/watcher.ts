@@ -1,0 +1,50 @@
+import type { ChannelRecord, Ledger } from '../ledger/index.ts'
+import type { ChannelDesk } from './desk.ts'
+import type { Settler } from './settler.ts'
+import type { Sightings } from './sightings.ts'
+
+export interface WatcherOptions {
+  ledger: Ledger
+  desk: ChannelDesk
+  settler: Settler
+  sightings: Sightings
+  /** How often each channel is looked at when nobody asks, in ms. */
+  everyMs: number
+  onWarning: (message: string, error: unknown) => void
+}
+
+/** Looks at the channels on the chain, and has settled what is worth it. */
+export class Watcher {
+  readonly #options: WatcherOptions
+
+  constructor(options: WatcherOptions) {
+    this.#options = options
+  }
+
+  /** All channels that are not closed. What goes wrong with one is a warning, and the others go on. */
+  async look(isDue: (record: ChannelRecord) => boolean = () => true): Promise<void> {
+    const { ledger, desk, settler, onWarning } = this.#options
+    const seen = new Set<string>()
+    const closing = new Set<string>()
+    for (const record of await ledger.channels()) {
+      if (record.state === 'closed' || !isDue(record)) continue
+      try {
+        const state = await desk.sync(record)
+        if (state) seen.add(record.id)
+        if (state && state.closeAt !== 0) closing.add(record.id)
+      } catch (error) {
+        // What is frozen has been told of, and stays so until a person comes.
+        if (record.frozen === null)
+          onWarning(`channel ${record.id} could not be brought up to the chain`, error)
+      }
+    }
+    const records = (await ledger.channels()).filter(({ id }) => seen.has(id))
+    for (const failure of await settler.settleDue(records, closing)) onWarning(failure.message, failure)
+  }
+
+  /** Those that were not seen for `everyMs`. */
+  lookAtDue(): Promise<void> {
+    const { sightings, everyMs } = this.#options
+    return this.look(({ id }) => sightings.age(id) >= everyMs)
+  }
+}
