@@ -75,11 +75,11 @@ async function admitPayment(c: Context<Env>, deps: ApiDeps, header: string): Pro
   // Absent where there is no socket, as in a test that calls the application itself.
   const caller = c.env?.incoming?.socket.remoteAddress ?? ''
   const payment = await payments.verify(read, { method, path: targetOf(c), body, caller })
-  for (const [name, value] of Object.entries(limiter.take(payment.key.id))) c.header(name, value)
   c.set('key', payment.key)
   c.set('payment', payment)
   c.set('requestId', payment.requestId)
   c.header('x-request-id', payment.requestId)
+  for (const [name, value] of Object.entries(limiter.take(payment.key.id))) c.header(name, value)
   if (Object.hasOwn(PATHS, c.req.path)) payments.demandOpen(payment)
   await payments.accept(payment)
 }
@@ -94,7 +94,9 @@ function targetOf(c: Context<Env>): string {
 
 function required(c: Context<Env>, payments: PaymentDesk, error: ApiError): string {
   const { amount, ceiling } = error instanceof PaymentDue ? error : {}
-  const terms = { url: c.req.url, error: error.apiCode ?? error.type, amount, ceiling }
+  // Headers are short, whatever was asked for.
+  const url = c.req.url.slice(0, 512)
+  const terms = { url, error: error.apiCode ?? error.type, amount, ceiling }
   return encodePaymentRequired(payments.required(terms, c.get('payment')))
 }
 

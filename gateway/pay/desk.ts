@@ -64,6 +64,8 @@ export interface Payment {
   readonly key: ApiKey
   /** What ledger, receipt and headers know the request by. */
   readonly requestId: string
+  /** Unix seconds. */
+  readonly expires: number
   /** Most nanotons that the payer lets the request cost. */
   readonly amount: bigint
   readonly voucher: { readonly ceiling: bigint; readonly signature: Uint8Array }
@@ -105,10 +107,10 @@ export class PaymentDesk {
   }
 
   /**
-   * Verifies a payment for one request, and finds its channel or takes it into the ledger. The voucher is verified, but
-   * not kept yet: see {@link accept}.
+   * Verifies a payment for one request, and finds its channel or takes it into the ledger. Nothing of the payment is
+   * kept yet: see {@link accept}.
    *
-   * @throws ApiError 402, 409 for a request id that was used, 429, 503
+   * @throws ApiError 402, 429, 503
    */
   async verify({ accepted, payload }: PaymentPayload, request: PaidRequest): Promise<Payment> {
     const channel = await this.#channelOf(
@@ -118,12 +120,11 @@ export class PaymentDesk {
       },
       request.caller,
     )
-    const requestId = paymentRequestId(channel.address, payload.request.id)
-    this.#used.take(requestId, payload.request.expires, this.#seconds())
     return {
       channel,
       key: channel.key,
-      requestId,
+      requestId: paymentRequestId(channel.address, payload.request.id),
+      expires: payload.request.expires,
       amount: BigInt(accepted.amount),
       voucher: {
         ceiling: BigInt(payload.voucher.ceiling),
@@ -135,11 +136,12 @@ export class PaymentDesk {
   }
 
   /**
-   * Keeps the voucher of a verified payment, durably, when it is the highest so far.
+   * Takes a verified payment, once: keeps its voucher, durably, when that is the highest so far.
    *
-   * @throws ApiError 402 for one that passes the deposit, 429, 503
+   * @throws ApiError 409 for a payment that was used, 402 for a voucher that passes the deposit, 429, 503
    */
-  async accept({ channel, voucher, caller }: Payment): Promise<void> {
+  async accept({ channel, requestId, expires, voucher, caller }: Payment): Promise<void> {
+    this.#used.take(requestId, expires, this.#seconds())
     const { state, ceiling, deposited } = this.#channels.record(channel.id)
     // Nothing new is charged on a channel that ends, so it needs no higher voucher.
     if (voucher.ceiling <= ceiling || state !== 'open') return

@@ -56,7 +56,7 @@ export class Payee {
 export interface Signed {
   method?: string
   path: string
-  body?: string
+  body?: string | Uint8Array
   /** Nanotons; more than any test's request costs when absent. */
   amount?: bigint
   /** Cumulative, nanotons. */
@@ -97,7 +97,7 @@ export class Payer {
       channel: channel.address,
       method,
       path,
-      body: Buffer.from(body),
+      body: typeof body === 'string' ? Buffer.from(body) : body,
       id: id ?? randomBytes(16).toString('hex'),
       amount,
       expires,
