@@ -20,3 +20,5 @@ export type {
   StoredReceipt,
   WorkerRef,
 } from './types.ts'
+export type { Difference } from './verify/differences.ts'
+export type { VerifyOptions, VerifyReport } from './verify/verify.ts'

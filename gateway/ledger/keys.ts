@@ -21,6 +21,10 @@ export function hashOfSecret(secret: string): string {
   return createHash('sha256').update(secret, 'utf8').digest('hex')
 }
 
+/** Id of the account of a channel that its client signs. */
+export const accountOf = (channel: string): string =>
+  `chan_${createHash('sha256').update(channel).digest('hex').slice(0, 24)}`
+
 /** A small cache of API keys by id and by hash, oldest out first, that never outlives a revocation. */
 export class KeyCache {
   readonly #byHash = new Map<string, { key: ApiKey; until: number }>()

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { toHex } from '../../attest/bytes.ts'
 import { Book, dayOf } from './book.ts'
 import { Committer } from './committer.ts'
@@ -14,7 +14,7 @@ import {
   checkSignature,
   checkText,
 } from './input.ts'
-import { hashOfSecret, isKeySecret, KeyCache, KeyLookups, newKeySecret } from './keys.ts'
+import { accountOf, hashOfSecret, isKeySecret, KeyCache, KeyLookups, newKeySecret } from './keys.ts'
 import type {
   ApiKey,
   AuditReport,
@@ -31,6 +31,8 @@ import type {
   StoredReceipt,
   WorkerRef,
 } from './types.ts'
+import type { PageQuery } from './verify/pages.ts'
+import type { ReadPage, VerifyOptions, VerifyReport } from './verify/verify.ts'
 import type { EndedRequest, FoundKey } from './wire.ts'
 
 /** A replaced secret works for at most 30 days. */
@@ -391,7 +393,7 @@ export class Ledger {
    * @throws LedgerError `ERR_UNKNOWN_CHANNEL`, also for a channel that the gateway signs
    */
   async channelKey(channel: string): Promise<ApiKey> {
-    const id = `chan_${createHash('sha256').update(channel).digest('hex').slice(0, 24)}`
+    const id = accountOf(channel)
     const known = this.#keys.byId(id)
     if (known) return known
     const key = (await this.#committer.command({ do: 'channelKey', id, channel })) as ApiKey
@@ -452,6 +454,21 @@ export class Ledger {
    */
   async audit(): Promise<AuditReport> {
     return (await this.#committer.query({ ask: 'audit' })) as AuditReport
+  }
+
+  /**
+   * Replays every entry against receipts and vouchers, and the channels against the chain where that is given, a page
+   * at a time: the ledger may be in use, and may be of any size.
+   *
+   * @returns what was looked at; every difference was told to `onDifference`
+   * @throws the signal's reason when it is aborted before the end
+   */
+  async verify(options: VerifyOptions): Promise<VerifyReport> {
+    const read = async (page: string, ask: object) =>
+      await this.#committer.query({ ask: 'page', query: { page, ...ask } as PageQuery })
+    // Loaded when it is needed: it knows receipts and contracts, of which the ledger itself knows nothing.
+    const { Verification } = await import('./verify/verify.ts')
+    return await new Verification(read as ReadPage, options).run()
   }
 
   /** Writes what waits, then gives the file back. */

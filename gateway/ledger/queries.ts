@@ -3,6 +3,7 @@ import { audit } from './audit.ts'
 import { ceilingOf, toChannel, toKey } from './rows.ts'
 import type { Database, Tables } from './schema.ts'
 import type { ApiKey, ChannelRecord, StoredReceipt } from './types.ts'
+import { readPage } from './verify/pages.ts'
 import type { EndedRequest, FoundKey, Opening, Query, QueryReply, Refused, ReserveRow } from './wire.ts'
 import { refuse } from './wire.ts'
 
@@ -37,6 +38,8 @@ export async function runQuery(database: Database, query: Query): Promise<QueryR
       return await receipts(database, query)
     case 'audit':
       return await audit(database)
+    case 'page':
+      return await readPage(database, query.query)
   }
 }
 

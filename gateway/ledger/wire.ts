@@ -13,6 +13,7 @@ import type {
   SignedReceipt,
   StoredReceipt,
 } from './types.ts'
+import type { PageQuery, PageRows } from './verify/pages.ts'
 
 /** A reservation with the number of its request. */
 export interface ReserveRow extends OpenReservation {
@@ -97,6 +98,7 @@ export type Query =
   | { ask: 'receipt'; requestId: string }
   | { ask: 'receipts'; channel: string; after: string | undefined; limit: number }
   | { ask: 'audit' }
+  | { ask: 'page'; query: PageQuery }
 
 /** The key of a secret; one that was replaced finds it only before `until` (ms). */
 export interface FoundKey {
@@ -128,6 +130,7 @@ export type QueryReply =
   | StoredReceipt
   | StoredReceipt[]
   | AuditReport
+  | PageRows
   | Refused
   | { signedAt: number }
   | undefined
