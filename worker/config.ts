@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { type ConfigSources, loadConfig } from '../attest/cli/config.ts'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
+import { DEFAULT_SETTLE_POLICY } from '../contracts/settlement/policy.ts'
 import { embeddedModel } from './engine/embedded.ts'
 import { amountSchema, modelIdSchema, rawAddressSchema } from './protocol/index.ts'
 
@@ -74,6 +75,17 @@ export const workerSettings = z.object({
   creditLimit: amountSchema
     .default('100000000')
     .describe('nanotons that the gateway may owe before work stops'),
+  settleOverheadBps: wholeNumber(1, 10_000)
+    .default(DEFAULT_SETTLE_POLICY.overheadBps)
+    .describe(
+      'what is earned is settled when the fees are at most this part of it, in hundredths of a percent',
+    ),
+  settleRiskCap: amountSchema
+    .default(String(DEFAULT_SETTLE_POLICY.riskCap))
+    .describe('nanotons on one channel that are settled whatever the fees'),
+  settleAfterSeconds: wholeNumber(60, 2_592_000)
+    .default(DEFAULT_SETTLE_POLICY.maxAgeSeconds)
+    .describe('how long what is earned may wait to be settled'),
   unpaid: z.boolean().default(false).describe('work also for a gateway that pays nothing'),
   attestationPort: wholeNumber(0, 65_535)
     .optional()

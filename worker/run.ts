@@ -17,7 +17,7 @@ import { type Chain, connectLocalChain, rawPublicKey, Wallet } from '../contract
 import { type AttestationServer, serveAttestation } from './attestation.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
-import { Earnings, type EarningsOptions } from './earnings/index.ts'
+import { Collector, Earnings } from './earnings/index.ts'
 import { claimedModel, type Offer, Worker } from './enclave/index.ts'
 import { type Engine, startEngine } from './engine/index.ts'
 import { takeFolder } from './folder.ts'
@@ -99,8 +99,11 @@ export async function runWorker(
     // Whoever has the disk of a real enclave must not read off it how long each request was.
     tokenBatch: isHardware(kind, policy) ? TOKEN_BATCH : 1,
     ...(chain && { chain }),
-    ...(payee && { payee }),
+    ...(payee && {
+      payee: { address: payee.address, ...(payee.wallet && { key: rawPublicKey(payee.wallet.key) }) },
+    }),
   })
+  const collector = openCollector(settings, { chain, payee, folder, earnings, log })
   const { promise: joined, resolve } = Promise.withResolvers<void>()
   const link = new Link({
     url: settings.gatewayUrl,
@@ -121,11 +124,14 @@ export async function runWorker(
   const evidence = await serveEvidence(settings, worker, log)
   await untilReachable(settings.gatewayUrl, REACH_MS)
   link.start()
+  collector?.start()
   return {
     ready: joined.then(() => readyLine(worker, payee?.address ?? '')),
     async close(drainMs) {
       status.draining()
+      const until = systemClock.monotonic() + drainMs
       await link.close(drainMs)
+      await collector?.close(Math.max(until - systemClock.monotonic(), 0))
       await evidence?.close()
       status.stopped()
       await worker.close()
@@ -166,21 +172,52 @@ async function openChain({ chainUrl, chainTokenFile }: WorkerSettings): Promise<
   return await connectLocalChain({ url: chainUrl, token })
 }
 
+/** Where this worker is paid, and the wallet when it is its own. */
+interface Payee {
+  /** Raw. */
+  address: string
+  wallet?: Wallet
+}
+
 async function openPayee(
   { payoutAddress }: WorkerSettings,
   folder: string,
   chain: Chain | undefined,
-): Promise<EarningsOptions['payee']> {
+): Promise<Payee | undefined> {
   if (payoutAddress !== undefined) return { address: payoutAddress }
   if (!chain) return undefined
   const wallet = await Wallet.open(join(folder, 'keys', 'payout.key'), chain.globalId)
-  return { address: wallet.address.toRawString(), key: rawPublicKey(wallet.key) }
+  return { address: wallet.address.toRawString(), wallet }
+}
+
+/** Only the payee can settle: what another address earns, its owner has to. */
+function openCollector(
+  { settleOverheadBps, settleRiskCap, settleAfterSeconds }: WorkerSettings,
+  parts: {
+    chain: Chain | undefined
+    payee: Payee | undefined
+    folder: string
+    earnings: Earnings
+    log: Log
+  },
+): Collector | undefined {
+  const { chain, payee, folder, earnings, log } = parts
+  if (!chain || !payee?.wallet) return undefined
+  return new Collector({
+    ...{ chain, wallet: payee.wallet, purse: join(folder, 'keys'), clock: systemClock, log },
+    books: () => earnings.books(),
+    policy: {
+      overheadBps: settleOverheadBps,
+      riskCap: BigInt(settleRiskCap),
+      maxAgeSeconds: settleAfterSeconds,
+    },
+  })
 }
 
 interface EnclaveParts {
   tee: Pick<TeeOptions, 'kind' | 'folder' | 'configuration'> & { machine: GuestMachine }
   chain: Chain | undefined
-  payee: EarningsOptions['payee']
+  payee: Payee | undefined
   log: Log
   onFatal: (error: unknown) => void
   startEngine: WorkerSurroundings['startEngine'] | undefined

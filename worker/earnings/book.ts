@@ -52,6 +52,11 @@ export class ChannelBook {
     return larger(this.covered - this.#account.earned, 0n)
   }
 
+  /** Nanotons of the highest voucher that have not arrived. */
+  get unsettled(): bigint {
+    return larger(this.#account.ceiling - this.#account.settled, 0n)
+  }
+
   /** Who pays by the channel, and its parameters, so that it can be settled without a link. */
   describe(gateway: string, params: string): void {
     if (this.#account.gateway === gateway && this.#account.params === params) return

@@ -80,6 +80,11 @@ export class Earnings {
     return this.#open(gateway, channel.address, channel, payment.voucher)
   }
 
+  /** The account of every channel that the file knows. */
+  books(): ChannelBook[] {
+    return this.#store.accounts().map(({ address }) => this.#book(address))
+  }
+
   close(): void {
     this.#store.close()
   }
