@@ -143,6 +143,9 @@ export const gatewaySchema = z.strictObject({
   settleAgeSeconds: seconds(60, 2_592_000, 86_400).describe(
     '… or once its oldest unsettled charge is this old',
   ),
+  abandonSeconds: seconds(1, 86_400, 900).describe(
+    'how long after a restart a worker may take to come back with its receipts; what nobody proves until then is not charged',
+  ),
   drainSeconds: seconds(0, 600, 25).describe('grace for running requests at the end'),
   heartbeatMs: z.coerce
     .number()

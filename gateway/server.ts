@@ -114,6 +114,7 @@ export async function startGateway(
     gatewayId,
     log,
     limits: dispatchLimits(config),
+    abandonMs: config.abandonSeconds * 1000,
   })
   const catalog = new Catalog(pool, policy.models)
   const attestation = new AttestationDesk({

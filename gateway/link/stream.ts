@@ -42,14 +42,18 @@ const COMPACT_AT = 64
 
 /**
  * The gateway's end of one request on a link: sends the sealed request, yields what comes back. The worker may be
- * ahead of the reader by `window` chunks and by `LINK_LIMITS.windowBytes`; every chunk that the reader takes is granted
- * again, in steps of half a window or of `refillBytes`, so a reader that stops makes the worker stop.
+ * ahead of the reader by `window` chunks and by `LINK_LIMITS.windowBytes`; every chunk is granted again when the reader
+ * comes back for the next one, in steps of half a window or of `refillBytes`, so a reader that stops makes the worker
+ * stop. A grant thus says that the chunk was passed on, and a receipt that is read makes one due at once: the worker may
+ * ask money for what it covers, should this process die.
  */
 export class LinkStream {
   readonly id: number
   readonly #port: StreamPort
   readonly #refillAt: number
   #allowed: number
+  /** Bytes of the chunk that the reader has and did not come back from. */
+  #atReader: number | undefined
   #taken = 0
   #takenBytes = 0
   #waitingBytes = 0
@@ -96,6 +100,7 @@ export class LinkStream {
 
   /** The next item. One reader, one pull at a time; after `end` or `lost` it yields that for ever. */
   next(): Promise<StreamItem> {
+    this.#grant()
     const item = this.#shift()
     if (item) return Promise.resolve(item)
     return new Promise((resolve) => {
@@ -203,15 +208,22 @@ export class LinkStream {
       this.#queue = this.#queue.slice(this.#head)
       this.#head = 0
     }
-    if (item.type === 'chunk') this.#grant(item.bytes.length)
+    if (item.type === 'chunk') {
+      this.#waitingBytes -= item.bytes.length
+      this.#atReader = item.bytes.length
+    } else if (item.type === 'receipt') this.#grant(true)
     return item
   }
 
-  #grant(bytes: number): void {
-    this.#waitingBytes -= bytes
-    this.#takenBytes += bytes
-    this.#taken += 1
-    const due = this.#taken >= this.#refillAt || this.#takenBytes >= LINK_LIMITS.refillBytes
+  /** Counts the chunk that the reader is back from, and grants what was counted once it is enough or `atOnce`. */
+  #grant(atOnce = false): void {
+    if (this.#atReader !== undefined) {
+      this.#takenBytes += this.#atReader
+      this.#taken += 1
+      this.#atReader = undefined
+    }
+    const enough = this.#taken >= this.#refillAt || this.#takenBytes >= LINK_LIMITS.refillBytes
+    const due = this.#taken > 0 && (enough || atOnce)
     if (!due || this.#terminal) return
     this.#allowed += this.#taken
     this.#port.sendCredit(this.id, this.#taken)

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { Address } from '@ton/core'
 import { fromBase64 } from '../../attest/bytes.ts'
+import type { SignedReceipt } from '../../attest/receipt/index.ts'
 import { type ChannelParams, publicKeyObject, verifyVoucher } from '../../contracts/index.ts'
 import type { Clock } from '../clock.ts'
 import type { KeptReceipt } from '../enclave/index.ts'
@@ -11,7 +12,7 @@ import type { ChannelBook, SeenOnChain } from './book.ts'
 import { EarningsError } from './errors.ts'
 import { dayOf } from './history.ts'
 import type { EarningsStore, StoredReceipt } from './store.ts'
-import { larger, least, minus } from './sums.ts'
+import { least, minus } from './sums.ts'
 
 /** Milliseconds between two looks at the channel on the chain. */
 const RECHECK_MS = 60_000
@@ -59,7 +60,6 @@ export interface AccountParts {
 /** What of a running request is counted so far. */
 interface Running {
   charge: bigint
-  counted: bigint
   tokens: TokenCounts
 }
 
@@ -73,6 +73,7 @@ export class Account {
   /** What the last look at the channel found against it. */
   #refused: string | undefined
   #obstacle: Obstacle | undefined
+  #closed = false
   #cancelTimer: () => void = () => {}
 
   constructor(parts: AccountParts) {
@@ -84,6 +85,7 @@ export class Account {
     if (ceiling > BigInt(voucher?.ceiling ?? '0')) this.#proof = { ceiling: String(ceiling), signature }
     if (channel) this.#adoptUnseen()
     store.interrupt(gateway)
+    this.#closeUnproven()
     this.#tell(true)
     this.#scheduleCheck()
   }
@@ -103,42 +105,43 @@ export class Account {
     return { obstacle: this.#judge(), owed: this.owed }
   }
 
-  /** Keeps a receipt until it is acknowledged, and counts it. */
+  /** Counts what was signed, and keeps what can be claimed of it until that is acknowledged. */
   keep(kept: KeptReceipt): void {
-    const { requestId, receipt, final, workerCharge, interrupted, model, tokens } = kept
+    const { requestId, receipt, final, workerCharge, model, tokens } = kept
     const { store, book, gateway, channel, clock } = this.#parts
+    // The last word of a request whose link was lost. What was made of its row since then is not undone.
+    if (this.#closed) {
+      this.#proveLate(requestId, receipt)
+      return
+    }
     const before = this.#running.get(requestId)
-    const counted = before?.counted ?? 0n
-    // What was signed after the link was lost may never have arrived: it is claimed, but no reason to stop working.
-    const now = interrupted ? counted : larger(counted, workerCharge)
+    const earned = workerCharge - (before?.charge ?? 0n)
     const first = before === undefined && (workerCharge > 0n || tokens.promptTokens > 0)
     store.transaction(() => {
       store.putReceipt({
         ...{ requestId, gateway, channel: book.account.address, receipt, final, workerCharge },
-        ...{ counted: now, interrupted, model },
+        ...{ counted: workerCharge, interrupted: false, model },
       })
       store.history.addWork(dayOf(clock.now()), model, {
         requests: first ? 1 : 0,
         tokens: minus(tokens, before?.tokens),
-        earned: channel ? workerCharge - (before?.charge ?? 0n) : 0n,
+        earned: channel ? earned : 0n,
       })
-      if (now !== counted) book.earn(now - counted)
+      if (earned > 0n) book.earn(earned)
     })
     if (final) this.#running.delete(requestId)
-    else this.#running.set(requestId, { charge: workerCharge, counted: now, tokens })
+    else this.#running.set(requestId, { charge: workerCharge, tokens })
     this.#parts.onKept?.(kept)
     this.#tell()
   }
 
   /** Forgets receipts whose charges the gateway has committed. */
   acknowledge(requestIds: readonly string[]): void {
-    const { store, gateway, channel } = this.#parts
+    const { store, gateway } = this.#parts
     store.transaction(() => {
       for (const requestId of requestIds) {
         const row = store.receipt(requestId)
-        if (row?.gateway !== gateway) continue
-        store.dropReceipt(requestId)
-        if (channel?.address === row.channel && row.interrupted) this.#closeCut(row)
+        if (row?.gateway === gateway) this.#drop(row)
       }
     })
     this.#tell()
@@ -150,6 +153,7 @@ export class Account {
    */
   voucher(voucher: Omit<GatewayMessageOf<'voucher'>, 'type'>): void {
     this.#take(voucher)
+    this.#takeBack()
     this.#tell()
   }
 
@@ -159,27 +163,52 @@ export class Account {
   }
 
   /**
-   * The `held` messages to send after a join: everything that waits, the last message `done`. The first one shows our
+   * The `held` messages to send after a join: all that can be claimed, the last message `done`. The first one shows our
    * highest voucher when the gateway has named a lower one: then its books are older than its signature.
    */
   held(): WorkerMessageOf<'held'>[] {
     const { store, gateway } = this.#parts
-    const rows = store.receipts(gateway)
+    const claims = store
+      .receipts(gateway)
+      .flatMap(({ requestId, receipt, final }) => (receipt ? [{ requestId, receipt, final }] : []))
     const messages: WorkerMessageOf<'held'>[] = []
-    for (let at = 0; at === 0 || at < rows.length; at += LINK_LIMITS.maxHeld) {
-      const page = rows.slice(at, at + LINK_LIMITS.maxHeld)
+    for (let at = 0; at === 0 || at < claims.length; at += LINK_LIMITS.maxHeld) {
       messages.push({
         type: 'held',
-        receipts: page.map(({ requestId, receipt, final }) => ({ requestId, receipt, final })),
-        done: at + LINK_LIMITS.maxHeld >= rows.length,
+        receipts: claims.slice(at, at + LINK_LIMITS.maxHeld),
+        done: at + LINK_LIMITS.maxHeld >= claims.length,
         ...(at === 0 && this.#proof && { voucher: this.#proof }),
       })
     }
     return messages
   }
 
+  /** The link is gone. */
   close(): void {
+    this.#closed = true
     this.#cancelTimer()
+  }
+
+  #proveLate(requestId: string, receipt: SignedReceipt | undefined): void {
+    const { store } = this.#parts
+    const row = store.receipt(requestId)
+    if (row && receipt) store.transaction(() => store.putReceipt({ ...row, receipt }))
+  }
+
+  /** Of a former link's requests, those of which nothing can be claimed: they were paid for by now, or never will be. */
+  #closeUnproven(): void {
+    const { store, gateway } = this.#parts
+    const rows = store.receipts(gateway).filter(({ receipt }) => receipt === undefined)
+    if (rows.length === 0) return
+    store.transaction(() => {
+      for (const row of rows) this.#drop(row)
+    })
+  }
+
+  #drop(row: StoredReceipt): void {
+    const { store, channel } = this.#parts
+    store.dropReceipt(row.requestId)
+    if (channel?.address === row.channel && row.interrupted) this.#closeCut(row)
   }
 
   #take({ channel, ceiling, signature }: Omit<GatewayMessageOf<'voucher'>, 'type'>): void {
@@ -201,10 +230,8 @@ export class Account {
    * what nothing in it accounts for counts as earned.
    */
   #adoptUnseen(): void {
-    const { store, book, gateway, clock, log } = this.#parts
-    const waiting = store.receipts(gateway).filter(({ channel }) => channel === book.account.address)
-    const uncounted = waiting.reduce((sum, row) => sum + row.workerCharge - row.counted, 0n)
-    const unseen = book.surplus - uncounted
+    const { store, book, clock, log } = this.#parts
+    const unseen = book.surplus
     if (unseen <= 0n) return
     store.transaction(() => {
       store.history.addWork(dayOf(clock.now()), '', { earned: unseen })
@@ -216,23 +243,26 @@ export class Account {
   }
 
   /**
-   * A request that a lost link cut short may have been charged by an earlier receipt than the last one. What was paid of
-   * the part that did not count yet counts now. What is still unpaid of the part that did is given up, or every lost
-   * link would eat into the credit for ever; all of it together stays within the credit limit, so a gateway that cuts
-   * links on purpose gains no more than one that does not pay.
+   * A request that a lost link cut short may have been charged by an earlier receipt than the last one: what is still
+   * unpaid of it is given up, or every lost link would eat into the credit for ever. All of it together stays within the
+   * credit limit, so a gateway that cuts links on purpose gains no more than one that does not pay.
    */
-  #closeCut({ requestId, workerCharge, counted, model }: StoredReceipt): void {
+  #closeCut({ requestId, counted, model }: StoredReceipt): void {
     const { book, store, creditLimit, clock, log } = this.#parts
-    const late = workerCharge - counted
-    const paid = least(late, book.surplus)
-    if (paid > 0n) book.earn(paid)
     const loss = least(counted, book.owed, creditLimit - book.account.forgiven)
-    if (loss > 0n) {
-      log.info({ request: requestId, nanotons: String(loss) }, 'unpaid part of a cut request given up')
-      book.forgive(loss)
-    }
-    const forgiven = late - paid + larger(loss, 0n)
-    if (forgiven > 0n) store.history.addWork(dayOf(clock.now()), model, { forgiven })
+    if (loss <= 0n) return
+    log.info({ request: requestId, nanotons: String(loss) }, 'unpaid part of a cut request given up')
+    book.forgive(loss)
+    store.history.addWork(dayOf(clock.now()), model, { forgiven: loss })
+  }
+
+  /** What was given up and is paid all the same, by a gateway that settled the request after we had joined again. */
+  #takeBack(): void {
+    const { book, store, clock } = this.#parts
+    const paid = least(book.surplus, book.account.forgiven)
+    if (paid <= 0n) return
+    book.forgive(-paid)
+    store.history.addWork(dayOf(clock.now()), '', { forgiven: -paid })
   }
 
   #judge(): Obstacle | undefined {

@@ -47,7 +47,7 @@ export class ChannelBook {
     return larger(this.#account.earned - this.covered, 0n)
   }
 
-  /** Nanotons covered beyond what was counted as earned: payment for receipts that a lost link kept from counting. */
+  /** Nanotons covered beyond what was counted as earned. */
   get surplus(): bigint {
     return larger(this.covered - this.#account.earned, 0n)
   }
@@ -68,7 +68,7 @@ export class ChannelBook {
     this.#write(() => this.#update({ earned: this.#account.earned + change }))
   }
 
-  /** Gives `loss` nanotons up. */
+  /** Gives `loss` nanotons up; a negative one takes back what was given up before. */
   forgive(loss: bigint): void {
     const { earned, forgiven } = this.#account
     this.#write(() => this.#update({ earned: earned - loss, forgiven: forgiven + loss }))

@@ -88,7 +88,7 @@ function voucher(ceiling: bigint, key = voucherKey) {
 function kept(requestId: string, workerCharge: bigint, change: Partial<KeptReceipt> = {}): KeptReceipt {
   const receipt = { payload: Buffer.from(requestId).toString('base64url'), signature: 'A'.repeat(86) }
   const tokens = { promptTokens: 3, cachedTokens: 1, completionTokens: 2, reasoningTokens: 0 }
-  return { requestId, receipt, final: true, workerCharge, interrupted: false, model: 'm', tokens, ...change }
+  return { requestId, receipt, final: true, workerCharge, model: 'm', tokens, ...change }
 }
 
 let chain: OneChannel
@@ -301,8 +301,7 @@ describe('across links and restarts', () => {
 
   test('what a cut link left unpaid is given up at its acknowledgement, within the limit', async () => {
     const first = await account(earnings({ file }))
-    first.keep(kept('request-1', 600n, { final: false }))
-    first.keep(kept('request-1', 650n, { interrupted: true }))
+    first.keep(kept('request-1', 600n))
     first.keep(kept('request-2', 100n))
     expect(first.owed).toBe(700n)
     first.flush()
@@ -325,17 +324,36 @@ describe('across links and restarts', () => {
     expect(owing.owed).toBe(600n)
   })
 
-  test('what was paid of a part that did not count yet counts then', async () => {
+  test('of a cut request only what the gateway has passed on is claimed; of a whole one nothing before its time', async () => {
     const first = await account(earnings({ file }))
-    first.keep(kept('request-1', 600n, { final: false }))
-    first.keep(kept('request-1', 700n, { interrupted: true }))
+    first.keep(kept('cut', 200n, { final: false, receipt: undefined }))
+    const proven = kept('cut', 300n, { final: false })
+    first.keep(proven)
+    first.keep(kept('unproven', 50n, { receipt: undefined }))
+    first.close()
+    const late = { payload: 'bGF0ZQ', signature: 'B'.repeat(86) }
+    first.keep({ ...proven, receipt: late, final: true })
+    first.keep(kept('unknown', 70n))
+    first.flush()
+    expect(first.owed).toBe(350n)
+    const again = await account(earnings({ file }))
+    expect(again.held()).toEqual([
+      { type: 'held', receipts: [{ requestId: 'cut', receipt: late, final: false }], done: true },
+    ])
+    // Nothing of the other can be claimed, so it is given up at once.
+    expect(again.owed).toBe(300n)
+  })
+
+  test('what was given up and is paid all the same counts again', async () => {
+    const first = await account(earnings({ file }))
+    first.keep(kept('request-1', 600n, { receipt: undefined }))
     first.flush()
     const again = await account(earnings({ file }))
-    again.voucher(voucher(680n))
-    again.acknowledge(['request-1'])
-    // Had the 80 not counted, the next 80 would be free of charge.
-    again.keep(kept('request-2', 1081n))
-    expect([again.owed, again.creditworthy]).toEqual([1081n, false])
+    expect(again.owed).toBe(0n)
+    again.voucher(voucher(600n))
+    // Had the 600 not counted, the next 600 would be free of charge.
+    again.keep(kept('request-2', 1001n))
+    expect([again.owed, again.creditworthy]).toEqual([1001n, false])
   })
 
   test('a folder that was put back gives no credit for what was paid meanwhile', async () => {
@@ -380,7 +398,8 @@ describe('across links and restarts', () => {
     lost.keep(kept('request-1', 100n, { final: false }))
     const next = await account(books)
     next.keep(kept('request-2', 50n))
-    lost.keep(kept('request-1', 120n, { interrupted: true }))
+    lost.close()
+    lost.keep(kept('request-1', 120n))
     expect([lost.owed, next.owed]).toEqual([150n, 150n])
   })
 

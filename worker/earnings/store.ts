@@ -14,7 +14,8 @@ export interface StoredReceipt {
   /** The gateway that the request came from. */
   gateway: string
   channel: string
-  receipt: SignedReceipt
+  /** Absent while nothing can be claimed. */
+  receipt: SignedReceipt | undefined
   final: boolean
   workerCharge: bigint
   /** Earned so far by this request, as counted against the credit. */
@@ -147,8 +148,8 @@ export class EarningsStore {
       requestId,
       gateway,
       channel,
-      receipt.payload,
-      receipt.signature,
+      receipt?.payload ?? '',
+      receipt?.signature ?? '',
       final ? 1 : 0,
       String(workerCharge),
       String(counted),
@@ -214,7 +215,8 @@ function toReceipt(row: Record<string, unknown>): StoredReceipt {
     requestId: String(row.request_id),
     gateway: String(row.gateway),
     channel: String(row.channel),
-    receipt: { payload: String(row.payload), signature: String(row.signature) },
+    receipt:
+      row.payload === '' ? undefined : { payload: String(row.payload), signature: String(row.signature) },
     final: row.final === 1,
     workerCharge: BigInt(String(row.worker_charge)),
     counted: BigInt(String(row.counted)),

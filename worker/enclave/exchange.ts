@@ -43,6 +43,7 @@ export class Exchange {
   readonly #sealer: ResponseSealer
   readonly #stop = new AbortController()
   #begun = false
+  #lastPartial: IssuedReceipt | undefined
   #cancelReceipt: () => void = () => {}
   #cancelPad: () => void = () => {}
   /** Nothing was sent since the last look. */
@@ -137,6 +138,11 @@ export class Exchange {
   async #finish(outcome: Outcome): Promise<void> {
     this.#stopTimers()
     const { sink, chain, meter, opened } = this.#parts
+    // What was on its way when the link broke may never have arrived: nothing more is signed for.
+    if (sink.lost) {
+      if (this.#lastPartial) this.#keep(this.#lastPartial, true)
+      return
+    }
     let final = outcome
     // The tokens that no event shows (an end-of-turn, swallowed padding) count in a whole answer.
     if (final.kind === 'done' && !chain.deliver(meter)) final = this.#failure('overrun')
@@ -145,7 +151,6 @@ export class Exchange {
         ? chain.complete(final.result.finishReason, this.#transcript())
         : chain.fail(final.finishReason, this.#transcript())
     this.#keep(issued, true)
-    if (sink.lost) return
     if (!this.#begun && sink.room > 0) {
       sink.chunk(this.#sealer.start())
       this.#begun = true
@@ -175,22 +180,23 @@ export class Exchange {
     return this.#sealer.transcript()
   }
 
-  #keep({ signed, workerCharge, details }: IssuedReceipt, final: boolean): void {
+  #keep({ workerCharge, details }: IssuedReceipt, final: boolean): void {
     const { opened, terms, sink } = this.#parts
     if (workerCharge === 0n && !final) return
     const { promptTokens, cachedTokens, completionTokens, reasoningTokens } = details
     terms.keep({
       requestId: opened.ctx.requestId,
-      receipt: signed,
+      receipt: sink.proven,
       final,
       workerCharge,
-      interrupted: sink.lost,
       model: opened.ctx.model.id,
       tokens: { promptTokens, cachedTokens, completionTokens, reasoningTokens },
     })
   }
 
   #scheduleReceipt(): void {
+    // A whole answer is delivered at its end only: no part of it is worth anything.
+    if (!this.#parts.opened.ctx.responseMode.stream) return
     this.#cancelReceipt()
     const due = this.#parts.chain.dueIn
     if (due === undefined) return
@@ -202,6 +208,7 @@ export class Exchange {
     const { sink, chain, opened } = this.#parts
     if (this.#stop.signal.aborted || chain.dueIn === undefined) return
     const issued = chain.partial(this.#transcript())
+    this.#lastPartial = issued
     this.#keep(issued, false)
     sink.receipt(opened.ctx.requestId, issued.signed, false)
   }

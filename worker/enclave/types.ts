@@ -14,6 +14,8 @@ export interface ResponseSink {
   readonly room: number
   /** True once nothing that is sent arrives any more. */
   readonly lost: boolean
+  /** The highest partial receipt whose chunks the gateway has all passed on: what it owes whatever happens to it. */
+  readonly proven: SignedReceipt | undefined
   /** Resolves true when there is room, false as soon as the signal fires without any. */
   ready(): Promise<boolean>
   /** Sends one wire unit; only with room. */
@@ -26,15 +28,14 @@ export interface ResponseSink {
 /** A receipt that the worker keeps until its charge is acknowledged. */
 export interface KeptReceipt {
   requestId: string
-  receipt: SignedReceipt
+  /** What a gateway that lost its memory is asked to pay by: `ResponseSink.proven`, not always the newest. */
+  receipt: SignedReceipt | undefined
   final: boolean
-  /** Nanotons. */
+  /** Nanotons, by the newest. */
   workerCharge: bigint
-  /** The link was lost before this receipt could be sent. */
-  interrupted: boolean
   /** Id of the model. */
   model: string
-  /** What the receipt charges for. */
+  /** What the newest charges for. */
   tokens: TokenCounts
 }
 

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
-import { describe, expect, test, vi } from 'vitest'
-import { Account } from '../earnings/index.ts'
+import { describe, expect, test } from 'vitest'
 import { Gate } from '../engine/testing/scripted.ts'
-import { Reader } from '../testing/fake-gateway.ts'
+import { type Peer, Reader } from '../testing/fake-gateway.ts'
 import { Harness } from '../testing/harness.ts'
 
 describe('receipts', () => {
@@ -63,28 +62,50 @@ describe('receipts', () => {
     expect(reader.settled.body.status).toBe('complete')
   })
 
-  test('a lost link: the engine stops, the receipt is held and handed over at the next join', async () => {
-    const gate = new Gate()
-    await using harness = await Harness.open({ engine: { script: () => ['a', 'b', gate, 'c'] } })
-    const peer = await harness.joined()
-    const reader = await peer.request()
-    await reader.read(() => reader.text === 'ab')
-    await gate.reached
-    const keep = vi.spyOn(Account.prototype, 'keep')
+  /** Cuts the link and lets the worker join again. */
+  async function rejoin(harness: Harness, peer: Peer): Promise<Peer> {
     peer.ws.terminate()
     await (await harness.engine.run(0)).settled
     expect((await harness.engine.run(0)).state).toBe('cancelled')
     await harness.clock.timerWithin(125)
     harness.clock.advance(125)
-    const again = await (await harness.gateway.connection()).welcome()
-    expect(keep.mock.lastCall?.[0]).toMatchObject({ final: true, interrupted: true })
-    keep.mockRestore()
-    expect(again.held).toMatchObject([{ requestId: reader.sealed.ctx.requestId, final: true }])
+    return await (await harness.gateway.connection()).welcome()
+  }
+
+  test('a lost link: the engine stops, and what the gateway has passed on is claimed at the next join, no more', async () => {
+    const [gate, later] = [new Gate(), new Gate()]
+    await using harness = await Harness.open({ engine: { script: () => ['a', 'b', gate, 'c', later, 'd'] } })
+    const peer = await harness.joined()
+    const reader = await peer.request()
+    await reader.read(() => reader.text === 'ab')
+    await gate.reached
+    harness.clock.advance(1_000)
+    await reader.read(() => reader.receipts.length === 1)
+    gate.open()
+    await later.reached
+    harness.clock.advance(1_000)
+    // This one covers a chunk for which the gateway has not come back.
+    await reader.read(() => reader.receipts.length === 2, false)
+    expect(reader.receipts.map(({ clientCharge }) => clientCharge)).toEqual(['6', '8'])
+    const again = await rejoin(harness, peer)
+    const { requestId } = reader.sealed.ctx
+    expect(again.held).toMatchObject([{ requestId }])
     const payload = JSON.parse(Buffer.from(again.held[0]?.receipt.payload ?? '', 'base64url').toString())
     expect(payload).toMatchObject({ status: 'partial', clientCharge: '6' })
-    again.send({ type: 'ack', requestIds: [reader.sealed.ctx.requestId] })
+    again.send({ type: 'ack', requestIds: [requestId] })
     again.send({ type: 'drain' })
     await again.next('closed')
+    harness.clock.advance(125)
+    expect((await (await harness.gateway.connection()).welcome()).held).toEqual([])
+  })
+
+  test('a whole answer that nobody acknowledged is never claimed: no part of it is worth anything', async () => {
+    await using harness = await Harness.open()
+    const peer = await harness.joined()
+    const reader = await (await peer.request({ stream: false })).read()
+    expect(reader.settled.body.status).toBe('complete')
+    peer.ws.terminate()
+    await harness.clock.timerWithin(125)
     harness.clock.advance(125)
     expect((await (await harness.gateway.connection()).welcome()).held).toEqual([])
   })

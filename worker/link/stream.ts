@@ -23,6 +23,12 @@ export class WorkerStream implements ResponseSink {
   /** Sizes of the chunks that were sent and not granted again, and their sum. */
   #outstanding: number[] = []
   #outstandingBytes = 0
+  /** Chunks that were sent, and how many of them the gateway has passed on. */
+  #sent = 0
+  #granted = 0
+  /** Partial receipts that cover chunks which were not granted again yet, oldest first. */
+  #unproven: { covers: number; receipt: SignedReceipt }[] = []
+  #proven: SignedReceipt | undefined
   #taken = false
   #ended = false
   #lost = false
@@ -44,6 +50,10 @@ export class WorkerStream implements ResponseSink {
 
   get lost(): boolean {
     return this.#lost
+  }
+
+  get proven(): SignedReceipt | undefined {
+    return this.#proven
   }
 
   get ended(): boolean {
@@ -84,6 +94,8 @@ export class WorkerStream implements ResponseSink {
     for (const bytes of this.#outstanding.splice(0, frames)) this.#outstandingBytes -= bytes
     if (this.#credit > LINK_LIMITS.maxCredit)
       throw new LinkError('limit_exceeded', 'too much credit on a stream')
+    this.#granted += frames
+    this.#prove()
     this.wake()
   }
 
@@ -119,13 +131,24 @@ export class WorkerStream implements ResponseSink {
     if (this.#lost || this.#ended) return
     if (this.#credit <= 0) throw new LinkError('internal', 'a chunk without credit')
     this.#credit -= 1
+    this.#sent += 1
     this.#outstanding.push(unit.length)
     this.#outstandingBytes += unit.length
     this.#port.sendChunk(this.id, unit)
   }
 
   receipt(requestId: string, receipt: SignedReceipt, final: boolean): void {
-    if (!this.#lost && !this.#ended) this.#port.sendReceipt(this.id, requestId, receipt, final)
+    if (this.#lost || this.#ended) return
+    if (!final) {
+      this.#unproven.push({ covers: this.#sent, receipt })
+      this.#prove()
+    }
+    this.#port.sendReceipt(this.id, requestId, receipt, final)
+  }
+
+  #prove(): void {
+    while (this.#unproven[0] && this.#unproven[0].covers <= this.#granted)
+      this.#proven = this.#unproven.shift()?.receipt
   }
 
   end(hint?: StreamHint): void {
