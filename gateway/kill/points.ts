@@ -1,0 +1,61 @@
+/**
+ * Loaded ahead of a role (`node --import`): told so by the harness, the process kills itself at a named point of its own
+ * code, before or after the n-th time from then on that it comes there. The product's code knows nothing of it.
+ */
+
+import { Account } from '../../worker/earnings/index.ts'
+import { Ledger } from '../ledger/index.ts'
+import { ChannelDesk } from '../treasury/desk.ts'
+
+/** A method whose call is the point. Those of the ledger resolve when their commit is on disk. */
+const POINTS = {
+  hold: [Ledger.prototype, 'hold'],
+  charge: [Ledger.prototype, 'charge'],
+  release: [Ledger.prototype, 'release'],
+  settle: [ChannelDesk.prototype, 'settle'],
+  settled: [Ledger.prototype, 'updateSettled'],
+  keep: [Account.prototype, 'keep'],
+  acknowledge: [Account.prototype, 'acknowledge'],
+  voucher: [Account.prototype, 'voucher'],
+  flush: [Account.prototype, 'flush'],
+} as const satisfies Record<string, readonly [object, string]>
+
+export interface KillPoint {
+  readonly point: keyof typeof POINTS
+  readonly when: 'before' | 'after'
+  /** The n-th call, from 1. */
+  readonly call: number
+}
+
+/** Points that a process of this role comes by. */
+export const POINTS_OF = {
+  gateway: ['hold', 'charge', 'release', 'settle', 'settled'],
+  worker: ['keep', 'acknowledge', 'voucher', 'flush'],
+} as const satisfies Record<string, readonly KillPoint['point'][]>
+
+function arm({ point, when, call }: KillPoint): void {
+  const [prototype, name] = POINTS[point] as unknown as [
+    Record<string, (...args: unknown[]) => unknown>,
+    string,
+  ]
+  const original = prototype[name]
+  if (!original) throw new Error(`nothing is called ${name}`)
+  let calls = 0
+  prototype[name] = function (this: unknown, ...args: unknown[]) {
+    const last = ++calls === call
+    if (last && when === 'before') die()
+    const result = original.apply(this, args)
+    if (!last) return result
+    if (result instanceof Promise) return result.finally(die)
+    return die()
+  }
+}
+
+function die(): never {
+  process.kill(process.pid, 'SIGKILL')
+  throw new Error('not reached')
+}
+
+process.on('message', (message: { killAt?: KillPoint }) => {
+  if (message.killAt) arm(message.killAt)
+})

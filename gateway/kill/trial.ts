@@ -1,0 +1,169 @@
+/** @module One trial: load, a kill at a random moment, a restart, and then everything is compared. */
+
+import type { Random } from '../../worker/model/corpus/random.ts'
+import type { Seen } from './asked.ts'
+import { type Books, readBooks, readEarnings } from './books.ts'
+import { check, type Verdict } from './check.ts'
+import { ask, Load } from './load.ts'
+import { Network, pause, type RoleName } from './network.ts'
+import { type KillPoint, POINTS_OF } from './points.ts'
+
+const CLIENTS = 6
+/** How long everything may take to be settled after a restart, in ms; what is open then is a defect. */
+const SETTLE_MS = 60_000
+/** After a kill of both, nobody comes back for a request of which the worker kept nothing. */
+const ABANDON_SECONDS = 2
+
+/** What is killed, and when. */
+export interface Plan {
+  readonly victims: readonly RoleName[]
+  /** Tokens that the clients together have received by then. */
+  readonly afterTokens: number
+  /** Milliseconds after that. */
+  readonly afterMs: number
+  /** A point of the first victim's code instead of a random moment. */
+  readonly at?: KillPoint
+  /** Channels are being settled on chain at the kill. */
+  readonly settling: boolean
+  /** The gateway is killed once more, so many ms after its restart began. */
+  readonly againMs?: number
+}
+
+/** Draws a plan. */
+export function planOf(random: Random): Plan {
+  const victims = random.pick<RoleName[]>([
+    ['gateway'],
+    ['gateway'],
+    ['gateway'],
+    ['worker'],
+    ['worker'],
+    ['worker'],
+    ['gateway', 'worker'],
+    ['gateway', 'chain'],
+  ])
+  const settling = random.below(4) === 0
+  const plan = { victims, settling, afterTokens: random.below(800), afterMs: random.below(40) }
+  if (victims.length === 1 && random.below(3) === 0)
+    return { ...plan, at: pointOf(victims[0], settling, random) }
+  const again = victims[0] === 'gateway' && random.below(6) === 0
+  return { ...plan, ...(again && { againMs: random.below(1500) }) }
+}
+
+function pointOf(victim: RoleName | undefined, settling: boolean, random: Random): KillPoint {
+  const points = POINTS_OF[victim === 'worker' ? 'worker' : 'gateway'].filter(
+    (point) => settling || !point.startsWith('settle'),
+  )
+  return { point: random.pick(points), when: random.pick(['before', 'after']), call: 1 + random.below(12) }
+}
+
+/** A network that goes through one trial after the other; its books are remembered from each to the next. */
+export class Stand implements AsyncDisposable {
+  readonly network: Network
+  readonly #apiKey: string
+  readonly #ofNumber0: bigint
+  #books: Books
+
+  private constructor(network: Network, apiKey: string, books: Books, ofNumber0: bigint) {
+    this.network = network
+    this.#apiKey = apiKey
+    this.#books = books
+    this.#ofNumber0 = ofNumber0
+  }
+
+  static async open(): Promise<Stand> {
+    const network = await Network.start()
+    try {
+      const apiKey = await network.apiKey()
+      const first = { number: 0, script: { tokens: 1, everyMs: 0 }, stream: false }
+      const { end, said } = await ask(network.origin, apiKey, first)
+      const books = await readBooks(network.dir)
+      const [row] = [...books.requests.values()]
+      if (end !== 'done' || !row) throw new Error(`the network does not answer (${said})\n${network.log}`)
+      return new Stand(network, apiKey, books, row.maxCharge)
+    } catch (error) {
+      await network[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** @throws Error when a process does not come back */
+  async trial(plan: Plan, random: Random): Promise<Verdict> {
+    const load = new Load({
+      origin: this.network.origin,
+      apiKey: this.#apiKey,
+      clients: CLIENTS,
+      random,
+    })
+    await this.#untilKilled(plan, load)
+    const killedAt = Date.now()
+    const asked = load.stop()
+    await this.#restart(plan)
+    const seen = await asked
+    return await this.#compare(seen, killedAt, plan.victims.includes('gateway'))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.network[Symbol.asyncDispose]()
+  }
+
+  async #untilKilled({ victims, at, settling, afterTokens, afterMs }: Plan, load: Load): Promise<void> {
+    const { network } = this
+    const [victim = 'gateway'] = victims
+    if (at) network.killAt(victim, at)
+    const moment = load.received(afterTokens)
+    if (settling) void network.channel('settle').catch(() => {})
+    if (at) await Promise.race([network.gone(victim), load.received(MOST_TOKENS), load.over])
+    else {
+      await Promise.race([moment, load.over])
+      await new Promise((resolve) => setTimeout(resolve, afterMs))
+    }
+    await Promise.all(victims.map((role) => network.kill(role)))
+  }
+
+  async #restart({ victims, againMs }: Plan): Promise<void> {
+    const { network } = this
+    const options = victims.includes('worker') ? { abandonSeconds: ABANDON_SECONDS } : {}
+    if (victims.includes('chain')) await network.start('chain')
+    if (victims.includes('worker')) await network.start('worker')
+    if (victims.includes('gateway')) {
+      if (againMs !== undefined) await this.#interrupted(againMs)
+      await network.start('gateway', options)
+    }
+    await network.joined()
+  }
+
+  /** A start of the gateway that does not live long; it may be serving by its end, or not. */
+  async #interrupted(afterMs: number): Promise<void> {
+    const { network } = this
+    const started = network.start('gateway').catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, afterMs))
+    await network.kill('gateway')
+    await started
+  }
+
+  async #compare(seen: Seen[], killedAt: number, gatewayKilled: boolean): Promise<Verdict> {
+    const { network } = this
+    const difference = await this.#settled()
+    const after = await readBooks(network.dir)
+    const before = this.#books
+    this.#books = after
+    const earnings = readEarnings(network.dir)
+    const ofNumber0 = this.#ofNumber0
+    return check({ seen, ofNumber0, before, after, earnings, difference, killedAt, gatewayKilled })
+  }
+
+  /** Waits until nothing is reserved and no receipt waits, and returns what the chain's balances differ by. */
+  async #settled(): Promise<string | undefined> {
+    const until = performance.now() + SETTLE_MS
+    for (;;) {
+      const { channels, balances } = await this.network.channel('status')
+      const open =
+        channels.some(({ reserved }) => reserved !== '0') || readEarnings(this.network.dir).waiting > 0
+      if (!open || performance.now() > until) return balances.difference
+      await pause()
+    }
+  }
+}
+
+/** A point that is not come by until then is not on the way of this load. */
+const MOST_TOKENS = 3000
