@@ -28,6 +28,14 @@ describe('verifyEd25519', () => {
     ])
   })
 
+  it('leaves the key as it is, also in a Buffer, whose own slices are views', () => {
+    const key = Buffer.from(publicKey)
+    key[31] = (key[31] ?? 0) | 0x80
+    const before = key.toString('hex')
+    isSmallOrderKey(key)
+    expect(key.toString('hex')).toBe(before)
+  })
+
   it('refuses S + L, which says the same with other bytes', () => {
     const order = fromHex('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010')
     const malleated = signature.slice()

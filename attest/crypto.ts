@@ -110,7 +110,8 @@ const SMALL_ORDER = new Set([
 
 /** Whether 32 bytes encode an Ed25519 point of small order, which no honest key is. */
 export function isSmallOrderKey(publicKey: Uint8Array): boolean {
-  const y = publicKey.slice()
+  // A Buffer's own slice would be a view of the caller's key.
+  const y = new Uint8Array(publicKey)
   const last = y.length - 1
   y[last] = (y[last] ?? 0) & 0x7f
   return SMALL_ORDER.has(toHex(y))
