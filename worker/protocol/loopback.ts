@@ -11,12 +11,12 @@ export function isLoopback(host: string): boolean {
  * Refuses a request that names another host (a page whose name was rebound to 127.0.0.1) or comes from a page of
  * another site. Programs send neither, and pass.
  *
- * @param server how the message calls the server: `gateway` or `worker`
+ * @param server how the message calls the server: `gateway`, `worker` or `sidecar`
  * @throws ApiError 403
  */
 export function demandLoopback(
   headers: { host: string | undefined; origin: string | undefined },
-  server: 'gateway' | 'worker',
+  server: 'gateway' | 'worker' | 'sidecar',
 ): void {
   const { host, origin } = headers
   if (host !== undefined && !isLoopback(nameOf(`http://${host}`))) {

@@ -1,0 +1,404 @@
+/**
+ * The sidecar's books against the gateway's: every charge is proven by a receipt, every total explained by charges. What
+ * does not add up stops the signing, and stays as evidence.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf } from '../../attest/cli/process.ts'
+import type { GatewayClient, OwnAnswer, Totals } from './client.ts'
+import { SidecarError, type SidecarErrorCode } from './errors.ts'
+import { type Invoice, namedKey, type PriceCeiling, proveCharge } from './invoice.ts'
+import type { Signer } from './signer.ts'
+import type { Halt, PaidRequest, SidecarState } from './state.ts'
+import type { WorkerKeys } from './workers.ts'
+
+export interface AccountsOptions {
+  state: SidecarState
+  signer: Signer
+  client: GatewayClient
+  workers: WorkerKeys
+  prices: PriceCeiling
+  /** The largest slice that was ever signed ahead on this channel: a ceiling vouches for what lies below it by more. */
+  largestSlice: bigint
+  /** Keeps evidence; gives the name of its file. */
+  keep: (name: string, evidence: unknown) => Promise<string>
+  /** Wall clock, ms. */
+  now: () => number
+  log: { warn(fields: object, message: string): void; error(fields: object, message: string): void }
+  /** Waits for so many ms; tests do not. */
+  pause?: (ms: number) => Promise<unknown>
+}
+
+/**
+ * How a request ended, as far as the sidecar saw: `billed` names its receipt and came whole, `cut` may have been
+ * charged, `refused` should not have been.
+ */
+export type Ending = 'billed' | 'cut' | 'refused'
+
+/** Waits between looks for a receipt, ms. A worker that is cancelled has five seconds to hand it in. */
+const LOOKS_MS = [0, 100, 400, 1_000, 2_000, 4_000]
+const PAGE = 100
+
+/** What a look for a receipt found: a charge that is proven now, the gateway's word that there is none, or no word. */
+type Look = 'counted' | 'nothing' | 'silence'
+
+/** Requests whose charge nobody can explain after a loss of the state: how many numbers are tried to find them. */
+const RECOGNISE = 1 << 20
+/** Numbers that are left out after a loss of the state, as they may have been used. */
+const SKIP = 1 << 16
+
+/** Refusals after which the gateway's word is not relied on until a person has looked. */
+const STOPS: readonly SidecarErrorCode[] = [
+  'ERR_ROLLED_BACK',
+  'ERR_CHARGES_DIFFER',
+  'ERR_RECEIPT_WITHHELD',
+  'ERR_RECEIPT_FOREIGN',
+  'ERR_RECEIPT_REPEATED',
+  'ERR_RECEIPT_REFUSED',
+  'ERR_RECEIPT_SIGNER',
+  'ERR_OVERCHARGED',
+  'ERR_VOUCHER_INVENTED',
+  'ERR_OTHER_SIGNER',
+  'ERR_TERMS_DIFFER',
+]
+
+export class Accounts {
+  readonly #options: AccountsOptions
+  #walking: Promise<void> | undefined
+  /** The gateway could not be asked about an ended request: its list will tell. */
+  #late = false
+  /** What runs beside requests: looks for receipts. */
+  readonly #running = new Set<Promise<void>>()
+  #ended = false
+  #moved = Promise.withResolvers<void>()
+
+  constructor(options: AccountsOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the next request is counted or found uncharged, or the signing stops. */
+  get moved(): Promise<void> {
+    return this.#moved.promise
+  }
+
+  /**
+   * Compares what the gateway says of the channel with what is known here; goes through its list where that does not
+   * explain it.
+   *
+   * @param verifiedBefore sum that was verified when the request went out: the gateway had shown receipts for it
+   * @throws SidecarError after stopping
+   */
+  async compare(totals: Totals, verifiedBefore: bigint): Promise<void> {
+    await this.#guard(async () => {
+      this.#compareAtOnce(totals, verifiedBefore)
+      if (this.#late || !this.#explains(totals)) await this.walk()
+    })
+  }
+
+  /**
+   * Finds out what an ended request was charged. Never rejects: what does not add up has stopped the signing by then.
+   */
+  finish(request: PaidRequest, ending: Ending): Promise<void> {
+    const running = this.#finish(request, ending)
+    this.#running.add(running)
+    return running.finally(() => this.#running.delete(running))
+  }
+
+  /** Ends the looks for receipts; resolves when none is under way. What they would have found, the next start finds. */
+  async idle(): Promise<void> {
+    this.#ended = true
+    await Promise.allSettled([this.#walking])
+    // What runs may start something that runs on: evidence that is kept.
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
+  }
+
+  async #finish(request: PaidRequest, ending: Ending): Promise<void> {
+    const { log, state, pause = sleep } = this.#options
+    try {
+      await this.#guard(async () => {
+        let seen: Look = 'silence'
+        for (const wait of LOOKS_MS) {
+          if (wait > 0 && !this.#ended) await pause(wait)
+          if (this.#ended) return
+          seen = await this.#look(request)
+          if (seen === 'counted' || (seen === 'nothing' && ending === 'refused')) break
+        }
+        if (seen === 'silence') this.#late = true
+        if (seen !== 'nothing') return
+        if (ending === 'billed') throw withheld(request)
+        state.void(request.requestId)
+      })
+    } catch (error) {
+      log.warn({ requestId: request.requestId, code: codeOf(error) }, 'the charge of a request is not proven')
+    } finally {
+      this.#move()
+    }
+  }
+
+  /**
+   * After a start: adopts what the gateway holds, if it is signed with the channel's own key, and goes through its list.
+   * @throws SidecarError after stopping, or ERR_GATEWAY when the gateway cannot be asked
+   */
+  async resume(): Promise<void> {
+    await this.#guard(async () => {
+      const { client, state } = this.#options
+      const answer = await client.get(`/v1/channels/${state.address}`)
+      if (answer.status === 402 || answer.status === 404) return this.#unknown()
+      const { totals } = demand(answer)
+      const behind = this.#adopt(totals)
+      this.#compareAtOnce(totals, answer.verifiedBefore)
+      await this.walk(behind)
+    })
+    for (const request of this.#options.state.open()) void this.finish(request, 'cut')
+  }
+
+  /**
+   * Goes through the gateway's list of charges from where it was left, proves what is not proven, and holds the sum
+   * against the gateway's total. One walk at a time.
+   *
+   * @param behind the state here was lost or is old: requests may be one's own although they are not in it
+   */
+  walk(behind = false): Promise<void> {
+    this.#walking ??= this.#walk(behind).finally(() => {
+      this.#walking = undefined
+    })
+    return this.#walking
+  }
+
+  /** Stops the signing for good reason, with the evidence kept. */
+  stop(error: SidecarError): Promise<void> {
+    const stopping = this.#stop(error)
+    this.#running.add(stopping)
+    return stopping.finally(() => this.#running.delete(stopping))
+  }
+
+  async #stop(error: SidecarError): Promise<void> {
+    const { state, keep, now, log } = this.#options
+    if (state.halted) return
+    const halt: Halt = { code: error.code, message: error.message, at: now() }
+    // First of all: a disk that is full must not keep it from stopping.
+    state.setHalt(halt)
+    this.#move()
+    try {
+      const open = state.open().map(({ requestId, cap }) => ({ requestId, cap: cap.toString() }))
+      const evidence = await keep(error.code.toLowerCase(), {
+        ...halt,
+        channel: state.address,
+        ...{ ceiling: state.ceiling.toString(), signature: Buffer.from(state.signature).toString('base64') },
+        ...{ verified: state.verified.toString(), open, evidence: error.evidence },
+      })
+      state.setHalt({ ...halt, evidence })
+    } catch (cause) {
+      log.warn({ code: codeOf(cause) }, 'the evidence could not be kept')
+    }
+    log.error({ code: error.code }, error.message)
+  }
+
+  async #guard(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof SidecarError && STOPS.includes(error.code)) await this.stop(error)
+      throw error
+    }
+  }
+
+  #move(): void {
+    this.#moved.resolve()
+    this.#moved = Promise.withResolvers<void>()
+  }
+
+  /** The gateway has never heard of the channel, or wants to be told of it again. */
+  #unknown(): void {
+    const { verified } = this.#options.state
+    if (verified === 0n) return
+    throw new SidecarError(
+      'ERR_ROLLED_BACK',
+      `the gateway no longer knows the channel, though it showed receipts for ${verified} nanotons: its books went back`,
+    )
+  }
+
+  /** Takes over a higher voucher of one's own; tells whether there was one. */
+  #adopt({ voucher }: Totals): boolean {
+    const { state, signer } = this.#options
+    if (!voucher) return false
+    const ceiling = BigInt(voucher.signedMaxClaimable)
+    if (ceiling <= state.ceiling) return false
+    const signature = Buffer.from(voucher.signature, 'base64')
+    if (!signer.isOwn({ ceiling, signature })) throw invented(voucher)
+    state.raise(ceiling, signature)
+    return true
+  }
+
+  #compareAtOnce({ channel, voucher }: Totals, verifiedBefore: bigint): void {
+    const { state, signer } = this.#options
+    const refuse = (code: SidecarErrorCode, message: string) =>
+      new SidecarError(code, message, { evidence: { totals: { channel, voucher } } })
+    if (channel.channelId !== state.address)
+      throw refuse('ERR_TERMS_DIFFER', `the gateway speaks of another channel, ${channel.channelId}`)
+    if (voucher) {
+      const ceiling = BigInt(voucher.signedMaxClaimable)
+      const own =
+        ceiling === 0n || signer.isOwn({ ceiling, signature: Buffer.from(voucher.signature, 'base64') })
+      if (!own) throw invented(voucher)
+      if (ceiling > state.ceiling) {
+        throw refuse(
+          'ERR_OTHER_SIGNER',
+          `the gateway holds a voucher for ${ceiling} nanotons, and ${state.ceiling} is the highest that was signed here: another program signs with this key`,
+        )
+      }
+    }
+    const charged = BigInt(channel.chargedCumulativeAmount)
+    if (charged < verifiedBefore) {
+      throw refuse(
+        'ERR_ROLLED_BACK',
+        `the gateway counts ${charged} nanotons, and had shown receipts for ${verifiedBefore}: its books went back`,
+      )
+    }
+    const claimed = BigInt(channel.totalClaimed)
+    if (claimed > charged)
+      throw refuse('ERR_CHARGES_DIFFER', `${claimed} nanotons were taken on chain, and ${charged} charged`)
+    state.setDeposited(BigInt(channel.balance))
+  }
+
+  #explains({ channel }: Totals): boolean {
+    const { state } = this.#options
+    return BigInt(channel.chargedCumulativeAmount) <= state.verified + state.openCaps
+  }
+
+  async #look(request: PaidRequest): Promise<Look> {
+    const { client, state } = this.#options
+    const { requestId } = request
+    const answer = await client.get(`/v1/receipts/${requestId}`).catch((error: unknown) => {
+      if (error instanceof SidecarError && error.code === 'ERR_GATEWAY') return undefined
+      throw error
+    })
+    if (state.request(requestId)?.state === 'charged') return 'counted'
+    if (answer?.totals) this.#compareAtOnce(answer.totals, answer.verifiedBefore)
+    if (answer?.status === 404) return 'nothing'
+    if (answer?.status !== 200) return 'silence'
+    await this.#count(request, answer.json as Invoice)
+    return 'counted'
+  }
+
+  async #count(request: PaidRequest, invoice: Invoice): Promise<void> {
+    const { state, workers, prices } = this.#options
+    const key = namedKey(invoice)
+    const signer = key === undefined ? undefined : await workers.find(key)
+    if (!signer) {
+      throw new SidecarError(
+        'ERR_RECEIPT_SIGNER',
+        `receipt ${request.requestId}: no accepted evidence speaks for the key ${key ?? '(none)'} that should have signed it`,
+        { evidence: { invoice } },
+      )
+    }
+    const { charged, digest } = proveCharge(invoice, { request, signer, prices })
+    if (state.request(request.requestId)?.state !== 'charged') state.count(request.requestId, charged, digest)
+  }
+
+  async #walk(behind: boolean): Promise<void> {
+    const { client, state } = this.#options
+    const vouched = behind ? state.ceiling - this.#options.largestSlice : 0n
+    for (;;) {
+      const { after, total } = state.cursor
+      const query = `limit=${PAGE}${after && `&after=${after}`}`
+      const answer = demand(await client.get(`/v1/channels/${state.address}/receipts?${query}`))
+      const { data, more } = pageOf(answer)
+      let sum = total
+      for (const invoice of data) sum = await this.#enter(invoice, sum, { behind, vouched })
+      const last = data.at(-1)
+      if (last) state.setCursor({ after: String(last.id), total: sum })
+      if (more && last) continue
+      this.#late = false
+      this.#compareAtOnce(answer.totals, answer.verifiedBefore)
+      return this.#closeWalk(answer.totals)
+    }
+  }
+
+  /** Everything is listed but what still runs. */
+  #closeWalk(totals: Totals): void {
+    const { state } = this.#options
+    const charged = BigInt(totals.channel.chargedCumulativeAmount)
+    const most = state.cursor.total + state.openCaps
+    if (charged <= most || charged <= state.verified + state.openCaps) return
+    throw new SidecarError(
+      'ERR_CHARGES_DIFFER',
+      `the gateway counts ${charged} nanotons; its receipts and the requests that run explain ${most} at most`,
+      { evidence: { totals } },
+    )
+  }
+
+  /** One entry of the list; gives the sum with it. */
+  async #enter(invoice: Invoice, sum: bigint, { behind, vouched }: { behind: boolean; vouched: bigint }) {
+    const { state } = this.#options
+    const refuse = (code: SidecarErrorCode, message: string) =>
+      new SidecarError(code, message, { evidence: { invoice } })
+    const id = String(invoice.id).slice(0, 64)
+    const request = state.request(id) ?? this.#recognise(id, behind)
+    if (!request)
+      throw refuse('ERR_RECEIPT_FOREIGN', `receipt ${id} is for a request that was never made here`)
+    const { charged } = invoice
+    if (typeof charged !== 'string' || !/^(0|[1-9]\d{0,26})$/.test(charged))
+      throw refuse('ERR_RECEIPT_REFUSED', `receipt ${id}: the charge is no amount`)
+    const after = sum + BigInt(charged)
+    if (request.state === 'charged') {
+      if (request.charged !== BigInt(charged))
+        throw refuse(
+          'ERR_CHARGES_DIFFER',
+          `receipt ${id}: listed at ${charged} nanotons, proven at ${request.charged}`,
+        )
+    } else if (after <= vouched) {
+      // What lies below a voucher of one's own by a slice or more was verified before that voucher was signed.
+      state.count(id, BigInt(charged), '')
+    } else await this.#count(request, invoice)
+    if (!state.list(id)) throw refuse('ERR_RECEIPT_REPEATED', `receipt ${id} is listed twice`)
+    this.#move()
+    return after
+  }
+
+  /** A request that was made with this key, though the state here does not know it. */
+  #recognise(requestId: string, behind: boolean): PaidRequest | undefined {
+    const { state, signer, now } = this.#options
+    const n = signer.ids.find(requestId, behind ? state.reserved + RECOGNISE : state.reserved)
+    if (n === undefined) return undefined
+    if (n + SKIP > state.reserved && behind) state.skipTo(n + SKIP)
+    const cap = state.ceiling
+    return state.begin({ n, requestId, path: '', cap, at: now() })
+  }
+}
+
+interface Page {
+  data: Invoice[]
+  more: boolean
+}
+
+function pageOf({ json }: OwnAnswer): Page {
+  const { data, has_more: more } = (json ?? {}) as { data?: unknown; has_more?: unknown }
+  if (!Array.isArray(data) || data.length > PAGE || typeof more !== 'boolean')
+    throw new SidecarError('ERR_GATEWAY', 'the gateway’s list of receipts cannot be read')
+  return { data: data.map((each) => (each ?? {}) as Invoice), more }
+}
+
+/** An answer with what was asked for, and totals beside it. */
+function demand(answer: OwnAnswer): OwnAnswer & { totals: Totals } {
+  const { status, totals } = answer
+  if (status === 200 && totals) return { ...answer, totals }
+  const what = status === 200 ? 'says nothing of the channel' : `answers ${status}`
+  throw new SidecarError('ERR_GATEWAY', `the gateway ${what}, asked about the channel`)
+}
+
+function withheld({ requestId }: PaidRequest): SidecarError {
+  return new SidecarError(
+    'ERR_RECEIPT_WITHHELD',
+    `receipt ${requestId}: the gateway answered the request and does not show its receipt`,
+    { evidence: { requestId } },
+  )
+}
+
+function invented(voucher: NonNullable<Totals['voucher']>): SidecarError {
+  return new SidecarError(
+    'ERR_VOUCHER_INVENTED',
+    `the gateway shows a voucher for ${voucher.signedMaxClaimable} nanotons that is not signed with this channel’s key`,
+    { evidence: { voucher } },
+  )
+}

@@ -1,0 +1,201 @@
+/**
+ * The sidecar's folder: `api-key`, which local programs send, and under `channels/` a folder for each channel with its
+ * voucher key, its terms, its state and the evidence of disputes. Keys are 0600 files, each for one channel only.
+ */
+
+import { type KeyObject, randomBytes } from 'node:crypto'
+import { readdir, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { firstIssue } from '../../attest/schema.ts'
+import {
+  type ChannelParams,
+  channelAddress,
+  channelParamsFromJson,
+  channelParamsSchema,
+  channelParamsToJson,
+  privateKeyFromSeed,
+  seedOf,
+} from '../../contracts/index.ts'
+import { amountSchema } from '../../worker/protocol/index.ts'
+import { ensurePrivateDir, openSecret, readSecret, syncDir, writeFileAtomic } from '../data/index.ts'
+import { takeLock } from '../data/lock.ts'
+import { SidecarError } from './errors.ts'
+
+const recordSchema = z.strictObject({
+  v: z.literal(1),
+  gateway: z.url(),
+  globalId: z.int(),
+  params: channelParamsSchema,
+  slice: amountSchema,
+})
+
+/** A channel as its folder describes it; the key is apart. */
+export interface ChannelRecord {
+  /** Address of the gateway that it pays. */
+  gateway: string
+  globalId: number
+  params: ChannelParams
+  /** The largest slice that was ever signed ahead on it, nanotons. */
+  slice: bigint
+}
+
+/** A channel's folder. */
+export class ChannelFolder {
+  readonly dir: string
+  readonly record: ChannelRecord
+  /** Raw address. */
+  readonly address: string
+
+  constructor(dir: string, record: ChannelRecord) {
+    this.dir = dir
+    this.record = record
+    this.address = channelAddress(record.params).toRawString()
+  }
+
+  get stateFile(): string {
+    return join(this.dir, 'state.sqlite')
+  }
+
+  /** The private half of the voucher key. @throws SidecarError ERR_SIDECAR_CHANNEL when it is gone */
+  async key(): Promise<KeyObject> {
+    const text = await readSecret(join(this.dir, 'voucher-key'))
+    const hex = Buffer.from(text ?? [])
+      .toString('utf8')
+      .trim()
+    if (/^[0-9a-f]{64}$/.test(hex)) return privateKeyFromSeed(Buffer.from(hex, 'hex'))
+    throw new SidecarError(
+      'ERR_SIDECAR_CHANNEL',
+      `${join(this.dir, 'voucher-key')}: 64 hexadecimal digits expected`,
+    )
+  }
+
+  /** Notes a larger slice before anything is signed by it. */
+  async allowSlice(slice: bigint): Promise<ChannelFolder> {
+    if (slice <= this.record.slice) return this
+    const record = { ...this.record, slice }
+    await writeFileAtomic(join(this.dir, 'channel.json'), encode(record))
+    return new ChannelFolder(this.dir, record)
+  }
+
+  /** Keeps evidence. @returns the file's path */
+  async keep(name: string, evidence: unknown): Promise<string> {
+    const dir = join(this.dir, 'evidence')
+    await ensurePrivateDir(dir)
+    const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-')
+    const file = join(dir, `${stamp}-${name}.json`)
+    await writeFileAtomic(file, `${JSON.stringify(evidence, undefined, 2)}\n`)
+    return file
+  }
+}
+
+/** The folder of all. One process at a time holds it. */
+export class SidecarFolder {
+  readonly dir: string
+  readonly #unlock: () => void
+
+  private constructor(dir: string, unlock: () => void) {
+    this.dir = dir
+    this.#unlock = unlock
+  }
+
+  /** Makes the folder on first use (0700). @throws DataError `ERR_DATA_LOCKED` while another process signs with it */
+  static async open(dir: string): Promise<SidecarFolder> {
+    await ensurePrivateDir(join(dir, 'channels'))
+    return new SidecarFolder(dir, takeLock(dir))
+  }
+
+  /** The key that local programs send as their API key; made on first use. */
+  async apiKey(): Promise<string> {
+    const secret = await openSecret(join(this.dir, 'api-key'), () =>
+      Buffer.from(`sk-local-${randomBytes(24).toString('base64url')}\n`),
+    )
+    return Buffer.from(secret).toString('utf8').trim()
+  }
+
+  get walletFile(): string {
+    return join(this.dir, 'wallet')
+  }
+
+  /** Every channel of this folder, in no order. */
+  async channels(): Promise<ChannelFolder[]> {
+    return await readChannels(this.dir)
+  }
+
+  /** The channel of this address (raw), or the one that was made current last. @throws SidecarError ERR_SIDECAR_CHANNEL */
+  async channel(address?: string): Promise<ChannelFolder> {
+    return await findChannel(this.dir, address)
+  }
+
+  /** Keeps a channel and its key, before anybody is told of either. The folder appears as a whole. */
+  async add(record: ChannelRecord, key: KeyObject): Promise<ChannelFolder> {
+    const name = nameOf(channelAddress(record.params).toRawString())
+    const dir = join(this.dir, 'channels', name)
+    const temporary = join(this.dir, `.${name}.${randomBytes(8).toString('hex')}`)
+    await ensurePrivateDir(temporary)
+    await writeFileAtomic(join(temporary, 'voucher-key'), `${seedOf(key).toString('hex')}\n`)
+    await writeFileAtomic(join(temporary, 'channel.json'), encode(record))
+    await rename(temporary, dir)
+    await syncDir(join(this.dir, 'channels'))
+    return new ChannelFolder(dir, record)
+  }
+
+  /** Pays by this channel from now on. */
+  async makeCurrent({ address }: ChannelFolder): Promise<void> {
+    await writeFileAtomic(join(this.dir, 'current'), `${address}\n`)
+  }
+
+  close(): void {
+    this.#unlock()
+  }
+}
+
+/** Every channel of a folder that another process may hold. */
+export async function readChannels(dir: string): Promise<ChannelFolder[]> {
+  const names = await readdir(join(dir, 'channels')).catch(() => [] as string[])
+  return await Promise.all(names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((name) => read(dir, name)))
+}
+
+/** See {@link SidecarFolder.channel}. */
+export async function findChannel(dir: string, address?: string): Promise<ChannelFolder> {
+  const wanted = address ?? (await readFile(join(dir, 'current'), 'utf8').catch(() => '')).trim()
+  if (wanted === '') {
+    throw new SidecarError(
+      'ERR_SIDECAR_CHANNEL',
+      `there is no channel in ${dir}; open one with: chrysalis sidecar open`,
+    )
+  }
+  const found = (await readChannels(dir)).find((each) => each.address === wanted)
+  if (found) return found
+  throw new SidecarError('ERR_SIDECAR_CHANNEL', `${dir} has no channel ${wanted}`)
+}
+
+async function read(dir: string, name: string): Promise<ChannelFolder> {
+  const file = join(dir, 'channels', name, 'channel.json')
+  const refuse = (why: string) => new SidecarError('ERR_SIDECAR_STATE', `${file}: ${why}`)
+  const text = await readFile(file, 'utf8').catch(() => '')
+  const parsed = recordSchema.safeParse(parseJson(text))
+  if (!parsed.success) throw new SidecarError('ERR_SIDECAR_STATE', firstIssue(parsed.error, file))
+  const { gateway, globalId, params, slice } = parsed.data
+  const record = { gateway, globalId, params: channelParamsFromJson(params), slice: BigInt(slice) }
+  const channel = new ChannelFolder(join(dir, 'channels', name), record)
+  if (nameOf(channel.address) !== name) throw refuse('not the channel that its folder is named after')
+  return channel
+}
+
+function encode({ gateway, globalId, params, slice }: ChannelRecord): string {
+  const json = { v: 1, gateway, globalId, params: channelParamsToJson(params), slice: slice.toString() }
+  return `${JSON.stringify(json, undefined, 2)}\n`
+}
+
+function nameOf(address: string): string {
+  return address.slice(address.indexOf(':') + 1)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

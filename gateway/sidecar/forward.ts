@@ -1,0 +1,328 @@
+/** One request of a local program: paid, sent, its answer passed on as it comes, and then its charge proven. */
+
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import { codeOf } from '../../attest/cli/process.ts'
+import {
+  CHANNEL_CODE_HASH,
+  decodePaymentRequired,
+  type PaymentRequirements,
+  paymentNetwork,
+  X402_HEADERS,
+} from '../../contracts/index.ts'
+import {
+  ApiError,
+  boundFor,
+  isSealedPath,
+  PATHS,
+  type Prices,
+  parseJsonObject,
+  type RequestBounds,
+} from '../../worker/protocol/index.ts'
+import type { Accounts, Ending } from './accounts.ts'
+import { parse, readAll, totalsOf } from './client.ts'
+import { SidecarError } from './errors.ts'
+import { passedAnswer, passedRequest } from './headers.ts'
+import { least, type Signer, type Voucher } from './signer.ts'
+import type { PaidRequest, SidecarState } from './state.ts'
+import type { Upstream, UpstreamAnswer } from './upstream.ts'
+
+export interface ForwarderOptions {
+  signer: Signer
+  state: SidecarState
+  accounts: Accounts
+  upstream: Upstream
+  /** Most that may be asked for, nanotons per million tokens. */
+  prices: Prices
+  /** Most that one request may cost, nanotons; at most the slice. */
+  perRequest: bigint
+  /** Resolves when the gateway's state was compared with ours; rejects when it could not be. */
+  ready: () => Promise<void>
+  /** Longest wait for other requests to give room in the slice, ms. */
+  roomMs: number
+  now: () => number
+  log: { warn(fields: object, message: string): void }
+}
+
+/** A request as it came. */
+export interface LocalRequest {
+  method: string
+  /** With query. */
+  path: string
+  headers: Record<string, string>
+  /** Without content coding; absent where there is none. */
+  body?: Uint8Array
+  /** The program went away. */
+  signal: AbortSignal
+}
+
+/** How often a request is signed anew for a gateway that wants more. */
+const MOST_ATTEMPTS = 4
+/** Context of a model of which nothing is known, in tokens: more than any has. */
+const ANY_CONTEXT = 2 ** 40
+/** Charges are rounded up to a step that only the quote names: a bound leaves room for it. Nanotons. */
+const STEP = '1000'
+/** How often a request that waits for room asks again, ms. */
+const LOOK_MS = 1_000
+/** Bytes of the end of a stream that are looked at. */
+const TAIL = 64
+
+export class Forwarder {
+  readonly #options: ForwarderOptions
+  /** Whether the gateway knows the channel, so that its address will do. */
+  #known = false
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Passes a request on and gives the answer, whose body comes as the gateway sends it.
+   * @throws ApiError, SidecarError
+   */
+  async forward(request: LocalRequest): Promise<Response> {
+    await this.#options.ready()
+    return request.method === 'POST' ? await this.#pay(request) : await this.#ask(request)
+  }
+
+  /** What costs nothing is signed all the same: that is how the gateway knows who asks. */
+  async #ask({ method, path, headers, signal }: LocalRequest): Promise<Response> {
+    const { signer, state, upstream } = this.#options
+    const signed = { n: state.next(), method, path, body: new Uint8Array(0), cap: 0n }
+    const payment = signer.payment(signed, signer.shown(), this.#known)
+    const answer = await upstream.send({ method, path, headers: withPayment(headers, payment), signal })
+    return responseOf(answer, Readable.toWeb(answer.body) as ReadableStream)
+  }
+
+  async #pay(request: LocalRequest): Promise<Response> {
+    const { path, body = new Uint8Array(0) } = request
+    const bounds = boundsOf(path, body)
+    const cap = this.#capOf(bounds)
+    const until = performance.now() + this.#options.roomMs
+    for (let attempt = 1; ; attempt++) {
+      const voucher = this.#options.signer.voucher()
+      const short = this.#known
+      const sent = await this.#send(request, { cap, bounds, voucher })
+      if (sent.answer.status !== 402) return this.#deliver(sent)
+      this.#options.state.void(sent.row.requestId)
+      const refusal = await this.#read402(sent)
+      const again =
+        attempt < MOST_ATTEMPTS && (await this.#correct(refusal, { short, until, signal: request.signal }))
+      if (!again) return refusal.response()
+      if (again === 'waited') attempt--
+    }
+  }
+
+  async #send(
+    request: LocalRequest,
+    paid: { cap: bigint; bounds: RequestBounds | undefined; voucher: Voucher },
+  ): Promise<Sent> {
+    const { signer, state, accounts, upstream, now } = this.#options
+    const { method, path, headers, body = new Uint8Array(0), signal } = request
+    const { cap, bounds, voucher } = paid
+    const n = state.next()
+    const payment = signer.payment({ n, method, path, body, cap }, voucher, this.#known)
+    const row = state.begin({
+      n,
+      requestId: signer.ids.ledgerId(n),
+      path,
+      cap,
+      ...(bounds && { bounds }),
+      at: now(),
+    })
+    const verifiedBefore = state.verified
+    try {
+      const answer = await upstream.send({
+        method,
+        path,
+        headers: withPayment(headers, payment),
+        body,
+        signal,
+      })
+      return { row, verifiedBefore, answer }
+    } catch (error) {
+      void accounts.finish(row, 'cut')
+      throw error
+    }
+  }
+
+  /** The answer leaves at once; what it says of the channel is looked at beside that. */
+  #deliver({ row, verifiedBefore, answer }: Sent): Response {
+    const { accounts } = this.#options
+    this.#known = true
+    const { body, headers, status } = answer
+    let tail = Buffer.alloc(0)
+    const streamed = headers['content-type']?.startsWith('text/event-stream') === true
+    body.on('data', (part: Buffer) => {
+      if (streamed) tail = Buffer.concat([tail, part.subarray(-TAIL)]).subarray(-TAIL)
+    })
+    // `data` listeners make it flow: it has to wait for whoever reads the answer.
+    body.pause()
+    const web = Readable.toWeb(body) as ReadableStream
+    body.once('close', () => {
+      const whole = body.complete && (!streamed || tail.includes('[DONE]'))
+      const named = status < 400 && headers['chrysalis-receipt'] === row.requestId
+      const ending: Ending = status >= 400 ? 'refused' : whole && named ? 'billed' : 'cut'
+      void accounts.finish(row, ending)
+    })
+    void this.#compare(answer, verifiedBefore)
+    return responseOf(answer, web)
+  }
+
+  async #compare(answer: UpstreamAnswer, verifiedBefore: bigint): Promise<void> {
+    try {
+      const totals = totalsOf(answer)
+      if (totals) await this.#options.accounts.compare(totals, verifiedBefore)
+    } catch (error) {
+      this.#options.log.warn({ code: codeOf(error) }, 'what the gateway says of the channel does not hold')
+    }
+  }
+
+  async #read402({ answer, verifiedBefore }: Sent): Promise<Refusal> {
+    const bytes = await readAll(answer)
+    const { error } = (parse(bytes) ?? {}) as { error?: { code?: unknown } }
+    const response = () => responseOf(answer, bytes)
+    const header = answer.headers[X402_HEADERS.required.toLowerCase()]
+    const terms = typeof header === 'string' ? this.#termsIn(header) : undefined
+    const { channelState: channel, voucherState: voucher } = terms?.extra ?? {}
+    this.#known = channel !== undefined
+    if (channel)
+      await this.#options.accounts.compare({ channel, ...(voucher && { voucher }) }, verifiedBefore)
+    return { code: error?.code, terms, response }
+  }
+
+  /** What is asked for on this channel's network; who asks for other terms than the channel's gets nothing. */
+  #termsIn(header: string): PaymentRequirements | undefined {
+    const { signer } = this.#options
+    const { accepts } = decodePaymentRequired(header)
+    const terms = accepts.find(({ network }) => network === paymentNetwork(signer.globalId))
+    if (!terms) throw differ('another network')
+    if (terms.payTo !== signer.params.payee.toRawString()) throw differ('another wallet')
+    if (terms.extra.payeeKey !== Buffer.from(signer.params.payeeKey).toString('hex'))
+      throw differ('another key')
+    // The code is our own program's, whatever is asked for.
+    if (terms.extra.codeHash !== CHANNEL_CODE_HASH) throw differ('another contract')
+    return terms
+  }
+
+  /**
+   * Whether the request may be sent again, and signs what it takes.
+   * @throws ApiError when it takes more than the rule allows
+   */
+  async #correct(
+    { code, terms }: Refusal,
+    { short, until, signal }: Attempt,
+  ): Promise<'signed' | 'waited' | false> {
+    const { signer, state, accounts } = this.#options
+    if (code === 'payment_required' && short) return 'signed'
+    const ceiling = terms?.extra.ceiling
+    if (code !== 'stale_ceiling' || ceiling === undefined) return false
+    const needed = BigInt(ceiling)
+    if (needed <= signer.limit) {
+      signer.raise()
+      return 'signed'
+    }
+    if (needed > state.deposited) return false
+    if (state.verified + BigInt(terms?.amount ?? 0) > signer.limit) throw tooLarge(needed, signer.limit)
+    const left = until - performance.now()
+    if (left <= 0) throw noRoom()
+    // Others end here, which is heard of, or at the gateway alone, which is not.
+    await Promise.race([accounts.moved, timeout(Math.min(left, LOOK_MS), signal)])
+    return 'waited'
+  }
+
+  #capOf(bounds: RequestBounds | undefined): bigint {
+    const { prices, perRequest } = this.#options
+    if (!bounds) return perRequest
+    const { maxPromptTokens, maxOutputTokens, n } = bounds
+    const quote = { v: 1, model: { id: '', sha256: '' }, client: prices, worker: prices, step: STEP } as const
+    const bound = boundFor(quote, maxPromptTokens, maxOutputTokens, n)
+    return least(bound, perRequest)
+  }
+}
+
+/** A request that was answered. */
+interface Sent {
+  row: PaidRequest
+  verifiedBefore: bigint
+  answer: UpstreamAnswer
+}
+
+interface Refusal {
+  code: unknown
+  terms: PaymentRequirements | undefined
+  response: () => Response
+}
+
+interface Attempt {
+  /** The channel was named by its address only. */
+  short: boolean
+  /** Monotonic ms until which other requests are waited for. */
+  until: number
+  signal: AbortSignal
+}
+
+/** What a body can cost in tokens; undefined where that cannot be told, as for one that the gateway will refuse. */
+function boundsOf(path: string, body: Uint8Array): RequestBounds | undefined {
+  const [route = ''] = path.split('?', 1)
+  if (!isSealedPath(route)) return undefined
+  try {
+    return PATHS[route](parseJsonObject(body)).bounds(ANY_CONTEXT)
+  } catch (error) {
+    if (error instanceof ApiError) return undefined
+    throw error
+  }
+}
+
+function withPayment(headers: Record<string, string>, payment: string): Record<string, string> {
+  return { ...passedRequest(headers), [X402_HEADERS.signature.toLowerCase()]: payment }
+}
+
+function responseOf(
+  { status, headers }: { status: number; headers: IncomingHttpHeaders },
+  body: ReadableStream | Buffer,
+): Response {
+  const bare = status === 204 || status === 304
+  return new Response(bare ? null : (body as ConstructorParameters<typeof Response>[0]), {
+    status,
+    headers: passedAnswer(headers),
+  })
+}
+
+async function timeout(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  await promise
+  clearTimeout(timer)
+  signal.throwIfAborted()
+}
+
+function differ(what: string): SidecarError {
+  const text = `the gateway asks for payment by ${what} than this channel's; nothing was signed`
+  return new SidecarError('ERR_TERMS_DIFFER', text)
+}
+
+function tooLarge(needed: bigint, limit: bigint): ApiError {
+  return new ApiError({
+    status: 402,
+    type: 'insufficient_quota',
+    apiCode: 'slice_too_small',
+    message:
+      `This request may cost more than the sidecar signs ahead: the gateway wants a ceiling of ${needed} nanotons, and ` +
+      `${limit} is allowed. Ask for fewer output tokens (max_completion_tokens), or start the sidecar with a larger --slice.`,
+    headers: { 'x-should-retry': 'false' },
+  })
+}
+
+function noRoom(): ApiError {
+  return new ApiError({
+    status: 429,
+    type: 'rate_limit_error',
+    apiCode: 'slice_in_use',
+    message:
+      'The requests that run use up all that the sidecar signs ahead. Try again, or start it with a larger --slice.',
+    headers: { 'retry-after': '1' },
+  })
+}

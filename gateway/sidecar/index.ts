@@ -1,0 +1,7 @@
+/** The sidecar: an OpenAI address on one's own machine that pays a gateway request by request. See README.md. */
+
+export { Accounts, type Ending } from './accounts.ts'
+export { SidecarError, type SidecarErrorCode } from './errors.ts'
+export { ChannelFolder, type ChannelRecord, findChannel, readChannels, SidecarFolder } from './folder.ts'
+export { type Sidecar, type SidecarOptions, startSidecar } from './server.ts'
+export { type Halt, type PaidRequest, SidecarState } from './state.ts'

@@ -1,0 +1,317 @@
+/** What the sidecar must not forget about one channel, in SQLite: no prompt, no key, no secret. */
+
+import { chmodSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import type { RequestBounds } from '../../worker/protocol/index.ts'
+import { SidecarError, type SidecarErrorCode } from './errors.ts'
+
+/** How a request stands: `open` may be charged still, `void` ended without a charge, `charged` is proven and counted. */
+export type RequestState = 'open' | 'void' | 'charged'
+
+/** A paid request. Amounts are nanotons. */
+export interface PaidRequest {
+  /** See `RequestIds`. */
+  n: number
+  /** The ledger's id, which the receipt names. */
+  requestId: string
+  path: string
+  /** Most that it was allowed to cost. */
+  cap: bigint
+  /** What its body can cost in tokens; absent where that could not be told. */
+  bounds?: RequestBounds
+  state: RequestState
+  charged: bigint
+  /** Of the receipt, hex; empty without one. */
+  digest: string
+  /** Unix ms. */
+  at: number
+}
+
+/** Why nothing is signed any more. */
+export interface Halt {
+  code: SidecarErrorCode
+  message: string
+  /** File with what it rests on; absent where that could not be written. */
+  evidence?: string
+  /** Unix ms. */
+  at: number
+}
+
+/** The ledger of the gateway as far as it was gone through, in its order. */
+export interface Cursor {
+  /** The last request of it; empty at the beginning. */
+  after: string
+  /** Sum of charges up to it. */
+  total: bigint
+}
+
+const VERSION = 1
+
+/** Numbers that are set aside by one fsync; a restart skips what is left of them. */
+const BLOCK = 256
+
+const SCHEMA = `
+  CREATE TABLE channel (
+    id INTEGER PRIMARY KEY CHECK (id = 1), address TEXT NOT NULL, ceiling TEXT NOT NULL, signature BLOB NOT NULL,
+    deposited TEXT NOT NULL, cursor TEXT NOT NULL, cursor_total TEXT NOT NULL,
+    reserved INTEGER NOT NULL, halt TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE requests (
+    n INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, cap TEXT NOT NULL, bounds TEXT NOT NULL,
+    state TEXT NOT NULL, charged TEXT NOT NULL, digest TEXT NOT NULL, at INTEGER NOT NULL, listed INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX requests_open ON requests (n) WHERE state = 'open';
+  PRAGMA user_version = ${VERSION};
+`
+
+/**
+ * The file is written ahead (WAL). A voucher is fsynced before `raise` returns, and with it all that was written before;
+ * other commits survive the end of the process, and of what a power cut takes from them the gateway's receipts tell.
+ */
+export class SidecarState {
+  readonly #db: DatabaseSync
+  readonly address: string
+  /** Whether the file was new: then nothing is known of what was signed before. */
+  readonly fresh: boolean
+  #ceiling = 0n
+  #signature: Uint8Array = new Uint8Array(0)
+  #counted = 0n
+  #deposited = 0n
+  #cursor: Cursor = { after: '', total: 0n }
+  #halt: Halt | undefined
+  #next = 0
+  #reserved = 0
+  readonly #open = new Map<string, PaidRequest>()
+
+  /**
+   * @param file a path, or `:memory:`
+   * @param address raw address of the channel
+   * @throws SidecarError ERR_SIDECAR_STATE for a file of another channel or a newer program, or whose sums are wrong
+   */
+  constructor(file: string, address: string) {
+    this.address = address
+    this.#db = new DatabaseSync(file)
+    try {
+      this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;')
+      if (file !== ':memory:') chmodSync(file, 0o600)
+      this.fresh = this.#migrate(file)
+      this.#load(file)
+    } catch (error) {
+      this.#db.close()
+      throw error
+    }
+  }
+
+  /** Highest ceiling ever signed, and its signature (empty while it is 0). */
+  get ceiling(): bigint {
+    return this.#ceiling
+  }
+  get signature(): Uint8Array {
+    return this.#signature
+  }
+  /** Sum of all charges that were counted. */
+  get verified(): bigint {
+    return this.#counted
+  }
+  /** Deposit as last heard of. */
+  get deposited(): bigint {
+    return this.#deposited
+  }
+  get cursor(): Cursor {
+    return this.#cursor
+  }
+  get halted(): Halt | undefined {
+    return this.#halt
+  }
+
+  /** Requests that may be charged still, oldest first. */
+  open(): PaidRequest[] {
+    return [...this.#open.values()]
+  }
+
+  /** Most that the open requests may be charged. */
+  get openCaps(): bigint {
+    let sum = 0n
+    for (const { cap } of this.#open.values()) sum += cap
+    return sum
+  }
+
+  /** Keeps a higher voucher; on disk when this returns. */
+  raise(ceiling: bigint, signature: Uint8Array): void {
+    if (ceiling <= this.#ceiling) throw new RangeError('a ceiling that is not higher')
+    this.#durably(() => this.#set('ceiling = ?, signature = ?', ceiling.toString(), signature))
+    this.#ceiling = ceiling
+    this.#signature = signature
+  }
+
+  /** The number of the next request: never one that was given out before, whatever a power cut took. */
+  next(): number {
+    if (this.#next >= this.#reserved) this.skipTo(this.#next)
+    return this.#next++
+  }
+
+  /** Numbers begin at `n` from now on. */
+  skipTo(n: number): void {
+    const reserved = n + BLOCK
+    this.#durably(() => this.#set('reserved = ?', String(reserved)))
+    this.#next = n
+    this.#reserved = reserved
+  }
+
+  /** All numbers that were ever given out are below this one, as far as this file knows. */
+  get reserved(): number {
+    return this.#reserved
+  }
+
+  /** Notes a request before it is sent. */
+  begin(request: Pick<PaidRequest, 'n' | 'requestId' | 'path' | 'cap' | 'bounds' | 'at'>): PaidRequest {
+    const { n, requestId, path, cap, bounds, at } = request
+    const row: PaidRequest = { ...request, state: 'open', charged: 0n, digest: '' }
+    this.#db
+      .prepare("INSERT INTO requests VALUES (?, ?, ?, ?, ?, 'open', '0', '', ?, 0)")
+      .run(n, requestId, path, cap.toString(), bounds ? JSON.stringify(bounds) : '', at)
+    this.#open.set(requestId, row)
+    return row
+  }
+
+  /** Counts a proven charge. @throws RangeError when it was counted before */
+  count(requestId: string, charged: bigint, digest: string): void {
+    const { changes } = this.#db
+      .prepare(
+        "UPDATE requests SET state = 'charged', charged = ?, digest = ? WHERE request_id = ? AND state <> 'charged'",
+      )
+      .run(charged.toString(), digest, requestId)
+    if (changes !== 1) throw new RangeError('a request that is unknown or counted already')
+    this.#open.delete(requestId)
+    this.#counted += charged
+  }
+
+  /** Notes that a request ended and nothing was charged; should it be after all, it can be counted still. */
+  void(requestId: string): void {
+    this.#db
+      .prepare("UPDATE requests SET state = 'void' WHERE request_id = ? AND state = 'open'")
+      .run(requestId)
+    this.#open.delete(requestId)
+  }
+
+  /** Notes that the gateway's list has shown the request. @returns false when it had before */
+  list(requestId: string): boolean {
+    const { changes } = this.#db
+      .prepare('UPDATE requests SET listed = 1 WHERE request_id = ? AND listed = 0')
+      .run(requestId)
+    return changes === 1
+  }
+
+  request(requestId: string): PaidRequest | undefined {
+    const row = this.#db.prepare('SELECT * FROM requests WHERE request_id = ?').get(requestId)
+    return row && fromRow(row)
+  }
+
+  setDeposited(deposited: bigint): void {
+    if (deposited === this.#deposited) return
+    this.#set('deposited = ?', deposited.toString())
+    this.#deposited = deposited
+  }
+
+  setCursor(cursor: Cursor): void {
+    this.#set('cursor = ?, cursor_total = ?', cursor.after, cursor.total.toString())
+    this.#cursor = cursor
+  }
+
+  setHalt(halt: Halt | undefined): void {
+    this.#set('halt = ?', halt ? JSON.stringify(halt) : '')
+    this.#halt = halt
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  #durably(work: () => void): void {
+    this.#db.exec('PRAGMA synchronous = FULL')
+    try {
+      work()
+    } finally {
+      this.#db.exec('PRAGMA synchronous = NORMAL')
+    }
+  }
+
+  #set(assignments: string, ...values: (string | Uint8Array)[]): void {
+    this.#db.prepare(`UPDATE channel SET ${assignments} WHERE id = 1`).run(...values)
+  }
+
+  #migrate(file: string): boolean {
+    const { user_version: version } = this.#db.prepare('PRAGMA user_version').get() as {
+      user_version: number
+    }
+    if (version > VERSION)
+      throw new SidecarError('ERR_SIDECAR_STATE', `${file} was written by a newer program: run that one`)
+    if (version === VERSION) return false
+    this.#db.exec(`BEGIN IMMEDIATE; ${SCHEMA}`)
+    this.#db.prepare("INSERT INTO channel VALUES (1, ?, '0', x'', '0', '', '0', 0, '')").run(this.address)
+    this.#db.exec('COMMIT')
+    return true
+  }
+
+  #load(file: string): void {
+    const row = this.#db.prepare('SELECT * FROM channel WHERE id = 1').get() as unknown as ChannelRow
+    if (row.address !== this.address)
+      throw new SidecarError('ERR_SIDECAR_STATE', `${file} belongs to another channel, ${row.address}`)
+    this.#ceiling = BigInt(row.ceiling)
+    this.#signature = row.signature
+    this.#deposited = BigInt(row.deposited)
+    this.#cursor = { after: row.cursor, total: BigInt(row.cursor_total) }
+    this.#halt = row.halt === '' ? undefined : (JSON.parse(row.halt) as Halt)
+    for (const each of this.#db.prepare('SELECT * FROM requests').iterate()) {
+      const request = fromRow(each)
+      this.#counted += request.charged
+      if (request.state === 'open') this.#open.set(request.requestId, request)
+    }
+    this.#next = row.reserved
+    this.#reserved = row.reserved
+    if (this.#ceiling > 0n && this.#signature.length !== 64)
+      throw new SidecarError('ERR_SIDECAR_STATE', `${file} holds no signature for its ceiling`)
+  }
+}
+
+interface RequestRow {
+  n: number
+  request_id: string
+  path: string
+  cap: string
+  bounds: string
+  state: RequestState
+  charged: string
+  digest: string
+  at: number
+}
+
+interface ChannelRow {
+  address: string
+  ceiling: string
+  signature: Uint8Array
+  deposited: string
+  cursor: string
+  cursor_total: string
+  reserved: number
+  halt: string
+}
+
+function fromRow(row: Record<string, unknown>): PaidRequest {
+  const {
+    n,
+    request_id: requestId,
+    path,
+    cap,
+    bounds,
+    state,
+    charged,
+    digest,
+    at,
+  } = row as unknown as RequestRow
+  return {
+    ...{ n, requestId, path, cap: BigInt(cap) },
+    ...(bounds !== '' && { bounds: JSON.parse(bounds) as RequestBounds }),
+    ...{ state, charged: BigInt(charged), digest, at },
+  }
+}
