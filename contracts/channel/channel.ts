@@ -43,9 +43,9 @@ export class Channel implements Contract {
     })
   }
 
-  /** Adds `amount` nanotons to the deposit. */
-  topUp(amount: bigint): MessageRelaxed {
-    return this.message(amount + ATTACH, topUpBody(amount))
+  /** Adds `amount` nanotons to the deposit, and `reserve` to what is kept for rent. */
+  topUp(amount: bigint, reserve = 0n): MessageRelaxed {
+    return this.message(amount + reserve + ATTACH, topUpBody(amount))
   }
 
   /** To be sent by the payee. `amount` is the new cumulative total, in nanotons. */

@@ -1,7 +1,7 @@
 /** What is read of a channel, and what is checked before anybody relies on it. */
 
 import type { Address } from '@ton/core'
-import type { Chain } from '../chain/types.ts'
+import type { AccountSnapshot, Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
 import { checkVoucherKey } from '../voucher/keys.ts'
 import { verifyVoucher } from '../voucher/voucher.ts'
@@ -34,6 +34,7 @@ export const MAX_CHALLENGE_SECONDS = 2_592_000
  * Reads a channel. The address is recomputed from code and parameters, never taken from anyone, so that what is read
  * is this contract or nothing.
  * @returns undefined when there is no such contract (not opened yet, or destroyed)
+ * @throws ContractsError ERR_CONTRACT_CODE, ERR_CHANNEL_RENT
  */
 export async function readChannel(params: ChannelParams, chain: Chain): Promise<ChannelState | undefined> {
   const found = await lookUp(params, chain)
@@ -55,14 +56,22 @@ export async function readChannelState(
   return (await lookUp(params, chain))?.state
 }
 
-async function lookUp(params: ChannelParams, chain: Chain) {
+/** The state as it is, and all nanotons at the channel's address. @throws ContractsError ERR_CONTRACT_CODE */
+export async function lookUp(
+  params: ChannelParams,
+  chain: Chain,
+): Promise<{ state: ChannelState; balance: bigint } | undefined> {
   const account = await chain.account(channelAddress(params))
-  if (account.state !== 'active' || !account.code || !account.data) return undefined
-  if (account.code.hash().toString('hex') !== CHANNEL_CODE_HASH) {
-    throw new ContractsError('ERR_CHANNEL_CODE', 'the contract at the channel address has other code')
-  }
+  if (account.state !== 'active' || !account.data) return undefined
+  requireCode(account, CHANNEL_CODE_HASH)
   const { deposited, settled, closeAt } = parseChannelData(account.data)
   return { state: { deposited, settled, closeAt }, balance: account.balance }
+}
+
+/** @throws ContractsError ERR_CONTRACT_CODE when the account has other code than `hash` (hexadecimal) */
+export function requireCode(account: AccountSnapshot, hash: string): void {
+  if (account.code?.hash().toString('hex') === hash) return
+  throw new ContractsError('ERR_CONTRACT_CODE', 'the contract at the channel address has other code')
 }
 
 /** What a payee claims: `amount` nanotons in all, under a voucher for `ceiling`. */
@@ -76,6 +85,7 @@ export interface Claim {
 /**
  * Refuses, before anything is sent, a claim that the contract would refuse.
  * @param payee address of the wallet that is to send it
+ * @param address of the channel, where it is not a channel of tons
  * @throws ContractsError ERR_CHANNEL_ABSENT, ERR_CHANNEL_WRONG_WALLET, ERR_CHANNEL_NOT_ABOVE_SETTLED,
  * ERR_CHANNEL_ABOVE_CEILING, ERR_CHANNEL_ABOVE_DEPOSIT, ERR_CHANNEL_BAD_SIGNATURE
  */
@@ -85,6 +95,7 @@ export function requireClaim(
   globalId: number,
   payee: Address,
   { amount, ceiling, signature }: Claim,
+  address = channelAddress(params),
 ): void {
   const refuse = (name: string, message: string): never => {
     throw new ContractsError(`ERR_CHANNEL_${name}`, message)
@@ -94,12 +105,15 @@ export function requireClaim(
   if (amount <= state.settled) refuse('NOT_ABOVE_SETTLED', `amount: ${state.settled} is settled already`)
   if (amount > ceiling) refuse('ABOVE_CEILING', 'amount: above the voucher')
   if (amount > state.deposited) refuse('ABOVE_DEPOSIT', 'amount: above the deposit')
-  if (verifyVoucher(params.voucherKey, { globalId, channel: channelAddress(params), ceiling }, signature))
-    return
+  if (verifyVoucher(params.voucherKey, { globalId, channel: address, ceiling }, signature)) return
   refuse('BAD_SIGNATURE', 'voucher: the signature is not of the voucher key')
 }
 
-function requireParams(params: ChannelParams, expected: ChannelExpectations): void {
+/**
+ * Parameters that a payee can accept: its own address and key, a challenge period long enough, keys without traps.
+ * @throws ContractsError ERR_CHANNEL_REFUSED, ERR_KEY_UNSAFE
+ */
+export function requireAcceptable(params: ChannelParams, expected: ChannelExpectations): void {
   const refuse = (message: string): never => {
     throw new ContractsError('ERR_CHANNEL_REFUSED', message)
   }
@@ -120,14 +134,14 @@ function requireParams(params: ChannelParams, expected: ChannelExpectations): vo
  * Checks a channel as a payee must before it gives credit against it: keys without traps, the right payee, a challenge
  * period long enough, the contract there with the committed code, backed, and not closing.
  * @throws ContractsError ERR_CHANNEL_REFUSED, ERR_CHANNEL_ABSENT, ERR_CHANNEL_CLOSING, ERR_KEY_UNSAFE,
- * ERR_CHANNEL_CODE, ERR_CHANNEL_RENT
+ * ERR_CONTRACT_CODE, ERR_CHANNEL_RENT
  */
 export async function checkChannel(
   params: ChannelParams,
   chain: Chain,
   expected: ChannelExpectations = {},
 ): Promise<CheckedChannel> {
-  requireParams(params, expected)
+  requireAcceptable(params, expected)
   const state = await readChannel(params, chain)
   if (!state) throw absent()
   if (state.closeAt !== 0) {

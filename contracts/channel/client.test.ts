@@ -1,9 +1,12 @@
-import { internal } from '@ton/core'
+import { beginCell, internal } from '@ton/core'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { PRICES_2025 } from '../chain/prices.ts'
 import type { Chain } from '../chain/types.ts'
 import { MemoryChain, TestChannel } from '../testing.ts'
 import { generateKey, rawPublicKey } from '../voucher/keys.ts'
+import { readChannel } from './check.ts'
 import { ChannelClient } from './client.ts'
+import { RENT_RESERVE } from './messages.ts'
 import { channelAddress, channelParamsFromJson, channelParamsToJson } from './params.ts'
 
 const TON = 1_000_000_000n
@@ -133,6 +136,35 @@ describe('verbs', () => {
   })
 })
 
+describe('a channel whose rent has eaten into the deposit', () => {
+  beforeEach(async () => {
+    chain = await MemoryChain.create({ prices: PRICES_2025 })
+    test = await TestChannel.create(chain)
+    client = new ChannelClient({ chain, params: test.params })
+    await client.open(test.payer, 10n * TON)
+    chain.time += 6 * 31_557_600
+    // Rent is taken with the next message, here one that is refused.
+    await test.from(test.payee, test.channel.startClose())
+  })
+
+  it('gets no credit, and a top-up cures it', async () => {
+    const rent = { code: 'ERR_CHANNEL_RENT' }
+    await expect(client.state()).rejects.toMatchObject(rent)
+    await expect(ChannelClient.check(test.params, chain)).rejects.toMatchObject(rent)
+    await client.topUp(test.payer, TON)
+    expect(await ChannelClient.check(test.params, chain)).toMatchObject({ credit: 11n * TON })
+    expect((await chain.account(client.address)).balance).toBe(11n * TON + RENT_RESERVE)
+  })
+
+  it('still settles and closes', async () => {
+    expect(await settle(9n * TON, 9n * TON)).toMatchObject({ settled: 9n * TON })
+    const { closeAt } = await client.startClose(test.payer)
+    chain.time = closeAt
+    await client.finishClose(test.payer)
+    expect((await chain.account(client.address)).state).toBe('none')
+  })
+})
+
 describe('check', () => {
   const refused = (code: string, work: Promise<unknown>) => expect(work).rejects.toMatchObject({ code })
 
@@ -171,6 +203,14 @@ describe('check', () => {
       { ...params, salt: Buffer.alloc(32) },
     ]
     for (const other of changed) await refused('ERR_CHANNEL_ABSENT', ChannelClient.check(other, chain))
+  })
+
+  it('refuses other code at the address, as only a lying node can show it', async () => {
+    await client.open(test.payer, TON)
+    const other = { ...(await chain.account(client.address)), code: beginCell().endCell() }
+    const lying = Object.assign(Object.create(chain), { account: async () => other })
+    await refused('ERR_CONTRACT_CODE', ChannelClient.check(test.params, lying))
+    await refused('ERR_CONTRACT_CODE', readChannel(test.params, lying))
   })
 
   it('money sent to the address without opening is no channel', async () => {

@@ -1,27 +1,26 @@
 import type { Address, MessageRelaxed } from '@ton/core'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
-import { checkVoucherKey } from '../voucher/keys.ts'
-import { type ReleaseTerms, verifyRelease } from '../voucher/voucher.ts'
-import { defaultPause, type WaitOptions, type Wallet } from '../wallet/wallet.ts'
+import type { WaitOptions, Wallet } from '../wallet/wallet.ts'
 import { Channel } from './channel.ts'
 import {
   absent,
   type ChannelExpectations,
   type CheckedChannel,
   checkChannel,
-  MAX_CHALLENGE_SECONDS,
+  lookUp,
   readChannel,
   readChannelState,
   requireClaim,
 } from './check.ts'
+import { RENT_RESERVE } from './messages.ts'
 import type { ChannelParams, ChannelState } from './params.ts'
-
-const LOOKS = 30
+import { closing, effect, requireOver, requireRelease, requireSafeToOpen, requireSender } from './verbs.ts'
 
 /**
  * The verbs of a channel. Each looks at the chain first, sends, and believes nothing until it has read the effect back.
- * All but `topUp` may be repeated safely: done once, they do nothing more.
+ * All but `topUp` may be repeated safely: done once, they do nothing more. They work, too, on a channel whose rent has
+ * eaten into the deposit.
  */
 export class ChannelClient {
   readonly channel: Channel
@@ -50,7 +49,7 @@ export class ChannelClient {
 
   /** Deploys the channel with a first deposit of `amount` nanotons; `wallet` pays, and need not be the payer's. */
   async open(wallet: Wallet, amount: bigint): Promise<ChannelState> {
-    const before = await this.state()
+    const before = await this.look()
     if (before && before.deposited >= amount) return before
     if (before && before.deposited > 0n) {
       throw new ContractsError('ERR_CHANNEL_EXISTS', 'the channel is open with a smaller deposit; top it up')
@@ -59,12 +58,18 @@ export class ChannelClient {
     return this.present(wallet, this.channel.deploy(amount), (state) => state.deposited >= amount)
   }
 
-  /** Raises the deposit by `amount` nanotons. Not to be repeated without a look at the state. */
+  /**
+   * Raises the deposit by `amount` nanotons, and fills up the reserve for rent. Not to be repeated without a look at
+   * the state.
+   */
   async topUp(wallet: Wallet, amount: bigint): Promise<ChannelState> {
-    const before = await this.require()
-    if (before.closeAt !== 0) throw closing()
-    const wanted = before.deposited + amount
-    return this.present(wallet, this.channel.topUp(amount), (state) => state.deposited >= wanted)
+    const before = await lookUp(this.channel.params, this.chain)
+    if (!before) throw absent()
+    const { state, balance } = before
+    if (state.closeAt !== 0) throw closing()
+    const wanted = state.deposited + amount
+    const message = this.channel.topUp(amount, missing(balance - (state.deposited - state.settled)))
+    return this.present(wallet, message, (state) => state.deposited >= wanted)
   }
 
   /**
@@ -79,8 +84,8 @@ export class ChannelClient {
   ): Promise<ChannelState> {
     const { params } = this.channel
     requireSender(wallet, params.payee, 'payee')
-    const before = await readChannelState(params, this.chain)
-    if (before?.settled === amount) return before
+    const before = await this.require()
+    if (before.settled === amount) return before
     requireClaim(params, before, this.chain.globalId, wallet.address, { amount, ceiling, signature })
     const message = this.channel.settle(amount, ceiling, signature)
     return this.present(wallet, message, (state) => state.settled >= amount)
@@ -96,16 +101,10 @@ export class ChannelClient {
 
   /** Ends a channel whose challenge period is over; anyone may. Resolves when the contract is gone. */
   async finishClose(wallet: Wallet): Promise<void> {
-    const before = await this.state()
+    const before = await this.look()
     if (!before) return
     if (before.closeAt === 0) throw new ContractsError('ERR_CHANNEL_NOT_CLOSING', 'start closing first')
-    const now = await this.chain.now()
-    if (now < before.closeAt) {
-      throw new ContractsError(
-        'ERR_CHANNEL_TOO_EARLY',
-        `the challenge period has ${before.closeAt - now} s to go`,
-      )
-    }
+    requireOver(before.closeAt, await this.chain.now())
     await this.effect(wallet, this.channel.finishClose(), (state) => state === undefined)
   }
 
@@ -115,28 +114,22 @@ export class ChannelClient {
    * @returns the empty contract's state, or undefined when the contract is gone
    */
   async coopClose(wallet: Wallet, amount: bigint, release: Uint8Array): Promise<ChannelState | undefined> {
-    const { params, address } = this.channel
-    requireSender(wallet, params.payer, 'payer')
-    const before = await this.state()
+    const { payeeKey, payer } = this.channel.params
+    requireSender(wallet, payer, 'payer')
+    const before = await this.look()
     if (!before) return undefined
-    if (amount < before.settled) {
-      throw new ContractsError(
-        'ERR_CHANNEL_NOT_ABOVE_SETTLED',
-        `amount: ${before.settled} is settled already`,
-      )
-    }
-    if (amount > before.deposited)
-      throw new ContractsError('ERR_CHANNEL_ABOVE_DEPOSIT', 'amount: above the deposit')
-    const terms: ReleaseTerms = { globalId: this.chain.globalId, channel: address, amount }
-    if (!verifyRelease(params.payeeKey, terms, release)) {
-      throw new ContractsError('ERR_CHANNEL_BAD_SIGNATURE', 'release: the signature is not of the payee key')
-    }
+    const terms = { globalId: this.chain.globalId, channel: this.address, amount }
+    requireRelease(payeeKey, terms, release, before)
     const message = this.channel.coopClose(amount, release)
     return this.effect(wallet, message, (state) => state === undefined || isTombstone(state))
   }
 
+  private look(): Promise<ChannelState | undefined> {
+    return readChannelState(this.channel.params, this.chain)
+  }
+
   private async require(): Promise<ChannelState> {
-    const state = await this.state()
+    const state = await this.look()
     if (!state) throw absent()
     return state
   }
@@ -147,55 +140,22 @@ export class ChannelClient {
     return state
   }
 
-  private async effect(
+  private effect(
     wallet: Wallet,
     message: MessageRelaxed,
     done: (state: ChannelState | undefined) => boolean,
   ): Promise<ChannelState | undefined> {
-    await wallet.send(this.chain, [message], this.wait)
-    for (let look = 0; look < (this.chain.instant === true ? 1 : LOOKS); look++) {
-      if (look > 0) await (this.wait.pause ?? defaultPause)()
-      const state = await this.state()
-      if (done(state)) return state
-    }
-    throw new ContractsError(
-      'ERR_CHANNEL_UNCONFIRMED',
-      'the message was sent, but the channel does not show its effect; look at the state before trying again',
-    )
+    const { chain, wait } = this
+    return effect({ chain, wait, look: () => this.look() }, wallet, message, done)
   }
 }
 
-/** What the payer must not bind its money to. */
-function requireSafeToOpen(params: ChannelParams, now: number): void {
-  if (now > params.openUntil) {
-    throw new ContractsError(
-      'ERR_CHANNEL_OPEN_EXPIRED',
-      'openUntil has passed; open a channel with a new salt',
-    )
-  }
-  if (params.openUntil > now + MAX_CHALLENGE_SECONDS) {
-    throw new ContractsError(
-      'ERR_CHANNEL_REFUSED',
-      'openUntil: at most 30 days ahead, as no close finishes before it',
-    )
-  }
-  if (params.challengeSeconds > MAX_CHALLENGE_SECONDS) {
-    throw new ContractsError('ERR_CHANNEL_REFUSED', `challengeSeconds: at most ${MAX_CHALLENGE_SECONDS}`)
-  }
-  checkVoucherKey(params.voucherKey)
-  checkVoucherKey(params.payeeKey)
+/** What a top-up has to bring so that the reserve for rent is whole again. */
+function missing(reserve: bigint): bigint {
+  return reserve < RENT_RESERVE ? RENT_RESERVE - reserve : 0n
 }
 
 /** What a cooperative close before openUntil leaves: closing, with nothing in it. */
 export function isTombstone(state: ChannelState): boolean {
   return state.closeAt !== 0 && state.deposited === state.settled
-}
-
-function closing(): ContractsError {
-  return new ContractsError('ERR_CHANNEL_CLOSING', 'the channel is closing and takes no more deposits')
-}
-
-function requireSender(wallet: Wallet, address: Address, role: string): void {
-  if (wallet.address.equals(address)) return
-  throw new ContractsError('ERR_CHANNEL_WRONG_WALLET', `wallet: only the ${role} of the channel may do this`)
 }

@@ -109,7 +109,8 @@ export function parseChannelData(data: Cell): ChannelState & { params: ChannelPa
   }
 }
 
-const rawAddress = z.string().regex(/^0:[0-9a-f]{64}$/)
+/** An address of the basechain, raw. */
+export const rawAddress = z.string().regex(/^0:[0-9a-f]{64}$/)
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/)
 const seconds = z.number().int().min(0).max(0xffffffff)
 
@@ -139,14 +140,16 @@ export function channelParamsToJson(params: ChannelParams): ChannelParamsJson {
   }
 }
 
-/** @throws ContractsError ERR_CHANNEL_PARAMS naming the field */
-export function channelParamsFromJson(json: unknown): ChannelParams {
-  const parsed = channelParamsSchema.safeParse(json)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new ContractsError('ERR_CHANNEL_PARAMS', `${issue?.path.join('.') || 'params'}: ${issue?.message}`)
-  }
-  const value = parsed.data
+/** What a schema makes of `json`. @throws ContractsError ERR_CHANNEL_PARAMS naming the field */
+export function parseParams<T>(schema: z.ZodType<T>, json: unknown): T {
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new ContractsError('ERR_CHANNEL_PARAMS', `${issue?.path.join('.') || 'params'}: ${issue?.message}`)
+}
+
+/** Reads what {@link channelParamsSchema} has let through. */
+export function readParamsJson(value: ChannelParamsJson): ChannelParams {
   return {
     payer: Address.parseRaw(value.payer),
     payee: Address.parseRaw(value.payee),
@@ -156,4 +159,9 @@ export function channelParamsFromJson(json: unknown): ChannelParams {
     openUntil: value.openUntil,
     salt: Buffer.from(value.salt, 'hex'),
   }
+}
+
+/** @throws ContractsError ERR_CHANNEL_PARAMS naming the field */
+export function channelParamsFromJson(json: unknown): ChannelParams {
+  return readParamsJson(parseParams(channelParamsSchema, json))
 }

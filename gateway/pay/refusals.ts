@@ -76,7 +76,7 @@ export function fromChain(error: unknown): unknown {
     case 'ERR_CHANNEL_CLOSING':
       return channelClosing()
     case 'ERR_CHANNEL_REFUSED':
-    case 'ERR_CHANNEL_CODE':
+    case 'ERR_CONTRACT_CODE':
     case 'ERR_CHANNEL_RENT':
     case 'ERR_CHANNEL_DATA':
     case 'ERR_KEY_UNSAFE':
