@@ -104,6 +104,7 @@ export async function startGateway(
     gatewaySign: (message) => identity.signer.sign(message),
     quotesFor: (worker) => quotesFor(worker, prices),
     paymentFor: (worker) => treasury.paymentFor(worker),
+    checkVoucher: (payment, shown) => treasury.checkVoucher(payment, shown),
     log,
     limits: { heartbeatMs: config.heartbeatMs, barMs: config.barSeconds * 1000 },
   })

@@ -9,6 +9,7 @@ import type {
   LinkLimits,
   LinkLog,
   PoolListener,
+  ShownVoucher,
   WorkerIdentity,
   WorkerPayment,
 } from './types.ts'
@@ -32,6 +33,11 @@ export interface PoolOptions {
    * @throws ChrysalisError `ERR_TREASURY_PAYOUT` for a worker that has to change something first
    */
   paymentFor(worker: JoinRequest): Promise<WorkerPayment>
+  /**
+   * Judges a voucher on the channel that pays a worker, which the worker shows because its welcome named a lower one.
+   * @returns why nothing can be paid by that channel; undefined when the books know of so much by now
+   */
+  checkVoucher?(payment: WorkerPayment, shown: ShownVoucher): Promise<string | undefined>
   log: LinkLog
   clock?: Clock
   limits?: Partial<LinkLimits>

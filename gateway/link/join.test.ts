@@ -94,6 +94,42 @@ describe('a worker that joins', () => {
   })
 })
 
+describe('a voucher that a worker shows, as its welcome named a lower one', () => {
+  const voucher = { ceiling: '700', signature: Buffer.alloc(64, 3).toString('base64') }
+
+  it.each([
+    ['is judged before its receipts are', 'this ledger is older than its own signature'],
+    ['changes nothing when the books know of so much', undefined],
+  ])('%s', async (_, objection) => {
+    const asked: unknown[] = []
+    const order: string[] = []
+    const own = await TestGateway.open({
+      checkVoucher: async ({ ledgerChannel }, { ceiling, signature }) => {
+        order.push('voucher')
+        asked.push([ledgerChannel, ceiling, Buffer.from(signature).toString('base64')])
+        return objection
+      },
+    })
+    own.pool.listen({
+      onCapacity: () => {},
+      onHeld: async () => void order.push('held'),
+      onLateReceipt: () => {},
+    })
+    const worker = await own.dial({ voucher })
+    if (objection === undefined) {
+      await own.until(() => own.pool.pick(MODEL.id).kind === 'lease')
+      expect(order).toEqual(['voucher', 'held'])
+    } else {
+      expect(await worker.hear('refused')).toMatchObject({ code: 'terms', reason: objection })
+      expect((await worker.closed).code).toBe(CLOSE.refused)
+      expect(order).toEqual(['voucher'])
+      expect(own.pool.pick(MODEL.id)).toEqual({ kind: 'none' })
+    }
+    expect(asked).toEqual([['worker-channel', 700n, voucher.signature]])
+    await own.close()
+  })
+})
+
 describe('no work, and the log names the failed factor, for', () => {
   it('a wrong root', async () => {
     const tee = SimulatedTee.ephemeral({ now: () => gateway.clock.now() })

@@ -166,6 +166,7 @@ export class WorkerPool {
     const pool = this
     return {
       gpuTools: {},
+      checkVoucher: async () => undefined,
       ...options,
       clock: this.#clock,
       limits: this.limits,

@@ -7,6 +7,9 @@ import { type Attested, judgeJoin, judgingOf, type Refusal, refusal } from './ju
 import { makeOffers, type Offer } from './terms.ts'
 import type { WorkerPayment } from './types.ts'
 
+/** Why no channel can pay a worker, in words that it may read. */
+const TOLD: readonly string[] = ['ERR_TREASURY_PAYOUT', 'ERR_ROLLED_BACK']
+
 /** Everything that a welcome needs, short of the last look at who else is there. */
 export interface Prepared extends Attested {
   readonly offers: ReadonlyMap<string, Offer>
@@ -35,7 +38,7 @@ export async function prepareJoin(
   try {
     return { identity, epoch, offers, payment: await host.paymentFor(request), evidence }
   } catch (error) {
-    if (!(error instanceof ChrysalisError) || error.code !== 'ERR_TREASURY_PAYOUT') throw error
+    if (!(error instanceof ChrysalisError) || !TOLD.includes(error.code)) throw error
     return refusal('terms', error.message)
   }
 }

@@ -1,4 +1,4 @@
-import { toBase64 } from '../../attest/bytes.ts'
+import { fromBase64, toBase64 } from '../../attest/bytes.ts'
 import { codeOf } from '../../attest/cli/process.ts'
 import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import {
@@ -309,24 +309,38 @@ export class WorkerSession {
     this.#socket.send(makeWelcome({ session: this.id, challenge: this.#challenge, join, ...prepared }, host))
   }
 
-  #onHeld({ receipts, done }: WorkerMessageOf<'held'>): void {
+  #onHeld(held: WorkerMessageOf<'held'>): void {
     if (this.#state !== 'recovering' || this.#heldDone)
       throw unexpected('held receipts come once, after the welcome')
-    this.#heldDone = done
+    this.#heldDone = held.done
     const worker = this.#handle
     if (!worker) throw unexpected('held receipts before the welcome')
     // Reading stops while the ledger works, so that what waits here is no more than one socket buffer.
     this.#socket.pause()
     this.#recovery = this.#recovery
-      .then(() => this.#host.listener?.onHeld(worker, receipts, done))
-      .then(() => {
-        if (this.#socket.gone) return
-        this.#socket.resume()
-        if (!done) return
-        this.#state = 'ready'
-        this.#host.onCapacity()
-      })
+      .then(() => this.#recover(worker, held))
       .catch((error) => this.#fault(error))
+  }
+
+  async #recover(worker: WorkerHandle, { receipts, done, voucher }: WorkerMessageOf<'held'>): Promise<void> {
+    if (this.#socket.gone) return
+    const shown = voucher && {
+      ceiling: BigInt(voucher.ceiling),
+      signature: fromBase64(voucher.signature),
+    }
+    const objection = shown && (await this.#host.checkVoucher(worker.payment, shown))
+    if (objection !== undefined) {
+      // Who is paused hears nothing of a refusal.
+      this.#socket.resume()
+      this.#refuse(refusal('terms', objection))
+      return
+    }
+    await this.#host.listener?.onHeld(worker, receipts, done)
+    if (this.#socket.gone) return
+    this.#socket.resume()
+    if (!done) return
+    this.#state = 'ready'
+    this.#host.onCapacity()
   }
 
   /** Keeps evidence that was accepted, for those who ask without a nonce. */

@@ -65,6 +65,14 @@ export interface WorkerPayment {
   terms: PaymentTerms | null
 }
 
+/** A voucher as its payee keeps it. */
+export interface ShownVoucher {
+  /** Nanotons. */
+  ceiling: bigint
+  /** 64 bytes. */
+  signature: Uint8Array
+}
+
 /** A quote under its name. */
 export interface NamedQuote {
   quote: Quote

@@ -7,6 +7,7 @@ import { ChannelDesk, type ChannelStatus, requirePayer, type TreasuryChain } fro
 import { TreasuryError } from './errors.ts'
 import type { TreasuryKeys } from './keys.ts'
 import { Openings } from './openings.ts'
+import { judgeShownVoucher } from './rollback.ts'
 import { Settler } from './settler.ts'
 import { Sightings } from './sightings.ts'
 import { DEFAULT_TERMS, isPaidBy, parsePayout, paymentTerms, type TreasuryTerms } from './terms.ts'
@@ -114,7 +115,7 @@ export class Treasury {
    * @param worker.payoutKey hex of the Ed25519 key with which the worker would agree to an early close; without one
    *   nobody can, and the channel ends by the challenge period only
    * @throws TreasuryError `ERR_TREASURY_PAYOUT`, also when the address has an open channel with another key,
-   *   `ERR_TREASURY_LIMIT`, `ERR_TREASURY_FUNDS`
+   *   `ERR_TREASURY_LIMIT`, `ERR_TREASURY_FUNDS`, `ERR_ROLLED_BACK` for a channel that is frozen
    */
   async paymentFor(worker: {
     payoutAddress: string
@@ -133,11 +134,33 @@ export class Treasury {
         wanted,
         anyKey,
       )
+      if (record.frozen !== null) {
+        throw new TreasuryError('ERR_ROLLED_BACK', `channel ${record.id} is frozen: ${record.frozen}`)
+      }
       return {
         ledgerChannel: record.id,
         terms: paymentTerms(await this.#desk.refill(record), this.keys.globalId),
       }
     })
+  }
+
+  /**
+   * Judges a voucher that a worker shows, since the one that it was told of at its join is lower. One of ours that the
+   * ledger does not know of proves that the ledger is not the newest: the channel is frozen.
+   *
+   * @returns why nothing can be paid by the channel; undefined when the ledger knows of so much
+   */
+  async checkVoucher(
+    { ledgerChannel }: Pick<Payment, 'ledgerChannel'>,
+    shown: { ceiling: bigint; signature: Uint8Array },
+  ): Promise<string | undefined> {
+    const { globalId } = this.keys
+    const reason = await judgeShownVoucher(this.#ledger, globalId, ledgerChannel, shown)
+    if (reason !== undefined) {
+      const error = new TreasuryError('ERR_ROLLED_BACK', reason)
+      this.#warn(`a worker's voucher does not fit the ledger: ${reason}`, error)
+    }
+    return reason
   }
 
   /** The newest voucher of a channel; undefined while nothing was charged on it. */

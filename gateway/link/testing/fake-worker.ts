@@ -57,6 +57,8 @@ export interface FakeWorkerOptions {
   claims?: Partial<Claims>
   /** Receipts to show after the welcome. */
   held?: WorkerMessageOf<'held'>['receipts']
+  /** A voucher to show with them. */
+  voucher?: WorkerMessageOf<'held'>['voucher']
   /** Serves a request; the default answers `hello`. */
   serve?: (job: Job) => Promise<void>
   /** Changes the join before it is sent. */
@@ -232,7 +234,10 @@ export class FakeWorker {
         return await this.#join(fromBase64(message.nonce))
       case 'welcome':
         this.quotes = message.quotes.map((quote) => parseQuote(fromBase64(quote)))
-        this.say({ type: 'held', receipts: this.#options.held ?? [], done: true })
+        this.say({
+          ...{ type: 'held', receipts: this.#options.held ?? [], done: true },
+          ...(this.#options.voucher && { voucher: this.#options.voucher }),
+        })
         return
       case 'attest': {
         const nonce = fromBase64(message.nonce)
