@@ -15,6 +15,7 @@ export {
   MAX_REQUEST_SECONDS,
   type PaymentRequestTerms,
   paymentRequestId,
+  paymentRequestText,
   signPaymentRequest,
   verifyPaymentRequest,
 } from './request.ts'

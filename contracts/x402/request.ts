@@ -1,6 +1,6 @@
 /**
  * The signature that binds a payment to one HTTP request, so that a captured header buys nothing else. Plain Ed25519 by
- * the channel's voucher key over the lines of `signedText`; a voucher signs 32 bytes, so neither is ever the other.
+ * the channel's voucher key over the lines of `paymentRequestText`; a voucher signs 32 bytes, so neither is ever the other.
  */
 
 import { createHash, type KeyObject, sign, verify } from 'node:crypto'
@@ -38,7 +38,7 @@ export interface PaymentRequestTerms {
  */
 export function signPaymentRequest(key: KeyObject, terms: PaymentRequestTerms): VoucherPayload['request'] {
   const { id, expires } = terms
-  return { id, expires, signature: sign(null, signedText(terms), key).toString('base64') }
+  return { id, expires, signature: sign(null, paymentRequestText(terms), key).toString('base64') }
 }
 
 /**
@@ -54,7 +54,7 @@ export function verifyPaymentRequest(
 ): void {
   const key = publicKey instanceof Uint8Array ? publicKeyObject(publicKey) : publicKey
   const bytes = Buffer.from(signature, 'base64')
-  if (bytes.length === 64 && verify(null, signedText(terms), key, bytes)) return
+  if (bytes.length === 64 && verify(null, paymentRequestText(terms), key, bytes)) return
   throw new ContractsError(
     'ERR_PAYMENT_SIGNATURE',
     'request.signature: not the signature of the voucher key over this network, channel, method, path, body, id, amount and time',
@@ -86,8 +86,12 @@ export function paymentRequestId(channel: Address, id: string): string {
   return sha256(`chrysalis/payment-request-id/1\n${channel.toRawString()}\n${id}\n`).slice(0, 32)
 }
 
-/** The bytes that are signed; no term can hold a line break, so no two requests have the same. */
-function signedText(terms: PaymentRequestTerms): Buffer {
+/**
+ * The bytes that are signed; no term can hold a line break, so no two requests have the same.
+ *
+ * @throws ContractsError ERR_PAYMENT_REQUEST for a term that breaks this
+ */
+export function paymentRequestText(terms: PaymentRequestTerms): Buffer {
   const { globalId, channel, method, path, body, id, amount, expires } = terms
   need(/^[A-Z]{1,16}$/.test(method), 'method', 'upper-case letters')
   need(/^\/[\x21-\x7e]*$/.test(path), 'path', 'visible ASCII that begins with a slash')

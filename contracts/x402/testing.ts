@@ -31,8 +31,8 @@ export const EXAMPLE_PARAMS: ChannelParams = {
 
 const channel = channelAddress(EXAMPLE_PARAMS)
 const globalId = LOCAL_GLOBAL_ID
-const ceiling = 5_000_000n
-const voucherSignature = signVoucher(EXAMPLE_KEY, { globalId, channel, ceiling }).toString('base64')
+/** What the payee held, and what the payer signs when it hears that this is too little. */
+const [before, after] = [voucher(5_000_000n), voucher(5_100_000n)]
 
 export const EXAMPLE_REQUEST: PaymentRequestTerms = {
   globalId,
@@ -52,8 +52,6 @@ const channelState = {
   withdrawRequestedAt: 0,
   chargedCumulativeAmount: '3100000',
 }
-const voucherState = { signedMaxClaimable: ceiling.toString(), signature: voucherSignature }
-
 const terms = {
   scheme: 'batch-settlement' as const,
   network: paymentNetwork(globalId),
@@ -77,7 +75,7 @@ export const REQUIRED: PaymentRequired = {
         minDeposit: '100000000',
         ceiling: '5100000',
         channelState,
-        voucherState,
+        voucherState: { signedMaxClaimable: before.ceiling, signature: before.signature },
       },
     },
   ],
@@ -90,7 +88,7 @@ export const PAYMENT: PaymentPayload = {
   payload: {
     type: 'voucher',
     channel: channelParamsToJson(EXAMPLE_PARAMS),
-    voucher: { ceiling: ceiling.toString(), signature: voucherSignature },
+    voucher: after,
     request: signPaymentRequest(EXAMPLE_KEY, EXAMPLE_REQUEST),
   },
 }
@@ -111,6 +109,11 @@ export const RESPONSE: PaymentResponse = {
     chargedAmount: '3600',
     requestId: paymentRequestId(channel, EXAMPLE_REQUEST.id),
     channelState: { ...channelState, chargedCumulativeAmount: '3103600' },
-    voucherState,
+    voucherState: { signedMaxClaimable: after.ceiling, signature: after.signature },
   },
+}
+
+function voucher(ceiling: bigint): { ceiling: string; signature: string } {
+  const signature = signVoucher(EXAMPLE_KEY, { globalId, channel, ceiling }).toString('base64')
+  return { ceiling: ceiling.toString(), signature }
 }

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   decodePaymentRequired,
@@ -15,6 +16,7 @@ import { MemoryChain } from '../../contracts/testing.ts'
 import { Gate } from '../../worker/engine/testing/scripted.ts'
 import { InProcess } from '../e2e/inprocess.ts'
 import { Payee, type Payer, type Signed, TON } from '../pay/testing/payer.ts'
+import { buildDocument } from './openapi/document.ts'
 
 const CHAT = '/v1/chat/completions'
 
@@ -69,6 +71,24 @@ const paid = (response: Response) => decodePaymentResponse(response.headers.get(
 const due = (response: Response): PaymentRequired =>
   decodePaymentRequired(response.headers.get('payment-required') ?? '')
 const offer = (response: Response) => due(response).accepts[0]
+
+const document = buildDocument()
+const ajv = new Ajv2020({ strict: false, schemas: [{ $id: 'openapi', ...document }] })
+
+/** The body of an answer, which has to be what the OpenAPI document says of the route. */
+async function told(path: string, response: Response): Promise<unknown> {
+  expect(response.status).toBe(200)
+  const described = document.paths[path]
+  const { responses } = Object.values(described ?? {})[0] ?? {}
+  const { schema } = (responses as { 200: { content: Record<string, { schema: object }> } })[200].content[
+    'application/json'
+  ] ?? { schema: false }
+  const text = JSON.stringify(schema).replaceAll('"#/components', '"openapi#/components')
+  const validate = ajv.compile(JSON.parse(text))
+  const body: unknown = await response.json()
+  expect(validate(body), JSON.stringify(validate.errors)).toBe(true)
+  return body
+}
 
 /** Status and code of a refusal, after the code was found in the header too where there is one. */
 async function refused(response: Response): Promise<[number, string]> {
@@ -427,8 +447,7 @@ describe('headers that are no payment', () => {
 describe('who has not paid', () => {
   it('is told the terms without asking for anything', async () => {
     const response = await fetch(`${net.url}/v1/payment`)
-    expect(response.status).toBe(200)
-    const { extra, ...terms } = ((await response.json()) as PaymentRequired).accepts[0] ?? {}
+    const { extra, ...terms } = ((await told('/v1/payment', response)) as PaymentRequired).accepts[0] ?? {}
     const { terms: asked } = payee.desk
     expect(terms).toMatchObject({
       scheme: 'batch-settlement',
@@ -467,8 +486,7 @@ describe('a channel’s own routes', () => {
     const friendly = payer.channel.channel.address.toString()
     for (const name of [payer.address, friendly]) {
       const response = await get(payer, `/v1/channels/${name}`)
-      expect(response.status).toBe(200)
-      expect(await response.json()).toMatchObject({
+      expect(await told('/v1/channels/{address}', response)).toMatchObject({
         object: 'channel',
         id: payer.address,
         network: 'tvm:-217',
@@ -490,8 +508,10 @@ describe('a channel’s own routes', () => {
     for (let i = 0; i < 3; i++) ids.push((await chat(payer)).headers.get('chrysalis-receipt'))
     const page = async (query: string) => {
       const response = await get(payer, `/v1/channels/${payer.address}/receipts${query}`)
-      expect(response.status).toBe(200)
-      return (await response.json()) as { data: { id: string; charged: string }[]; has_more: boolean }
+      return (await told('/v1/channels/{address}/receipts', response)) as {
+        data: { id: string; charged: string }[]
+        has_more: boolean
+      }
     }
     const first = await page('?limit=2')
     expect(first).toMatchObject({ data: [{ id: ids[0] }, { id: ids[1] }], has_more: true })
@@ -532,7 +552,11 @@ describe('a channel’s own routes', () => {
     gate.open()
     gate = undefined
     expect((await running).status).toBe(200)
-    const answer = (await (await closing).json()) as { object: string; amount: string; release: string }
+    const answer = (await told('/v1/channels/{address}/close', await closing)) as {
+      object: string
+      amount: string
+      release: string
+    }
     expect(answer.object).toBe('channel.release')
     const amount = BigInt(answer.amount)
     expect(amount).toBe(await charged(payer))

@@ -9,12 +9,14 @@ import { Components } from './components.ts'
 import { gatewayOperations } from './gateway.ts'
 import { inferenceOperations } from './inference.ts'
 import type { Operation } from './operation.ts'
+import { paymentOperations } from './payments.ts'
 import { ANSWER_HEADERS, RETRY_AFTER, STATUSES } from './statuses.ts'
 
 /** Every route, in the order in which they are told. */
 export const operations: readonly Operation[] = [
   ...inferenceOperations,
   ...gatewayOperations,
+  ...paymentOperations,
   ...compatibleOperations,
 ]
 
@@ -22,6 +24,7 @@ const TAGS = {
   OpenAI: "OpenAI's API: programs written for it work by changing the base URL.",
   Translation: 'Translation as a service of its own.',
   Trust: 'What you need in order not to trust this gateway.',
+  Payment: 'Paying without an API key: x402 on TON channels that you sign for yourself.',
   Gateway: 'About this gateway.',
   DeepL: "DeepL's API: change `serverUrl`.",
   LibreTranslate: "LibreTranslate's API: change the address.",
@@ -57,6 +60,12 @@ export function buildDocument() {
           type: 'http',
           scheme: 'bearer',
           description: 'An API key of this gateway. `x-api-key` and `api-key` are read, too.',
+        },
+        payment: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'PAYMENT-SIGNATURE',
+          description: 'A payment as x402 has it, signed for this one request; see `GET /v1/payment`.',
         },
         deepl: {
           type: 'apiKey',
@@ -94,7 +103,7 @@ function describe(operation: Operation, components: Components) {
     tags: [tag],
     summary,
     description: about,
-    security: key ? [{ [key]: [] }] : [],
+    security: securityOf(key),
     ...(parameters.length > 0 && {
       parameters: parameters.map(({ name, in: place, about: description, schema, example }) => ({
         name,
@@ -108,6 +117,12 @@ function describe(operation: Operation, components: Components) {
     ...(request && { requestBody: bodyOf(request, components) }),
     responses: answersOf(operation, components),
   }
+}
+
+/** Where an API key is taken, a payment is, too. */
+function securityOf(key: Operation['key']): Record<string, never[]>[] {
+  if (!key) return []
+  return key === 'bearer' ? [{ bearer: [] }, { payment: [] }] : [{ [key]: [] }]
 }
 
 function bodyOf({ name, table, forms, example }: NonNullable<Operation['request']>, components: Components) {

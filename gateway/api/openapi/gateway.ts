@@ -15,12 +15,15 @@ import type { Operation } from './operation.ts'
 
 const text = { type: 'string' }
 
-const receipt = {
+export const storedReceipt = {
   title: 'StoredReceipt',
   ...record({
     id: about(string, 'Of the request.'),
     object: literal('receipt'),
-    receipt: about(string, "The worker enclave's signed receipt, exactly as signed."),
+    receipt: about(
+      record({ payload: string, signature: string }),
+      "The worker enclave's signed receipt, exactly as signed: base64url.",
+    ),
     digest: string,
     signing_key: about(string, "Hex of the enclave's key, which its evidence names."),
     charged: about(amount, 'Nanotons.'),
@@ -88,7 +91,7 @@ export const gatewayOperations: readonly Operation[] = [
     parameters: [
       { name: 'id', in: 'path', about: 'The `chrysalis-receipt` header of the answer.', schema: text },
     ],
-    answer: { about: 'The receipt.', schema: receipt },
+    answer: { about: 'The receipt.', schema: storedReceipt },
     errors: [401, 404, 429],
   },
   {

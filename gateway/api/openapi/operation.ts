@@ -12,7 +12,7 @@ export interface Operation {
   /** Some sentences of CommonMark. */
   readonly about: string
   /** By what the caller is known; absent: no key is needed. */
-  readonly key?: 'bearer' | 'deepl' | 'libretranslate'
+  readonly key?: 'bearer' | 'payment' | 'deepl' | 'libretranslate'
   readonly parameters?: readonly Parameter[]
   readonly request?: {
     readonly name: string

@@ -3,11 +3,11 @@
 export const STATUSES: Readonly<Record<number, string>> = {
   400: 'The request is wrong: `param` names the field, `message` what is wrong and what to do.',
   401: 'No API key, or a wrong one.',
-  402: 'The channel behind the key cannot cover this request. `x-should-retry: false`.',
+  402: 'The channel cannot cover this request, or its payment does not hold. `PAYMENT-REQUIRED` says what would. `x-should-retry: false`.',
   403: 'No API key, a wrong one, or nothing left to pay with.',
   404: 'There is no such thing; `model_not_found` for a model.',
   408: 'The request arrived too slowly.',
-  409: 'An idempotency key that was used for another body.',
+  409: 'An idempotency key that was used for another body, or a payment that was used before.',
   413: 'The body is longer than this gateway takes.',
   415: 'The body is not JSON, or is encoded in a way that is not read.',
   429: 'Too many requests. `retry-after` says when to come back.',
@@ -28,6 +28,10 @@ export const ANSWER_HEADERS = {
     schema: { enum: ['tdx', 'simulated'] },
   },
   'chrysalis-receipt': { description: 'Of inference: the id for `GET /v1/receipts/{id}`.', schema: text },
+  'payment-response': {
+    description: 'Of a request that its client paid for: where its channel stands, base64 of JSON.',
+    schema: text,
+  },
   'idempotent-replayed': {
     description: '`true` when this is the answer of an earlier request.',
     schema: text,

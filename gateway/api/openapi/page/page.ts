@@ -112,7 +112,8 @@ function curl({ method, path, key, parameters = [], request }: Operation): strin
     path,
   )
   const lines = [`curl ${ORIGIN}${filled}`]
-  if (key) lines.push(`-H "Authorization: ${scheme} $CHRYSALIS_API_KEY"`)
+  if (key === 'payment') lines.push('-H "PAYMENT-SIGNATURE: $PAYMENT"')
+  else if (key) lines.push(`-H "Authorization: ${scheme} $CHRYSALIS_API_KEY"`)
   if (method === 'post') lines.push("-H 'Content-Type: application/json'")
   if (request) lines.push(`-d '${JSON.stringify(request.example)}'`)
   return lines.join(' \\\n  ')
