@@ -21,6 +21,8 @@ export interface Aftermath {
   /** Unix ms at which the killed process was gone. */
   readonly killedAt: number
   readonly gatewayKilled: boolean
+  /** Ends that nobody asked for, and what the processes logged as errors. */
+  readonly faults: readonly string[]
 }
 
 /** What was found, as sentences, and what was counted. */
@@ -53,7 +55,7 @@ export function noCounts(): Counts {
 
 export function check(aftermath: Aftermath): Verdict {
   const { before, after, ofNumber0 } = aftermath
-  const defects: string[] = []
+  const defects: string[] = [...aftermath.faults]
   const rows = [...after.requests.values()].filter(({ requestId }) => !before.requests.has(requestId))
   const byNumber = new Map<number, RequestRow>()
   for (const row of rows) {

@@ -43,6 +43,7 @@ export class Network implements AsyncDisposable {
   readonly #log: Buffer[] = []
   readonly #running = new Map<RoleName, ChildProcess>()
   readonly #ports = new Map<RoleName, string>()
+  #faults: string[] = []
   #workerReady: Promise<unknown> = Promise.resolve()
 
   private constructor(dir: string) {
@@ -73,6 +74,11 @@ export class Network implements AsyncDisposable {
     return Buffer.concat(this.#log).toString().slice(-4000)
   }
 
+  /** What went wrong in the processes since the last call: ends that were not kills, errors in the log. */
+  takeFaults(): string[] {
+    return this.#faults.splice(0)
+  }
+
   async apiKey(): Promise<string> {
     return (await readFile(join(this.dir, 'gateway', 'api-key'), 'utf8')).trim()
   }
@@ -91,6 +97,9 @@ export class Network implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     child.stderr?.on('data', (text: Buffer) => this.#keep(text))
+    child.once('exit', (code, signal) => {
+      if (signal !== 'SIGKILL') this.#faults.push(`${role} ended by itself: ${signal ?? code}`)
+    })
     this.#running.set(role, child)
     const line = firstLine(child, role)
     if (role === 'worker') {
@@ -181,6 +190,9 @@ export class Network implements AsyncDisposable {
   }
 
   #keep(text: Buffer): void {
+    // pino's levels from `error` on.
+    for (const line of text.toString().split('\n'))
+      if (/"level":[56]0/.test(line)) this.#faults.push(`logged: ${line}`)
     this.#log.push(text)
     if (this.#log.length > 1000) this.#log.splice(0, 500)
   }

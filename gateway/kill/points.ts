@@ -3,17 +3,19 @@
  * code, before or after the n-th time from then on that it comes there. The product's code knows nothing of it.
  */
 
+import { Wallet } from '../../contracts/index.ts'
 import { Account } from '../../worker/earnings/index.ts'
 import { Ledger } from '../ledger/index.ts'
-import { ChannelDesk } from '../treasury/desk.ts'
+import { Settler } from '../treasury/settler.ts'
 
 /** A method whose call is the point. Those of the ledger resolve when their commit is on disk. */
 const POINTS = {
   hold: [Ledger.prototype, 'hold'],
   charge: [Ledger.prototype, 'charge'],
   release: [Ledger.prototype, 'release'],
-  settle: [ChannelDesk.prototype, 'settle'],
-  settled: [Ledger.prototype, 'updateSettled'],
+  settle: [Settler.prototype, 'settleNow'],
+  settleSend: [Wallet.prototype, 'send'],
+  settleNote: [Ledger.prototype, 'updateSettled'],
   keep: [Account.prototype, 'keep'],
   acknowledge: [Account.prototype, 'acknowledge'],
   voucher: [Account.prototype, 'voucher'],
@@ -29,7 +31,7 @@ export interface KillPoint {
 
 /** Points that a process of this role comes by. */
 export const POINTS_OF = {
-  gateway: ['hold', 'charge', 'release', 'settle', 'settled'],
+  gateway: ['hold', 'charge', 'release', 'settle', 'settleSend', 'settleNote'],
   worker: ['keep', 'acknowledge', 'voucher', 'flush'],
 } as const satisfies Record<string, readonly KillPoint['point'][]>
 

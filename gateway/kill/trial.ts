@@ -53,7 +53,9 @@ function pointOf(victim: RoleName | undefined, settling: boolean, random: Random
   const points = POINTS_OF[victim === 'worker' ? 'worker' : 'gateway'].filter(
     (point) => settling || !point.startsWith('settle'),
   )
-  return { point: random.pick(points), when: random.pick(['before', 'after']), call: 1 + random.below(12) }
+  const point = random.pick(points)
+  const calls = point.startsWith('settle') ? 1 : 12
+  return { point, when: random.pick(['before', 'after']), call: 1 + random.below(calls) }
 }
 
 /** A network that goes through one trial after the other; its books are remembered from each to the next. */
@@ -149,7 +151,8 @@ export class Stand implements AsyncDisposable {
     this.#books = after
     const earnings = readEarnings(network.dir)
     const ofNumber0 = this.#ofNumber0
-    return check({ seen, ofNumber0, before, after, earnings, difference, killedAt, gatewayKilled })
+    const faults = network.takeFaults()
+    return check({ seen, ofNumber0, before, after, earnings, difference, killedAt, gatewayKilled, faults })
   }
 
   /** Waits until nothing is reserved and no receipt waits, and returns what the chain's balances differ by. */
