@@ -22,7 +22,7 @@ import { ModelNames } from './api/names.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
 import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms } from './config.ts'
-import { serveControl } from './control/index.ts'
+import { keyVerbs, serveControl, verifyVerbs } from './control/index.ts'
 import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
@@ -165,7 +165,7 @@ export async function startGateway(
     if (!pool.handleUpgrade(request, socket, head)) socket.destroy()
   })
   const url = await listen(server, config)
-  const control = await openControl(config, treasury)
+  const control = await openControl(config, money)
   const stopWatching = treasury.watch(WATCH_MS)
   const stop = async (drainMs: number) => {
     const deadline = performance.now() + drainMs
@@ -245,13 +245,18 @@ async function openLedger(options: LedgerOptions): Promise<Ledger> {
 }
 
 /** The control plane, and the 0600 file by which this user's command line finds it while it serves. */
-async function openControl({ data }: GatewayConfig, treasury: Treasury) {
+async function openControl(
+  { data }: GatewayConfig,
+  { treasury, ledger, chain }: Pick<Awaited<ReturnType<typeof openMoney>>, 'treasury' | 'ledger' | 'chain'>,
+) {
   const channelOf = (input: Record<string, unknown>) =>
     typeof input.channel === 'string' ? input.channel : undefined
   const { url, token, close } = await serveControl({
     'channel/status': () => treasury.status(),
     'channel/settle': (input) => treasury.settle(channelOf(input)),
     'channel/close': (input) => treasury.close(channelOf(input), AbortSignal.timeout(CLOSE_MS)),
+    ...keyVerbs(ledger),
+    ...verifyVerbs(ledger, chain),
   })
   const file = join(data, 'control.json')
   await writeFileAtomic(file, JSON.stringify({ url, token }))

@@ -11,6 +11,14 @@ const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promi
     summary: 'show, settle or close the payment channels of the running server: channel status|settle|close',
     run: async (argv) => (await import('./channel.ts')).channel(argv),
   },
+  key: {
+    summary: 'make, list, limit, rotate and revoke API keys: key create|list|limits|rotate|revoke',
+    run: async (argv) => (await import('./key.ts')).key(argv),
+  },
+  ledger: {
+    summary: 'find any difference between entries, receipts, vouchers and the chain: ledger verify',
+    run: async (argv) => (await import('./ledger.ts')).ledger(argv),
+  },
   earnings: {
     summary: 'what the worker has earned, was promised and has got: by day or model, as text, CSV or JSON',
     run: async (argv) => (await import('./worker-command.ts')).runWorkerCommand('earnings', argv),

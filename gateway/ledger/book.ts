@@ -158,6 +158,12 @@ export class Book {
     })
   }
 
+  /** Charged and held for a key's requests that began on the day of `now`. */
+  spentToday(key: string, now: number): bigint {
+    this.#startDay(now)
+    return this.#spent.get(key) ?? 0n
+  }
+
   #checkKey(request: ReserveRequest, key: ApiKey, now: number): void {
     const { perRequest, perDay, expiresAt, models } = key.limits
     if (key.revokedAt !== null) throw new LedgerError('ERR_KEY_REVOKED', `API key ${key.id} is revoked`)

@@ -442,6 +442,17 @@ export class Ledger {
     this.#keys.clear()
   }
 
+  /** A key, revoked ones too. */
+  async key(id: string): Promise<ApiKey | undefined> {
+    checkId('id', id)
+    return (await this.#committer.query({ ask: 'keyById', id })) as ApiKey | undefined
+  }
+
+  /** Nanotons charged and held for a key's requests that began on this UTC day. */
+  spentToday(id: string): bigint {
+    return this.#book.spentToday(id, this.#now())
+  }
+
   /** All keys, revoked ones too, oldest first. */
   async listKeys(): Promise<ApiKey[]> {
     return (await this.#committer.query({ ask: 'keys' })) as ApiKey[]

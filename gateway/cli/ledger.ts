@@ -1,0 +1,139 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import { z } from 'zod'
+import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
+import { codeOf } from '../../attest/cli/process.ts'
+import {
+  type Chain,
+  connectLocalChain,
+  LOCAL_GLOBAL_ID,
+  MAINNET,
+  readChannel,
+  TESTNET,
+} from '../../contracts/index.ts'
+import { type ControlAccess, ControlError, callControl, type VerifyProgress } from '../control/index.ts'
+import { type Difference, Ledger, type VerifyReport } from '../ledger/index.ts'
+import { readAccess } from './channel.ts'
+
+const GLOBAL_IDS = { local: LOCAL_GLOBAL_ID, testnet: TESTNET.globalId, mainnet: MAINNET.globalId } as const
+
+const schema = z.strictObject({
+  data: z.string().min(1).default('./.chrysalis').describe('data folder of the server, running or not'),
+  json: z
+    .boolean()
+    .default(false)
+    .describe('print a line of JSON for each difference, and one for the report'),
+  chain: z.boolean().default(false).describe('also hold deposits and settlements against the chain'),
+  network: z
+    .enum(['local', 'testnet', 'mainnet'])
+    .default('local')
+    .describe('network that the vouchers are for'),
+})
+
+type Config = z.infer<typeof schema>
+
+/** `chrysalis ledger verify`: finds any difference in the books of a server that runs, or of one that does not. */
+export async function ledger([verb, ...argv]: string[]): Promise<void> {
+  if (verb !== 'verify' && verb !== '--help') {
+    throw new ConfigError(`chrysalis ledger: say verify${verb ? `, not '${verb}'` : ''}`)
+  }
+  const config = loadConfig(
+    {
+      name: 'chrysalis ledger verify',
+      summary:
+        'Hold every entry of the ledger against receipts, vouchers and sums, and list each difference. Exits with 1 when there is one.',
+      schema,
+    },
+    { argv: verb === 'verify' ? argv : ['--help'], env: process.env },
+  )
+  const tell = (difference: Difference) => {
+    const { about, problem } = difference
+    const line = config.json ? JSON.stringify({ difference }) : printable(`${about}: ${problem}`)
+    process.stdout.write(`${line}\n`)
+  }
+  const report = (await verifyRunning(config, tell)) ?? (await verifyFile(config, tell))
+  process.stdout.write(config.json ? `${JSON.stringify({ report })}\n` : sentence(report))
+  if (report.differences > 0) process.exitCode = 1
+}
+
+/** Who changed the ledger may have left something in it for the terminal of whoever looks. */
+const printable = (text: string): string => text.replace(/\p{C}/gu, '?')
+
+function sentence({ differences, entries, requests, vouchers, channels, onChain }: VerifyReport): string {
+  const looked = `${entries} entries, ${requests} requests with their receipts, ${vouchers} vouchers and ${channels} channels`
+  const compared = onChain > 0 ? `, ${onChain} of them against the chain` : ''
+  return `${looked}${compared}: ${differences === 0 ? 'no difference' : `${differences} differences`}\n`
+}
+
+/** Has the running server verify its own books. @returns undefined when none runs on this folder */
+async function verifyRunning(
+  { data, chain, json }: Config,
+  tell: (difference: Difference) => void,
+): Promise<VerifyReport | undefined> {
+  let access: ControlAccess
+  let job: unknown
+  try {
+    access = readAccess(data)
+    job = ((await callControl(access, 'ledger/verify', { chain })) as { job: string }).job
+  } catch (error) {
+    if (codeOf(error) === 'ERR_NOT_RUNNING') return undefined
+    throw error
+  }
+  for (;;) {
+    const { rows, differences, report, failed } = (await callControl(access, 'ledger/verify/next', {
+      job,
+    })) as VerifyProgress
+    for (const difference of differences) tell(difference)
+    if (report) return report
+    if (failed !== undefined) throw new ControlError(failed, `the verification ended early (${failed})`)
+    if (!json) progress(rows)
+    await after(200)
+  }
+}
+
+/** Verifies the books of a server that does not run; nobody can start it meanwhile. */
+async function verifyFile(config: Config, tell: (difference: Difference) => void): Promise<VerifyReport> {
+  const file = join(config.data, 'gateway', 'ledger.sqlite')
+  if (!existsSync(file)) throw new ConfigError(`--data ${config.data}: there is no ledger (${file})`)
+  const chain = config.chain ? await localChain(config) : undefined
+  const books = await Ledger.open({
+    file,
+    now: Date.now,
+    signVoucher: () => {
+      throw new Error('nothing is signed here')
+    },
+  })
+  try {
+    return await books.verify({
+      globalId: chain?.globalId ?? GLOBAL_IDS[config.network],
+      onDifference: tell,
+      wholeFile: true,
+      ...(chain && { onChain: (params) => readChannel(params, chain) }),
+      ...(!config.json && { onProgress: progress }),
+    })
+  } finally {
+    await books.close()
+  }
+}
+
+async function localChain({ data, network }: Config): Promise<Chain> {
+  if (network !== 'local') {
+    throw new ConfigError(
+      '--chain: a public network is read by the running server only; start it, and try again',
+    )
+  }
+  const read = (name: string) => {
+    try {
+      return readFileSync(join(data, 'chain', name), 'utf8').trim()
+    } catch {
+      throw new ConfigError(`--chain: ${data} has no local chain`)
+    }
+  }
+  return await connectLocalChain({ url: read('url'), token: read('token') })
+}
+
+/** Says how far it is, on a terminal only. */
+function progress(rows: number): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${rows} rows\r`)
+}

@@ -1,0 +1,97 @@
+import { Address } from '@ton/core'
+import type { ApiKey, KeyLimits, Ledger } from '../ledger/index.ts'
+import { ControlError, type ControlVerb } from './server.ts'
+
+/** What the verbs need of the ledger. */
+export type KeyLedger = Pick<
+  Ledger,
+  'channels' | 'createKey' | 'key' | 'listKeys' | 'revokeKey' | 'rotateKey' | 'setKeyLimits' | 'spentToday'
+>
+
+/** A key as the command line shows it. The secret is in the answer that made it and in no other. */
+export interface KeyView extends ApiKey {
+  /** Nanotons charged and held for requests that began today (UTC). */
+  spentToday: bigint
+}
+
+/** Verbs with which the gateway's operator makes and manages API keys. */
+export function keyVerbs(ledger: KeyLedger): Record<string, ControlVerb> {
+  const view = (key: ApiKey): KeyView => ({ ...key, spentToday: ledger.spentToday(key.id) })
+  return {
+    'key/create': async (input) => {
+      const name = text(input, 'name')
+      const channel = await channelOf(ledger, input.channel)
+      const { key, secret } = await ledger.createKey({ name, channel, limits: changed({}, input) })
+      return { key: view(key), secret }
+    },
+    'key/list': async () => ({ keys: (await ledger.listKeys()).map(view) }),
+    'key/limits': async (input) => {
+      const key = await ledger.key(text(input, 'id'))
+      if (!key) throw new ControlError('ERR_UNKNOWN_KEY', `API key ${text(input, 'id')} is not in the ledger`)
+      return { key: view(await ledger.setKeyLimits(key.id, changed(key.limits, input))) }
+    },
+    'key/rotate': async (input) => {
+      const { graceMs } = input
+      if (typeof graceMs !== 'number') throw wrong('graceMs', 'milliseconds, as a number')
+      const { key, secret } = await ledger.rotateKey(text(input, 'id'), { graceMs })
+      return { key: view(key), secret }
+    },
+    'key/revoke': async (input) => ({ key: view(await ledger.revokeKey(text(input, 'id'))) }),
+  }
+}
+
+/** Limits with those that the call names changed; null takes one away. Amounts travel as decimal text. */
+function changed(limits: KeyLimits, input: Record<string, unknown>): KeyLimits {
+  const { perRequest, perDay, expiresAt, models } = input
+  const given: Partial<Record<keyof KeyLimits, KeyLimits[keyof KeyLimits] | null>> = {
+    ...(perRequest !== undefined && { perRequest: amount('perRequest', perRequest) }),
+    ...(perDay !== undefined && { perDay: amount('perDay', perDay) }),
+    ...(expiresAt !== undefined && { expiresAt: time(expiresAt) }),
+    ...(models !== undefined && { models: names(models) }),
+  }
+  const merged = Object.entries({ ...limits, ...given }).filter(([, value]) => value !== null)
+  return Object.fromEntries(merged) as KeyLimits
+}
+
+function amount(field: string, value: unknown): bigint | null {
+  if (value === null) return null
+  if (typeof value === 'string' && /^\d{1,19}$/.test(value)) return BigInt(value)
+  throw wrong(field, 'nanotons in decimal, or null')
+}
+
+function time(value: unknown): number | null {
+  if (value === null || typeof value === 'number') return value
+  throw wrong('expiresAt', 'Unix milliseconds, or null')
+}
+
+function names(value: unknown): string[] | null {
+  if (value === null) return null
+  if (Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string'))
+    return value
+  throw wrong('models', 'a list of model ids, or null')
+}
+
+function text(input: Record<string, unknown>, field: string): string {
+  const value = input[field]
+  if (typeof value === 'string' && value !== '') return value
+  throw wrong(field, 'a text')
+}
+
+const wrong = (field: string, expected: string) =>
+  new ControlError('ERR_CONTROL_INPUT', `${field}: expected ${expected}`)
+
+/** The channel that is named in any of TON's notations; without a name, the newest one that keys can draw on. */
+async function channelOf(ledger: KeyLedger, given: unknown): Promise<string> {
+  if (given !== undefined) {
+    try {
+      return Address.parse(String(given)).toRawString()
+    } catch {
+      throw wrong('channel', 'an address of TON')
+    }
+  }
+  const open = (await ledger.channels()).findLast(
+    ({ role, signer, state }) => role === 'client' && signer === 'gateway' && state === 'open',
+  )
+  if (open) return open.id
+  throw new ControlError('ERR_UNKNOWN_CHANNEL', 'no channel is open whose vouchers this gateway signs')
+}
