@@ -40,14 +40,27 @@ export {
   channelExitName,
   JETTON_CHANNEL_EXIT,
 } from './errors.ts'
+export {
+  type CheckedJettonChannel,
+  checkJettonChannel,
+  type JettonChannelExpectations,
+  type JettonHolding,
+  readJettonChannel,
+  readJettonWallet,
+} from './jetton/check.ts'
+export { JettonChannelClient } from './jetton/client.ts'
 export { JETTON_CHANNEL_CODE_HASH, jettonChannelCode } from './jetton/code.ts'
 export { JettonChannel, requireSameWallet } from './jetton/jetton-channel.ts'
 export { JETTON_ATTACH, JETTON_OP, JETTON_RENT_RESERVE } from './jetton/messages.ts'
 export {
   type JettonChannelParams,
+  type JettonChannelParamsJson,
   type JettonChannelState,
   jettonChannelAddress,
   jettonChannelInit,
+  jettonChannelParamsFromJson,
+  jettonChannelParamsSchema,
+  jettonChannelParamsToJson,
   jettonWalletAddress,
   parseJettonChannelData,
 } from './jetton/params.ts'

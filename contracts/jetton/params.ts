@@ -1,5 +1,16 @@
-import { type Address, beginCell, type Cell, contractAddress, type StateInit } from '@ton/core'
-import { bytes32, type ChannelParams, paramsCell, readParamsCell } from '../channel/params.ts'
+import { Address, beginCell, Cell, contractAddress, type StateInit } from '@ton/core'
+import { z } from 'zod'
+import {
+  bytes32,
+  type ChannelParams,
+  channelParamsSchema,
+  channelParamsToJson,
+  paramsCell,
+  parseParams,
+  rawAddress,
+  readParamsCell,
+  readParamsJson,
+} from '../channel/params.ts'
 import { ContractsError } from '../errors.ts'
 import { jettonChannelCode } from './code.ts'
 
@@ -113,5 +124,35 @@ export function parseJettonChannelData(
     return { ...state, params }
   } catch (cause) {
     throw new ContractsError('ERR_CHANNEL_DATA', 'data: not the state of a jetton channel', { cause })
+  }
+}
+
+/** {@link JettonChannelParams} as JSON: as the TON channel's, the wallet code as base64 BoC. */
+export const jettonChannelParamsSchema = channelParamsSchema.extend({
+  master: rawAddress,
+  walletCode: z.base64().max(8192),
+})
+
+export type JettonChannelParamsJson = z.infer<typeof jettonChannelParamsSchema>
+
+export function jettonChannelParamsToJson(params: JettonChannelParams): JettonChannelParamsJson {
+  return {
+    ...channelParamsToJson(params),
+    master: params.master.toRawString(),
+    walletCode: params.walletCode.toBoc().toString('base64'),
+  }
+}
+
+/** @throws ContractsError ERR_CHANNEL_PARAMS naming the field */
+export function jettonChannelParamsFromJson(json: unknown): JettonChannelParams {
+  const { master, walletCode, ...common } = parseParams(jettonChannelParamsSchema, json)
+  return { ...readParamsJson(common), master: Address.parseRaw(master), walletCode: readCode(walletCode) }
+}
+
+function readCode(boc: string): Cell {
+  try {
+    return Cell.fromBase64(boc)
+  } catch (cause) {
+    throw new ContractsError('ERR_CHANNEL_PARAMS', 'walletCode: a cell as base64 BoC expected', { cause })
   }
 }
