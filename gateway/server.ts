@@ -29,6 +29,7 @@ import { createIdentity } from './identity.ts'
 import { Ledger, type LedgerOptions, newKeySecret } from './ledger/index.ts'
 import { systemClock, WorkerPool } from './link/index.ts'
 import { PaymentDesk } from './pay/index.ts'
+import { ChargeProofs } from './proofs.ts'
 import { quotesFor } from './quotes.ts'
 import { Treasury, TreasuryKeys, whileSeen } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
@@ -96,13 +97,18 @@ export async function startGateway(
     completion: priceCompletion,
     reasoning: priceCompletion,
   }
+  const proofs = new ChargeProofs(join(config.data, 'quotes'))
   const pool = new WorkerPool({
     policy,
     gpuTools: { rims: trust.rims },
     gatewayId,
     gatewayEvidence: (nonce) => identity.evidence(nonce),
     gatewaySign: (message) => identity.signer.sign(message),
-    quotesFor: (worker) => quotesFor(worker, prices),
+    quotesFor: (worker) => {
+      const quotes = quotesFor(worker, prices)
+      proofs.keep(quotes)
+      return quotes
+    },
     paymentFor: (worker) => treasury.paymentFor(worker),
     checkVoucher: (payment, shown) => treasury.checkVoucher(payment, shown),
     log,
@@ -131,6 +137,7 @@ export async function startGateway(
     keys: ledger,
     payments: openPayments(config, money),
     receipts: ledger,
+    proofs,
     attestation,
     catalog: () => catalog.models(),
     names: new ModelNames({ aliases: config.alias, defaultModel: config.defaultModel }),

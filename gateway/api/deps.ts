@@ -3,6 +3,7 @@ import type { AttestationAnswer, AttestationQuery, Prices } from '../../worker/p
 import type { DispatcherFace } from '../dispatch/index.ts'
 import type { ApiKey, StoredReceipt } from '../ledger/index.ts'
 import type { PaymentDesk } from '../pay/index.ts'
+import type { ChargeProofs } from '../proofs.ts'
 import type { IdempotencyStore } from './idempotency/index.ts'
 import type { RateLimiter } from './limits.ts'
 import type { ModelNames } from './names.ts'
@@ -33,6 +34,8 @@ export interface ApiDeps {
   /** Payments that clients sign themselves; absent: API keys only. */
   payments?: PaymentDesk | undefined
   receipts: { receipt(requestId: string): Promise<StoredReceipt | undefined> }
+  /** Quotes and token counts, shown with receipts; absent: receipts alone. */
+  proofs?: ChargeProofs | undefined
   /** Evidence for a caller at this address; throws ApiError. */
   attestation: { answer(query: AttestationQuery, address: string): Promise<AttestationAnswer> }
   catalog: () => readonly CatalogModel[]

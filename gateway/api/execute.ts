@@ -66,6 +66,11 @@ export async function execute(
     throw error
   })
   settleTokens(hold, response, signal)
+  const { requestId, done } = response
+  done.then(
+    ({ counts }) => deps.proofs?.note(requestId, counts),
+    () => {},
+  )
   return response
 }
 

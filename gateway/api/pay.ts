@@ -125,7 +125,7 @@ export function paymentTermsRoute(app: Hono<Env>, { payments }: ApiDeps): void {
 }
 
 /** What whoever holds a channel's voucher key may ask of it, and that it ends. */
-export function channelRoutes(app: Hono<Env>, { payments }: ApiDeps): void {
+export function channelRoutes(app: Hono<Env>, { payments, proofs }: ApiDeps): void {
   if (!payments) return
   app.get(CHANNEL_PATH, (c) => c.json(payments.describe(paymentOf(c))))
 
@@ -134,7 +134,7 @@ export function channelRoutes(app: Hono<Env>, { payments }: ApiDeps): void {
     const { after, limit } = readPage(c)
     const page = { ...(after !== undefined && { after }), limit: limit + 1 }
     const stored = await payments.receipts(payment, page)
-    const data = stored.slice(0, limit).map(describeReceipt)
+    const data = stored.slice(0, limit).map((each) => describeReceipt(each, proofs))
     return c.json({ object: 'list', data, has_more: stored.length > limit })
   })
 

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import { toBase64Url } from '../../attest/bytes.ts'
 import { notFound } from '../../worker/protocol/index.ts'
 import type { StoredReceipt } from '../ledger/index.ts'
 import type { ApiDeps } from './deps.ts'
@@ -16,12 +17,17 @@ export function receiptRoutes(app: Hono<Env>, deps: ApiDeps): void {
     const { id: key, channel } = c.get('key')
     if (!stored || (stored.key !== key && stored.channel !== channel))
       throw notFound('No receipt of that id was paid for this API key.', 'receipt_not_found', 'id')
-    return c.json(describeReceipt(stored))
+    return c.json(describeReceipt(stored, deps.proofs))
   })
 }
 
-/** A stored receipt as clients get it. */
-export function describeReceipt(stored: StoredReceipt) {
+/**
+ * A stored receipt as clients get it. With `quote` (the price list that the receipt names) whoever paid proves what the
+ * charge was made of; with `details` and `blind`, which are there for recent requests, recomputes it to the nanoton.
+ */
+export function describeReceipt(stored: StoredReceipt, proofs: ApiDeps['proofs']) {
+  const quote = proofs?.quote(quoteDigestOf(stored))
+  const counts = proofs?.counts(stored.requestId)
   return {
     id: stored.requestId,
     object: 'receipt' as const,
@@ -30,5 +36,19 @@ export function describeReceipt(stored: StoredReceipt) {
     // The ledger names a worker by its signing key and the channel that pays it: KEY/CHANNEL.
     signing_key: stored.signingKey.split('/', 1)[0],
     charged: stored.charged.toString(),
+    ...(quote && { quote: toBase64Url(quote) }),
+    ...(counts && { details: toBase64Url(counts.details), blind: toBase64Url(counts.blind) }),
+  }
+}
+
+/** What is in the ledger was verified before it got there. */
+function quoteDigestOf({ receipt }: StoredReceipt): string {
+  try {
+    const { quoteDigest } = JSON.parse(Buffer.from(receipt.payload, 'base64url').toString()) as {
+      quoteDigest: string
+    }
+    return quoteDigest
+  } catch {
+    return ''
   }
 }

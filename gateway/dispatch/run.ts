@@ -278,7 +278,7 @@ export class Run {
       this.#fail(error ?? internalError())
       return
     }
-    const { status, finishReason, usage, headers } = outcome.final
+    const { status, finishReason, usage, headers, details, blind } = outcome.final
     this.#answer.resolve(this.#response(lease))
     this.#done.resolve({
       status,
@@ -287,6 +287,7 @@ export class Run {
       headers,
       receiptDigest: receipt.digest,
       charged: settlement.charged,
+      counts: { details, blind },
     })
     this.#handoff.end()
   }

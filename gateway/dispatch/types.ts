@@ -69,6 +69,8 @@ export interface DispatchFinal {
   receiptDigest: string
   /** Nanotons that the client's channel was charged. */
   charged: bigint
+  /** The token counts that the receipt commits to, and what opens them. */
+  counts: { details: Uint8Array; blind: Uint8Array }
 }
 
 export interface DispatchResponse {

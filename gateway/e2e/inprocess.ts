@@ -23,6 +23,7 @@ import type { GatewayIdentity } from '../identity.ts'
 import type { Ledger, StoredReceipt } from '../ledger/index.ts'
 import { WorkerPool } from '../link/index.ts'
 import { PaymentDesk, type PaymentDeskOptions } from '../pay/index.ts'
+import { ChargeProofs } from '../proofs.ts'
 import { quotesFor } from '../quotes.ts'
 import { GATEWAY_ID, openParts, type Parts, type PartsOptions } from './inprocess-parts.ts'
 import { LinkProxy } from './link-proxy.ts'
@@ -63,6 +64,7 @@ export class InProcess implements AsyncDisposable {
   poorKey = ''
   readonly #options: InProcessOptions
   readonly #dir: string
+  readonly #proofs = new ChargeProofs()
   readonly ledger: Ledger
   readonly worker: Worker
   readonly pool: WorkerPool
@@ -190,7 +192,11 @@ export class InProcess implements AsyncDisposable {
       gatewayId: GATEWAY_ID,
       gatewayEvidence: (nonce) => this.#identity.evidence(nonce),
       gatewaySign: (message) => this.#identity.signer.sign(message),
-      quotesFor: (worker) => quotesFor(worker, PER_MILLION),
+      quotesFor: (worker) => {
+        const quotes = quotesFor(worker, PER_MILLION)
+        this.#proofs.keep(quotes)
+        return quotes
+      },
       paymentFor: async () => ({ ledgerChannel: 'worker', terms: null }),
       log: silentLog,
       clock: this.clock,
@@ -243,6 +249,7 @@ export class InProcess implements AsyncDisposable {
       keys: this.ledger,
       payments: this.#makePayments(),
       receipts: this.ledger,
+      proofs: this.#proofs,
       attestation: new AttestationDesk({
         identity: this.#identity,
         sources: () => this.pool.sources(),

@@ -17,17 +17,24 @@ const text = { type: 'string' }
 
 export const storedReceipt = {
   title: 'StoredReceipt',
-  ...record({
-    id: about(string, 'Of the request.'),
-    object: literal('receipt'),
-    receipt: about(
-      record({ payload: string, signature: string }),
-      "The worker enclave's signed receipt, exactly as signed: base64url.",
-    ),
-    digest: string,
-    signing_key: about(string, "Hex of the enclave's key, which its evidence names."),
-    charged: about(amount, 'Nanotons.'),
-  }),
+  ...record(
+    {
+      id: about(string, 'Of the request.'),
+      object: literal('receipt'),
+      receipt: about(
+        record({ payload: string, signature: string }),
+        "The worker enclave's signed receipt, exactly as signed: base64url.",
+      ),
+      digest: string,
+      signing_key: about(string, "Hex of the enclave's key, which its evidence names."),
+      charged: about(amount, 'Nanotons.'),
+    },
+    {
+      quote: about(string, 'Base64url of the price list that the receipt names by its digest.'),
+      details: about(string, 'Base64url of the token counts that it commits to; of recent requests.'),
+      blind: about(string, 'Base64url of what opens that commitment.'),
+    },
+  ),
 }
 
 const attestation = {

@@ -107,6 +107,7 @@ export function scripted(
     usage: null,
     headers: {},
     receiptDigest: '00'.repeat(32),
+    counts: { details: new Uint8Array(), blind: new Uint8Array() },
     charged: 1n,
   }
   async function* play(): AsyncGenerator<DispatchEvent> {
