@@ -137,7 +137,7 @@ export class ChannelDesk {
       const release = this.#keys.signRelease({ channel: client.address, amount })
       await client.coopClose(this.#keys.payer, amount, release)
     }
-    await this.#noteClosed(record)
+    await this.#ledger.setChannelState(record.id, 'closed')
   }
 
   /**
@@ -155,7 +155,7 @@ export class ChannelDesk {
     if (state.deposited < record.deposited || state.settled < record.settled) throw behind(record)
     await requireNotRolledBack(this.#ledger, record.id, state.settled)
     if (isTombstone(state)) {
-      await this.#noteClosed(record)
+      await this.#ledger.setChannelState(record.id, 'closed')
       return undefined
     }
     const credited = state.closeAt === 0 ? await this.#credit(record, state.deposited) : record
@@ -169,19 +169,14 @@ export class ChannelDesk {
     if ((await this.#chain.now()) < state.closeAt) return undefined
     await this.#fund(this.#keys.gateway, ATTACH)
     await new ChannelClient({ chain: this.#chain, params }).finishClose(this.#keys.gateway)
-    await this.#noteClosed(record)
+    await this.#ledger.setChannelState(record.id, 'closed')
     return undefined
   }
 
   /** No contract is destroyed before its `openUntil`: until then, one that was seen and is not there is a stale view. */
   async #gone(record: ChannelRecord, openUntil: number): Promise<undefined> {
     if ((await this.#chain.now()) <= openUntil) throw behind(record)
-    await this.#noteClosed(record)
-  }
-
-  async #noteClosed({ id }: ChannelRecord): Promise<void> {
-    await this.#ledger.setChannelState(id, 'closed')
-    this.#sightings.forget(id)
+    await this.#ledger.setChannelState(record.id, 'closed')
   }
 
   /** What chain and ledger say of it. */

@@ -62,18 +62,30 @@ export class Settler {
    * @returns what went wrong; it is tried again at a later call, after a pause
    */
   async settleDue(records: readonly ChannelRecord[], closing: ReadonlySet<string>): Promise<Error[]> {
+    const claims = this.#claims(records)
+    if (claims.length === 0) return []
+    const failures: Error[] = []
+    const cost = await this.#cost().catch((error: Error) => void failures.push(error))
     const due: Due[] = []
     try {
-      for (const record of records) {
-        if ((this.#retries.get(record.id)?.at ?? 0) > this.#options.monotonic()) continue
-        const claim = claimOf(record)
-        if (claim && (await this.#isDue(record, claim, closing.has(record.id)))) due.push({ record, claim })
+      for (const each of claims) {
+        if (await this.#isDue(each, closing.has(each.record.id), cost)) due.push(each)
       }
-      return await this.#settle(due)
+      failures.push(...(await this.#settle(due)))
     } catch (error) {
       for (const { record } of due) this.#pause(record.id)
-      return [error as Error]
+      failures.push(error as Error)
     }
+    return failures
+  }
+
+  /** What may be claimed, and was not in vain a moment ago. */
+  #claims(records: readonly ChannelRecord[]): Due[] {
+    const now = this.#options.monotonic()
+    return records.flatMap((record) => {
+      const claim = (this.#retries.get(record.id)?.at ?? 0) <= now ? claimOf(record) : undefined
+      return claim ? [{ record, claim }] : []
+    })
   }
 
   /**
@@ -93,11 +105,12 @@ export class Settler {
     if (failure) throw failure
   }
 
-  async #isDue(record: ChannelRecord, claim: SettleClaim, closing: boolean): Promise<boolean> {
-    const cost = await this.#cost(closing)
+  async #isDue({ record, claim }: Due, closing: boolean, cost: bigint | undefined): Promise<boolean> {
     const { settled, deposited, id } = record
     const { now, ledger, terms } = this.#options
     const seen = { settled, claim: claim.amount, deposited, closing, oldestUnsettledAt: undefined }
+    // Fees that nobody knows never keep a closing channel from being settled; the others can wait.
+    if (cost === undefined) return closing
     const seconds = now() / 1000
     if (whySettle(seen, seconds, cost, terms.settle)) return true
     // The age is asked for last: it takes a look into the ledger.
@@ -107,17 +120,13 @@ export class Settler {
     return whySettle({ ...seen, oldestUnsettledAt: oldest }, seconds, cost, terms.settle) !== undefined
   }
 
-  /** What one settle costs now. Unknown fees never keep a closing channel from being settled. */
-  async #cost(closing: boolean): Promise<bigint> {
+  /** What one settle costs now. @throws ContractsError when the chain does not say */
+  async #cost(): Promise<bigint> {
     const now = this.#options.monotonic()
     if (!this.#prices || now - this.#prices.at > PRICES_MS) {
-      try {
-        this.#prices = { value: await this.#options.chain.prices(), at: now }
-      } catch (error) {
-        if (!closing) throw error
-      }
+      this.#prices = { value: await this.#options.chain.prices(), at: now }
     }
-    return this.#prices ? settleCost(this.#prices.value, 1) : 0n
+    return settleCost(this.#prices.value, 1)
   }
 
   async #settle(due: readonly Due[]): Promise<Error[]> {

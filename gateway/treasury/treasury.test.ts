@@ -141,6 +141,12 @@ describe('a worker’s channel', () => {
     await expect(
       stand.treasury.paymentFor({ payoutAddress: 'somewhere', workerId: SIGNING_KEY }),
     ).rejects.toEqual(code('ERR_TREASURY_PAYOUT'))
+    const known = await stand.ledger.channels()
+    await expect(
+      stand.treasury.paymentFor({ payoutAddress: `0:${'07'.repeat(32)}`, workerId: '3b'.repeat(32) }),
+    ).rejects.toEqual(code('ERR_KEY_UNSAFE'))
+    // Nothing of it stays in the ledger: whoever joins again and again fills nothing.
+    expect(await stand.ledger.channels()).toEqual(known)
   })
 
   it('is one for all who ask at once, and none is added for another key', async () => {

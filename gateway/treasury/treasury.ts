@@ -1,5 +1,5 @@
 import { Address } from '@ton/core'
-import type { WaitOptions } from '../../contracts/index.ts'
+import { checkVoucherKey, type WaitOptions } from '../../contracts/index.ts'
 import type { PaymentTerms } from '../../worker/protocol/link.ts'
 import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import { type Balances, readBalances } from './balances.ts'
@@ -124,6 +124,8 @@ export class Treasury {
   }): Promise<Payment> {
     const payee = parsePayout(worker.payoutAddress)
     const payeeKey = Buffer.from(worker.payoutKey ?? worker.workerId, 'hex')
+    // Before anything is planned: no channel could be opened with such a key.
+    checkVoucherKey(payeeKey)
     return await this.#alone(async () => {
       const wanted = { payee, payeeKey }
       const anyKey = worker.payoutKey === undefined

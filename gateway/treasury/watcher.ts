@@ -23,10 +23,11 @@ export class Watcher {
 
   /** All channels that are not closed. What goes wrong with one is a warning, and the others go on. */
   async look(isDue: (record: ChannelRecord) => boolean = () => true): Promise<void> {
-    const { ledger, desk, settler, onWarning } = this.#options
+    const { ledger, desk, settler, sightings, onWarning } = this.#options
     const seen = new Set<string>()
     const closing = new Set<string>()
     for (const record of await ledger.channels()) {
+      if (record.state === 'closed') sightings.forget(record.id)
       if (record.state === 'closed' || !isDue(record)) continue
       try {
         const state = await desk.sync(record)

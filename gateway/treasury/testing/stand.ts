@@ -12,11 +12,14 @@ import { TreasuryKeys } from '../keys.ts'
 import { Treasury, type TreasuryOptions } from '../treasury.ts'
 
 export interface Stand {
+  /** Holds `keys` and `ledger.sqlite`. */
+  readonly dir: string
   node: LocalNode
   chain: TreasuryChain & Required<Pick<TreasuryChain, 'fund' | 'audit'>>
   keys: TreasuryKeys
-  ledger: Ledger
-  treasury: Treasury
+  /** Another one after each {@link Stand.restart}. */
+  readonly ledger: Ledger
+  readonly treasury: Treasury
   warnings: string[]
   /** A wallet that nobody else here knows, as a worker's owner has. */
   worker: Wallet
@@ -24,6 +27,8 @@ export interface Stand {
   again(options?: Partial<TreasuryOptions>): Treasury
   reserve(requestId: string, maxCharge: bigint): Promise<void>
   charge(requestId: string, clientCharge: bigint, workerCharge: bigint, workerChannel: string): Promise<void>
+  /** Ends the gateway, does something to its folder, and starts the next one on it. */
+  restart(meanwhile?: () => void): Promise<void>
   end(): Promise<void>
 }
 
@@ -36,21 +41,29 @@ export async function setUp(node: LocalNode, options: Partial<TreasuryOptions> =
   const chain = chainOf(node)
   const keys = await TreasuryKeys.open(join(dir, 'keys'), node.globalId)
   const warnings: string[] = []
-  const ledger = await Ledger.open({
-    file: join(dir, 'ledger.sqlite'),
-    now: Date.now,
-    signVoucher: (channel, ceiling) => keys.signVoucher(channel, ceiling),
-    onWarning: (message) => warnings.push(message),
-  })
+  const openLedger = () =>
+    Ledger.open({
+      file: join(dir, 'ledger.sqlite'),
+      now: Date.now,
+      signVoucher: (channel, ceiling) => keys.signVoucher(channel, ceiling),
+      onWarning: (message) => warnings.push(message),
+    })
+  let ledger = await openLedger()
   const again = (more: Partial<TreasuryOptions> = {}) =>
     new Treasury({ chain, keys, ledger, onWarning: (message) => warnings.push(message), ...options, ...more })
+  let treasury = again()
   let key: string | undefined
   return {
+    dir,
     node,
     chain,
     keys,
-    ledger,
-    treasury: again(),
+    get ledger() {
+      return ledger
+    },
+    get treasury() {
+      return treasury
+    },
     warnings,
     worker: Wallet.fromSeed(randomBytes(32), node.globalId),
     again,
@@ -65,6 +78,12 @@ export async function setUp(node: LocalNode, options: Partial<TreasuryOptions> =
         ...{ requestId, clientCharge, workerCharge, workerChannel },
         ...{ receipt, receiptDigest: requestId },
       })
+    },
+    restart: async (meanwhile = () => {}) => {
+      await ledger.close()
+      meanwhile()
+      ledger = await openLedger()
+      treasury = again()
     },
     end: async () => {
       await ledger.close()

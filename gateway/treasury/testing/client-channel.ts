@@ -1,0 +1,74 @@
+/** A client's own channel: it holds the voucher key and signs ahead of what it is charged. */
+
+import { randomBytes } from 'node:crypto'
+import {
+  ChannelClient,
+  type ChannelParams,
+  channelParamsToJson,
+  generateKey,
+  rawPublicKey,
+  signVoucher,
+  Wallet,
+} from '../../../contracts/index.ts'
+import type { Stand } from './stand.ts'
+
+const TON = 1_000_000_000n
+let requests = 0
+
+export interface ClientChannel {
+  /** Its raw address, as in the ledger. */
+  id: string
+  params: ChannelParams
+  payer: Wallet
+  client: ChannelClient
+  /** Signs a voucher and hands it in. */
+  voucher(ceiling: bigint): Promise<void>
+  /** Reserves and charges one request. */
+  charge(amount: bigint, workerChannel: string): Promise<void>
+}
+
+/** Opens one with 10 TON, and has it in the ledger as `gateway/pay` would. */
+export async function openClientChannel(stand: Stand): Promise<ClientChannel> {
+  const { chain, keys } = stand
+  const payer = Wallet.fromSeed(randomBytes(32), chain.globalId)
+  const voucherKey = generateKey()
+  const params: ChannelParams = {
+    payer: payer.address,
+    payee: keys.gateway.address,
+    voucherKey: rawPublicKey(voucherKey),
+    payeeKey: keys.releaseKey(),
+    challengeSeconds: 3600,
+    openUntil: (await chain.now()) + 600,
+    salt: randomBytes(32),
+  }
+  await chain.fund(payer.address, 20n * TON)
+  const client = new ChannelClient({ chain, params })
+  const { deposited } = await client.open(payer, 10n * TON)
+  const id = client.address.toRawString()
+  const json = JSON.stringify(channelParamsToJson(params))
+  await stand.ledger.putChannel({
+    id,
+    address: id,
+    role: 'client',
+    signer: 'client',
+    params: json,
+    deposited,
+  })
+  return {
+    id,
+    params,
+    payer,
+    client,
+    voucher: async (ceiling) => {
+      const terms = { globalId: chain.globalId, channel: client.address, ceiling }
+      await stand.ledger.acceptVoucher(id, ceiling, signVoucher(voucherKey, terms))
+    },
+    charge: async (amount, workerChannel) => {
+      const requestId = `client-${requests++}`
+      const { id: key } = await stand.ledger.channelKey(id)
+      const worker = { id: 'w', bootId: 'b' }
+      await stand.ledger.reserve({ requestId, channel: id, key, worker, maxCharge: amount })
+      await stand.charge(requestId, amount, 1n, workerChannel)
+    },
+  }
+}
