@@ -1,11 +1,24 @@
 import { Cell, loadMessage, type Message } from '@ton/core'
 import { ContractsError } from '../errors.ts'
 
-/** @throws ContractsError ERR_CHAIN_REJECTED when the bytes are not an external message */
+/** The network takes no larger external message. */
+const MAX_BYTES = 65_535
+
+/** The network takes 512 levels of cells; the emulator's stack overflows at some 430, and nothing of ours has ten. */
+const MAX_DEPTH = 256
+
+/** @throws ContractsError ERR_CHAIN_REJECTED when the bytes are not an external message, or too many or too deep */
 export function parseExternal(boc: Uint8Array): Message {
+  if (boc.length > MAX_BYTES) {
+    throw new ContractsError('ERR_CHAIN_REJECTED', `boc: at most ${MAX_BYTES} bytes`)
+  }
+  const cell = readCell(boc)
+  if (cell.depth() > MAX_DEPTH) {
+    throw new ContractsError('ERR_CHAIN_REJECTED', `boc: at most ${MAX_DEPTH} levels of cells`)
+  }
   let message: Message
   try {
-    message = loadMessage((Cell.fromBoc(Buffer.from(boc))[0] ?? Cell.EMPTY).beginParse())
+    message = loadMessage(cell.beginParse())
   } catch (cause) {
     throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: not a message', { cause })
   }
@@ -13,4 +26,12 @@ export function parseExternal(boc: Uint8Array): Message {
     throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: only external messages come from outside')
   }
   return message
+}
+
+function readCell(boc: Uint8Array): Cell {
+  try {
+    return Cell.fromBoc(Buffer.from(boc))[0] ?? Cell.EMPTY
+  } catch (cause) {
+    throw new ContractsError('ERR_CHAIN_REJECTED', 'boc: not a bag of cells', { cause })
+  }
 }
