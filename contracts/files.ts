@@ -1,4 +1,6 @@
-import { open } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { link, open, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 
 /**
  * Makes renames and new names in a folder durable. Windows has no such call (opening a folder fails there), and its
@@ -11,5 +13,30 @@ export async function syncFolder(dir: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
+  }
+}
+
+/**
+ * Makes a file of mode 0600 that is there as a whole or not at all, and never replaces one.
+ * @returns false, with nothing changed, when another process was first
+ */
+export async function createFile(file: string, text: string): Promise<boolean> {
+  const temporary = `${file}.${randomBytes(8).toString('hex')}.new`
+  const handle = await open(temporary, 'w', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  try {
+    await link(temporary, file)
+    await syncFolder(dirname(file))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  } finally {
+    await rm(temporary, { force: true })
   }
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { ConfigError } from '../attest/cli/config.ts'
 import { takeChainLock } from '../contracts/chain/local/lock.ts'
 import { ContractsError } from '../contracts/errors.ts'
@@ -21,4 +22,24 @@ export async function takeFolder(folder: string, waitMs = WAIT_MS): Promise<() =
       `setting data: another worker has ${folder}; name another folder, or stop that worker`,
     )
   }
+}
+
+/** The file of receipts, vouchers and sums, in a worker's folder. */
+export function earningsFile(folder: string): string {
+  return join(folder, 'receipts.sqlite')
+}
+
+/** Where the key of the worker's wallet lies: whoever uses it takes its lock, see `withPurse`. */
+export function purseOf(folder: string): string {
+  return join(folder, 'keys')
+}
+
+/** The key of the wallet that gateways pay to, unless a payout address is set. */
+export function payoutKeyFile(folder: string): string {
+  return join(purseOf(folder), 'payout.key')
+}
+
+/** Whom the worker belongs to: the one address that its wallet sends to. */
+export function ownerFile(folder: string): string {
+  return join(folder, 'owner')
 }

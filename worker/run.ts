@@ -1,8 +1,7 @@
 /** Puts a worker process together from its settings. */
 
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConfigError } from '../attest/cli/config.ts'
 import {
   type OpenedTee,
   openTee,
@@ -13,14 +12,15 @@ import {
 import { isHardware } from '../attest/cli/policy-setting.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
-import { type Chain, connectLocalChain, rawPublicKey, Wallet } from '../contracts/index.ts'
+import { type Chain, rawPublicKey, Wallet } from '../contracts/index.ts'
 import { type AttestationServer, serveAttestation } from './attestation.ts'
+import { openChain } from './chain.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
 import { Collector, Earnings } from './earnings/index.ts'
 import { claimedModel, type Offer, Worker } from './enclave/index.ts'
 import { type Engine, startEngine } from './engine/index.ts'
-import { takeFolder } from './folder.ts'
+import { earningsFile, payoutKeyFile, purseOf, takeFolder } from './folder.ts'
 import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
 import { readSoftware } from './protocol/software.ts'
@@ -89,7 +89,7 @@ export async function runWorker(
   const { worker, closeTee } = await openWorker(settings, { tee, chain, payee, log, onFatal, startEngine })
   status.describe({ bootId: worker.bootId, models: [worker.model.id], epoch: () => worker.epochId })
   const earnings = new Earnings({
-    file: join(folder, 'receipts.sqlite'),
+    file: earningsFile(folder),
     creditLimit: BigInt(settings.creditLimit),
     unpaid: settings.unpaid,
     clock: systemClock,
@@ -160,18 +160,6 @@ async function serveEvidence(
   return server
 }
 
-async function openChain({ chainUrl, chainTokenFile }: WorkerSettings): Promise<Chain | undefined> {
-  if (chainUrl === undefined) return undefined
-  if (chainTokenFile === undefined) throw new ConfigError('setting chainTokenFile: needed with chainUrl')
-  let token: string
-  try {
-    token = (await readFile(chainTokenFile, 'utf8')).trim()
-  } catch {
-    throw new ConfigError(`setting chainTokenFile: ${chainTokenFile} cannot be read`)
-  }
-  return await connectLocalChain({ url: chainUrl, token })
-}
-
 /** Where this worker is paid, and the wallet when it is its own. */
 interface Payee {
   /** Raw. */
@@ -186,7 +174,7 @@ async function openPayee(
 ): Promise<Payee | undefined> {
   if (payoutAddress !== undefined) return { address: payoutAddress }
   if (!chain) return undefined
-  const wallet = await Wallet.open(join(folder, 'keys', 'payout.key'), chain.globalId)
+  const wallet = await Wallet.open(payoutKeyFile(folder), chain.globalId)
   return { address: wallet.address.toRawString(), wallet }
 }
 
@@ -204,7 +192,7 @@ function openCollector(
   const { chain, payee, folder, earnings, log } = parts
   if (!chain || !payee?.wallet) return undefined
   return new Collector({
-    ...{ chain, wallet: payee.wallet, purse: join(folder, 'keys'), clock: systemClock, log },
+    ...{ chain, wallet: payee.wallet, purse: purseOf(folder), clock: systemClock, log },
     books: () => earnings.books(),
     policy: {
       overheadBps: settleOverheadBps,

@@ -1,6 +1,5 @@
 import { type KeyObject, randomBytes, sign } from 'node:crypto'
-import { link, open, readFile, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import {
   type Address,
   beginCell,
@@ -13,7 +12,7 @@ import {
 import { WalletContractV5R1 } from '@ton/ton'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
-import { syncFolder } from '../files.ts'
+import { createFile } from '../files.ts'
 import { privateKeyFromSeed, rawPublicKey } from '../voucher/keys.ts'
 
 /** How long a signed wallet message may wait for inclusion, in seconds. */
@@ -41,23 +40,8 @@ async function readSeed(file: string): Promise<Buffer> {
  * Makes a key file that is there as a whole or not at all, and never replaces one: money may lie on its address.
  */
 async function createSeed(file: string): Promise<Buffer> {
-  const temporary = `${file}.${randomBytes(8).toString('hex')}.new`
-  const handle = await open(temporary, 'w', 0o600)
-  try {
-    await handle.writeFile(`${randomBytes(32).toString('hex')}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  try {
-    await link(temporary, file)
-  } catch (error) {
-    // Another process was first: its key counts.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    await rm(temporary, { force: true })
-  }
-  await syncFolder(dirname(file))
+  // When another process was first, its key counts.
+  await createFile(file, `${randomBytes(32).toString('hex')}\n`)
   return readSeed(file)
 }
 

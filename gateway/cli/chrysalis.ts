@@ -23,6 +23,10 @@ const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promi
     summary: 'what the worker has earned, was promised and has got: by day or model, as text, CSV or JSON',
     run: async (argv) => (await import('./worker-command.ts')).runWorkerCommand('earnings', argv),
   },
+  withdraw: {
+    summary: "send what the worker has got from its wallet to its owner's",
+    run: async (argv) => (await import('./worker-command.ts')).runWorkerCommand('withdraw', argv),
+  },
 }
 
 function usage(): string {

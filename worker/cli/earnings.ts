@@ -6,6 +6,7 @@ import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
 import { parseUsdRate } from '../../contracts/amount.ts'
 import { printCsv, printJson, printText } from '../earnings/print.ts'
 import { makeReport, readBooks } from '../earnings/report.ts'
+import { earningsFile } from '../folder.ts'
 import { runCommand } from './command.ts'
 
 const day = z.iso.date('expected a day, YYYY-MM-DD').optional()
@@ -41,7 +42,7 @@ async function earnings(argv: string[]): Promise<void> {
   if (from !== undefined && to !== undefined && from > to) throw new ConfigError('--from: is after --to')
   const print = csv ? printCsv : json ? printJson : printText
   const rate = usd === undefined ? undefined : parseUsdRate(usd)
-  const report = makeReport(readBooks(join(data, 'worker', 'receipts.sqlite')), query)
+  const report = makeReport(readBooks(earningsFile(join(data, 'worker'))), query)
   process.stdout.write(print(report, rate))
 }
 

@@ -11,6 +11,15 @@ export type EarningsErrorCode =
   | 'ERR_EARNINGS_VERSION'
   /** There is no file of earnings. */
   | 'ERR_EARNINGS_ABSENT'
+  /** An address that no money should be sent to. */
+  | 'ERR_WITHDRAW_ADDRESS'
+  /** The worker belongs to somebody else. */
+  | 'ERR_WITHDRAW_OWNER'
+  | 'ERR_WITHDRAW_FUNDS'
+  /** Sent, and not seen to arrive. */
+  | 'ERR_WITHDRAW_UNCONFIRMED'
+  /** There is no wallet in this folder. */
+  | 'ERR_WITHDRAW_WALLET'
 
 /** Something about being paid is wrong. */
 export class EarningsError extends ChrysalisError {
