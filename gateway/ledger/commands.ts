@@ -24,7 +24,7 @@ export async function runCommand(tx: Tx, command: Command, at: number): Promise<
     case 'channelKey':
       return await channelKey(tx, command, at)
     case 'rotateKey':
-      return await rotateKey(tx, command, at)
+      return await rotateKey(tx, command)
     case 'keyLimits':
       return await setKeyLimits(tx, command)
     case 'revokeKey':

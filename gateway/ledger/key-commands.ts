@@ -19,14 +19,13 @@ const keyById = (tx: Tx, id: string) =>
 
 const unknownKey = (id: string) => refuse('ERR_UNKNOWN_KEY', `API key ${id} is not in the ledger`)
 
-/** Adds a key; the same secret again gives the key that it made, so that a crash in between does no harm. */
+/**
+ * Adds a key; the same secret again gives the key that it made, so that a crash in between does no harm. So does one that
+ * was replaced since: it must not come back to life as a new key.
+ */
 export async function createKey(tx: Tx, command: Do<'createKey'>, at: number): Promise<ApiKey | Refused> {
   const { id, hash, name, limits } = command
-  const known = await tx
-    .selectFrom('api_keys')
-    .selectAll()
-    .where('secret_sha256', '=', hash)
-    .executeTakeFirst()
+  const known = await keyOfSecret(tx, hash)
   if (known) return toKey(known)
   const channel = await delegatedChannel(tx, command.channel)
   if ('refused' in channel) return channel
@@ -59,20 +58,25 @@ async function insertKey(
   return toKey(row)
 }
 
-/** Puts a new secret in the place of the present one, which goes on until `until`. Others whose time is over go. */
-export async function rotateKey(
-  tx: Tx,
-  { id, hash, until }: Do<'rotateKey'>,
-  at: number,
-): Promise<ApiKey | Refused> {
+/** The key that a secret belongs to, or did before it was replaced. */
+async function keyOfSecret(tx: Tx, hash: string) {
+  const keys = tx.selectFrom('api_keys').selectAll('api_keys')
+  const present = await keys.where('secret_sha256', '=', hash).executeTakeFirst()
+  if (present) return present
+  return await keys
+    .innerJoin('retired_secrets', 'retired_secrets.api_key', 'api_keys.id')
+    .where('retired_secrets.secret_sha256', '=', hash)
+    .executeTakeFirst()
+}
+
+/** Puts a new secret in the place of the present one, which goes on until `until` and is remembered for ever. */
+export async function rotateKey(tx: Tx, { id, hash, until }: Do<'rotateKey'>): Promise<ApiKey | Refused> {
   const row = await keyById(tx, id)
   if (!row || row.secret_sha256.startsWith('none:')) return unknownKey(id)
   if (row.revoked_at !== null) return refuse('ERR_KEY_REVOKED', `API key ${id} is revoked: make a new one`)
-  await tx.deleteFrom('retired_secrets').where('until', '<=', BigInt(at)).execute()
-  if (until > at) {
-    const retired = { secret_sha256: row.secret_sha256, api_key: id, until: BigInt(until) }
-    await tx.insertInto('retired_secrets').values(retired).execute()
-  }
+  if (await keyOfSecret(tx, hash)) return refuse('ERR_LEDGER_INPUT', 'secret: was used before')
+  const retired = { secret_sha256: row.secret_sha256, api_key: id, until: BigInt(until) }
+  await tx.insertInto('retired_secrets').values(retired).execute()
   await tx.updateTable('api_keys').set({ secret_sha256: hash }).where('id', '=', id).execute()
   return toKey(row)
 }

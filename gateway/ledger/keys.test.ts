@@ -132,6 +132,21 @@ describe('API keys', () => {
     }
   })
 
+  it('that lost their secret do not come back when it is kept in a file, as the quickstart keeps its own', async () => {
+    const { key, secret: old, clock } = bench
+    await bench.ledger.rotateKey(key.id, { graceMs: 1000 })
+    clock.now += 1000
+    const ledger = await bench.reopen()
+    expect(await ledger.createKey({ name: 'quickstart', channel: 'C', secret: old })).toMatchObject({
+      key: { id: key.id },
+    })
+    expect(await ledger.findKey(old)).toBeUndefined()
+    expect(await ledger.listKeys()).toHaveLength(1)
+    await expect(ledger.rotateKey(key.id, { graceMs: 0, secret: old })).rejects.toEqual(
+      code('ERR_LEDGER_INPUT'),
+    )
+  })
+
   it('that are revoked are found by no secret, also not by one whose grace still runs', async () => {
     const { key, secret: old, ledger } = bench
     await ledger.rotateKey(key.id, { graceMs: 5000 })

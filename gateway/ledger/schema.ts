@@ -37,7 +37,7 @@ export interface Tables {
     created_at: bigint
     revoked_at: bigint | null
   }
-  /** Secrets that were replaced and still work until their grace is over. */
+  /** Secrets that were replaced: each works until its grace is over, and makes no other key ever after. */
   retired_secrets: { secret_sha256: string; api_key: string; until: bigint }
   requests: {
     /** Grows with each request, so that whatever refers to it is written at the end of its index. */
