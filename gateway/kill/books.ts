@@ -4,6 +4,7 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { LOCAL_GLOBAL_ID } from '../../contracts/index.ts'
 import { Ledger } from '../ledger/index.ts'
 
 /** One request as the gateway's ledger has it. Nanotons. */
@@ -41,8 +42,8 @@ export interface EarnedRow {
 export interface Books {
   readonly requests: ReadonlyMap<string, RequestRow>
   readonly channels: readonly ChannelRow[]
-  /** The audit's complaint, if it had one. */
-  readonly fault: string | undefined
+  /** What audit and verification found. */
+  readonly faults: readonly string[]
 }
 
 /** Reads the ledger of a gateway that has nothing to do: its files are copied, then audited and read. */
@@ -53,8 +54,8 @@ export async function readBooks(dir: string): Promise<Books> {
     const source = join(dir, 'gateway', 'ledger.sqlite')
     await copyFile(source, file)
     await copyFile(`${source}-wal`, `${file}-wal`).catch(ignoreMissing)
-    const fault = await audit(file)
-    return { ...readRows(file), fault }
+    const faults = await audit(file)
+    return { ...readRows(file), faults }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -80,16 +81,22 @@ export function readEarnings(dir: string): { waiting: number; channels: EarnedRo
   }
 }
 
-async function audit(file: string): Promise<string | undefined> {
+/** Adds the books up again, and holds each row against receipts and vouchers with their signatures. */
+async function audit(file: string): Promise<string[]> {
+  const faults: string[] = []
   const ledger = await Ledger.open({ file, now: Date.now, signVoucher: () => new Uint8Array(64) })
   try {
     await ledger.audit()
-    return undefined
+    await ledger.verify({
+      globalId: LOCAL_GLOBAL_ID,
+      onDifference: (difference) => faults.push(`ledger verify: ${JSON.stringify(difference)}`),
+    })
   } catch (error) {
-    return (error as Error).message
+    faults.push((error as Error).message)
   } finally {
     await ledger.close()
   }
+  return faults
 }
 
 const REQUESTS = `

@@ -166,8 +166,7 @@ function lostDefects(before: Books, after: Books): string[] {
 
 /** The ledger against itself, against the worker's file and against the chain. */
 function bookDefects({ after, earnings, difference }: Aftermath): string[] {
-  const defects: string[] = []
-  if (after.fault !== undefined) defects.push(after.fault)
+  const defects: string[] = [...after.faults]
   if (difference !== '0') defects.push(`the balances differ by ${difference}`)
   if (earnings.waiting > 0) defects.push(`${earnings.waiting} receipts still wait at the worker`)
   for (const { channel, earned, ceiling, forgiven } of earnings.channels) {

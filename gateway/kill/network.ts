@@ -19,6 +19,8 @@ export type RoleName = (typeof ROLES)[number]
 
 /** How long a role may take to serve, in ms: then something hangs, and that is a defect. */
 const START_MS = 120_000
+/** How long all of them may take to end, in ms; then they are killed. */
+const STOP_MS = 30_000
 /** Streams that the worker answers side by side. */
 const SEQUENCES = 8
 
@@ -44,6 +46,7 @@ export class Network implements AsyncDisposable {
   readonly #running = new Map<RoleName, ChildProcess>()
   readonly #ports = new Map<RoleName, string>()
   #faults: string[] = []
+  #ending = false
   #workerReady: Promise<unknown> = Promise.resolve()
 
   private constructor(dir: string) {
@@ -98,7 +101,8 @@ export class Network implements AsyncDisposable {
     })
     child.stderr?.on('data', (text: Buffer) => this.#keep(text))
     child.once('exit', (code, signal) => {
-      if (signal !== 'SIGKILL') this.#faults.push(`${role} ended by itself: ${signal ?? code}`)
+      if (signal !== 'SIGKILL' && !this.#ending)
+        this.#faults.push(`${role} ended by itself: ${signal ?? code}`)
     })
     this.#running.set(role, child)
     const line = firstLine(child, role)
@@ -149,9 +153,20 @@ export class Network implements AsyncDisposable {
     return (await callControl(readAccess(this.dir), `channel/${verb}`)) as ChannelReport
   }
 
+  /** Ends as a user ends it: the roles write their compile caches then, which a kill keeps them from. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const role of ROLES.toReversed()) await this.kill(role)
+    this.#ending = true
+    const late = setTimeout(() => this.#signal('SIGKILL'), STOP_MS)
+    for (const role of ['gateway', 'worker', 'chain'] as const) {
+      this.#running.get(role)?.kill('SIGTERM')
+      await this.gone(role)
+    }
+    clearTimeout(late)
     await rm(this.dir, { recursive: true, force: true })
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    for (const child of this.#running.values()) child.kill(signal)
   }
 
   get #tokenFile(): string {
@@ -200,7 +215,7 @@ export class Network implements AsyncDisposable {
 
 /** Between two looks at something that tells nobody when it is done. */
 export function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 20))
+  return new Promise((resolve) => setTimeout(resolve, 50))
 }
 
 async function firstLine(child: ChildProcess, role: RoleName): Promise<Record<string, unknown>> {

@@ -30,7 +30,7 @@ export interface Failure {
 }
 
 /** What a run did and found. */
-export interface Record {
+export interface RunRecord {
   readonly seed: number
   readonly trials: number
   readonly seconds: number
@@ -41,11 +41,11 @@ export interface Record {
 }
 
 /** Runs the trials. What a trial does follows from seed and number; at which moment the kill comes does not. */
-export async function runTrials(options: RunOptions): Promise<Record> {
+export async function runTrials(options: RunOptions): Promise<RunRecord> {
   const { trials, seed, fresh, side = 1, progress = () => {} } = options
   const began = performance.now()
   const counts = noCounts()
-  const kinds: Record['kinds'] = {}
+  const kinds: RunRecord['kinds'] = {}
   const failures: Failure[] = []
   let next = 0
   let done = 0
