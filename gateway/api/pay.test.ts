@@ -111,19 +111,19 @@ describe('a request that its client pays for', () => {
     const id = 'first-request-0001'
     const response = await chat(payer, { id })
     expect(response.status).toBe(200)
-    const requestId = paymentRequestId(payer.channel.channel.address, id)
+    const requestId = paymentRequestId(payer.client.address, id)
     expect(response.headers.get('chrysalis-receipt')).toBe(requestId)
     expect(response.headers.get('x-request-id')).toBe(requestId)
     const { body } = await net.receipt(requestId)
     const { clientCharge } = body
     expect(BigInt(clientCharge)).toBeGreaterThan(0n)
-    const voucher = payer.channel.voucher(TON / 2n).toString('base64')
+    const voucher = payer.voucher(TON / 2n).toString('base64')
     expect(paid(response)).toEqual({
       success: true,
       transaction: '',
       amount: '',
       network: 'tvm:-217',
-      payer: payer.channel.params.payer.toRawString(),
+      payer: payer.params.payer.toRawString(),
       extra: {
         chargedAmount: clientCharge,
         requestId,
@@ -235,7 +235,7 @@ describe('ceilings', () => {
     net.clock.advance(6_000)
     expect(await refused(await chat(payer, { ceiling: 2n * TON }))).toEqual([402, 'insufficient_quota'])
     expect(await net.ledger.channelState(payer.address)).toMatchObject({ ceiling: TON / 2n })
-    await payer.client.topUp(payer.channel.payer, TON)
+    await payer.client.topUp(payer.wallet, TON)
     net.clock.advance(6_000)
     expect((await chat(payer, { ceiling: 2n * TON })).status).toBe(200)
     expect(await net.ledger.channelState(payer.address)).toMatchObject({
@@ -277,7 +277,7 @@ describe('a captured payment', () => {
   it('is good for nothing once it has expired, and its reuse is refused for good by the ledger', async () => {
     const payer = await payee.payer()
     const id = 'used-in-another-life'
-    const requestId = paymentRequestId(payer.channel.channel.address, id)
+    const requestId = paymentRequestId(payer.client.address, id)
     await chat(payer)
     // As a former process of this gateway did.
     const { id: key } = await net.ledger.channelKey(payer.address)
@@ -377,7 +377,7 @@ describe('channels that are not taken', () => {
 
   it('settled before, though the books here know nothing of it', async () => {
     const payer = await payee.payer()
-    await payer.client.settle(payee.wallet, 5n, 10n, payer.channel.voucher(10n))
+    await payer.client.settle(payee.wallet, 5n, 10n, payer.voucher(10n))
     const response = await chat(payer)
     expect(await refused(response)).toEqual([402, 'channel_refused'])
     expect(await messageOf(response)).toContain('settled before')
@@ -386,7 +386,7 @@ describe('channels that are not taken', () => {
   it('closing, and who asks is told when it ends', async () => {
     const payer = await payee.payer()
     await chat(payer)
-    const { closeAt } = await payer.client.startClose(payer.channel.payer)
+    const { closeAt } = await payer.client.startClose(payer.wallet)
     // As the watcher of the chain does.
     await net.ledger.setChannelState(payer.address, 'closing')
     net.clock.advance(6_000)
@@ -396,7 +396,7 @@ describe('channels that are not taken', () => {
     const state = await get(payer, `/v1/channels/${payer.address}`)
     expect(await state.json()).toMatchObject({ state: 'closing', close_at: closeAt })
     const stranger = await payee.payer()
-    await stranger.client.startClose(stranger.channel.payer)
+    await stranger.client.startClose(stranger.wallet)
     expect(await refused(await chat(stranger))).toEqual([402, 'channel_closing'])
   })
 
@@ -483,14 +483,14 @@ describe('a channel’s own routes', () => {
   it('tell its payer everything, in both notations of the address', async () => {
     const payer = await payee.payer()
     await chat(payer)
-    const friendly = payer.channel.channel.address.toString()
+    const friendly = payer.client.address.toString()
     for (const name of [payer.address, friendly]) {
       const response = await get(payer, `/v1/channels/${name}`)
       expect(await told('/v1/channels/{address}', response)).toMatchObject({
         object: 'channel',
         id: payer.address,
         network: 'tvm:-217',
-        params: { payer: payer.channel.params.payer.toRawString() },
+        params: { payer: payer.params.payer.toRawString() },
         state: 'open',
         deposited: TON.toString(),
         reserved: '0',
@@ -561,13 +561,13 @@ describe('a channel’s own routes', () => {
     const amount = BigInt(answer.amount)
     expect(amount).toBe(await charged(payer))
     const release = Buffer.from(answer.release, 'base64')
-    const { params, channel } = payer.channel
-    const terms = { globalId: chain.globalId, channel: channel.address, amount }
+    const { params, client } = payer
+    const terms = { globalId: chain.globalId, channel: client.address, amount }
     expect(verifyRelease(params.payeeKey, terms, release)).toBe(true)
     expect(await (await send(payer, { path })).json()).toEqual(answer)
 
     const before = await payee.wallet.balance(chain)
-    await payer.client.coopClose(payer.channel.payer, amount, release)
+    await payer.client.coopClose(payer.wallet, amount, release)
     expect((await payee.wallet.balance(chain)) - before).toBe(amount)
     expect(await refused(await chat(payer))).toEqual([402, 'channel_closing'])
   })

@@ -74,12 +74,12 @@ function stand(options: Partial<ClientChannelsOptions> = {}) {
   return Object.assign(stand, { channels })
 }
 
-const register = (at: ReturnType<typeof stand>, { channel }: Pick<Payer, 'channel'>, caller = '10.0.0.1') =>
-  at.channels.register(channel.params, caller)
+const register = (at: ReturnType<typeof stand>, { params }: Pick<Payer, 'params'>, caller = '10.0.0.1') =>
+  at.channels.register(params, caller)
 
 /** Shows a channel that nobody has opened. */
 const showMadeUp = (at: ReturnType<typeof stand>, caller = '10.0.0.1') =>
-  at.channels.register({ ...madeUp.channel.params, salt: randomBytes(32) }, caller)
+  at.channels.register({ ...madeUp.params, salt: randomBytes(32) }, caller)
 
 describe('a channel that is shown for the first time', () => {
   it('is looked up once, however many ask', async () => {
@@ -97,7 +97,7 @@ describe('a channel that is shown for the first time', () => {
     const payer = await payee.payer(0n)
     for (let i = 0; i < 3; i++) await expect(register(at, payer)).rejects.toEqual(code('payment_required'))
     expect(at.looks).toBe(1)
-    await payer.client.open(payer.channel.payer, TON)
+    await payer.client.open(payer.wallet, TON)
     at.now = 5_000
     expect((await register(at, payer)).id).toBe(payer.address)
     expect(at.looks).toBe(2)
@@ -116,7 +116,7 @@ describe('a channel that is shown for the first time', () => {
     const at = stand()
     const honest = await payee.payer(0n)
     const torsion = ed25519.Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')
-    const mixed = ed25519.Point.fromBytes(honest.channel.params.voucherKey).add(torsion).toBytes()
+    const mixed = ed25519.Point.fromBytes(honest.params.voucherKey).add(torsion).toBytes()
     for (const voucherKey of [torsion.toBytes(), mixed, Buffer.alloc(32, 2)]) {
       const payer = await payee.payer(0n, { voucherKey })
       await expect(register(at, payer)).rejects.toEqual(code('channel_refused'))
@@ -159,7 +159,7 @@ describe('a deposit that has grown', () => {
     const at = stand()
     const payer = await payee.payer()
     const channel = await register(at, payer)
-    await payer.client.topUp(payer.channel.payer, TON)
+    await payer.client.topUp(payer.wallet, TON)
     await at.channels.refresh(channel, '10.0.0.1')
     expect(at.records.get(channel.id)?.deposited).toBe(TON)
     at.now = 5_000

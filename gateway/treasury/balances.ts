@@ -9,6 +9,8 @@ export interface Balances {
   /** The demonstration's client. */
   payer: bigint
   gateway: bigint
+  /** Wallets that pay channels which their clients sign, if they are nobody's above. */
+  clients: bigint
   /** Payout addresses of workers. */
   workers: bigint
   /** Inside channel contracts: deposits that are not settled, and their rent reserves. */
@@ -36,17 +38,22 @@ export async function readBalances(
     const balances = await addUp(chain, keys, channels)
     if (!chain.audit) return balances
     const { genesis, faucet, burned } = await chain.audit()
-    const { payer, gateway, workers, channels: locked } = balances
-    const difference = genesis - payer - gateway - workers - locked - faucet - burned
+    const { payer, gateway, clients, workers, channels: locked } = balances
+    const difference = genesis - payer - gateway - clients - workers - locked - faucet - burned
     if (difference === 0n || attempt === ATTEMPTS) return { ...balances, faucet, fees: burned, difference }
   }
 }
 
 async function addUp(chain: Chain, keys: TreasuryKeys, records: readonly ChannelRecord[]): Promise<Balances> {
-  const payees = records
-    .filter(({ role }) => role === 'worker')
-    .map((record) => paramsOf(record).payee.toRawString())
-  const own = new Set([keys.payer.address.toRawString(), keys.gateway.address.toRawString()])
+  const counted = new Set([keys.payer.address.toRawString(), keys.gateway.address.toRawString()])
+  /** The wallets that nobody before has, each once. */
+  const others = (parties: Address[]) => {
+    const found = new Set(parties.map((party) => party.toRawString()).filter((raw) => !counted.has(raw)))
+    for (const raw of found) counted.add(raw)
+    return found
+  }
+  const workers = records.filter(({ role }) => role === 'worker').map((record) => paramsOf(record).payee)
+  const clients = records.filter(({ signer }) => signer === 'client').map((record) => paramsOf(record).payer)
   const sum = async (addresses: Iterable<string>) => {
     let total = 0n
     for (const address of addresses) total += (await chain.account(Address.parseRaw(address))).balance
@@ -55,7 +62,8 @@ async function addUp(chain: Chain, keys: TreasuryKeys, records: readonly Channel
   return {
     payer: await keys.payer.balance(chain),
     gateway: await keys.gateway.balance(chain),
-    workers: await sum(new Set(payees.filter((payee) => !own.has(payee)))),
+    workers: await sum(others(workers)),
+    clients: await sum(others(clients)),
     channels: await sum(records.map(({ address }) => address)),
   }
 }

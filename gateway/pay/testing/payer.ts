@@ -1,7 +1,8 @@
 /** A gateway's purse, and payers that sign for themselves, on a chain in memory. */
 
-import { randomBytes } from 'node:crypto'
+import { type KeyObject, randomBytes } from 'node:crypto'
 import {
+  type Chain,
   ChannelClient,
   type ChannelParams,
   channelParamsToJson,
@@ -12,6 +13,7 @@ import {
   rawPublicKey,
   signPaymentRequest,
   signRelease,
+  signVoucher,
   type Wallet,
 } from '../../../contracts/index.ts'
 import { type MemoryChain, TestChannel } from '../../../contracts/testing.ts'
@@ -45,9 +47,10 @@ export class Payee {
   /** A payer with a channel to this purse. @param deposit nanotons; 0: not opened */
   async payer(deposit = TON, overrides: Partial<ChannelParams> = {}): Promise<Payer> {
     const { chain, wallet, releaseKey } = this
-    const channel = new TestChannel(chain, await chain.wallet(), wallet, generateKey(), releaseKey, overrides)
-    const payer = new Payer(channel)
-    if (deposit > 0n) await payer.client.open(channel.payer, deposit)
+    const purse = await chain.wallet()
+    const { params, voucherKey } = new TestChannel(chain, purse, wallet, generateKey(), releaseKey, overrides)
+    const payer = new Payer({ chain, params, voucherKey, wallet: purse })
+    if (deposit > 0n) await payer.client.open(purse, deposit)
     return payer
   }
 }
@@ -68,17 +71,35 @@ export interface Signed {
   short?: boolean
 }
 
+/** Somebody with a wallet and the voucher key of a channel. */
 export class Payer {
-  readonly channel: TestChannel
+  readonly chain: Chain
+  readonly params: ChannelParams
+  readonly voucherKey: KeyObject
+  readonly wallet: Wallet
   readonly client: ChannelClient
 
-  constructor(channel: TestChannel) {
-    this.channel = channel
-    this.client = new ChannelClient({ chain: channel.chain, params: channel.params })
+  constructor({
+    chain,
+    params,
+    voucherKey,
+    wallet,
+  }: Pick<Payer, 'chain' | 'params' | 'voucherKey' | 'wallet'>) {
+    this.chain = chain
+    this.params = params
+    this.voucherKey = voucherKey
+    this.wallet = wallet
+    this.client = new ChannelClient({ chain, params })
   }
 
+  /** Raw address of the channel. */
   get address(): string {
-    return this.channel.channel.address.toRawString()
+    return this.client.address.toRawString()
+  }
+
+  voucher(ceiling: bigint): Buffer {
+    const { globalId } = this.chain
+    return signVoucher(this.voucherKey, { globalId, channel: this.client.address, ceiling })
   }
 
   payment({
@@ -91,10 +112,11 @@ export class Payer {
     expires,
     short,
   }: Signed): PaymentPayload {
-    const { params, voucherKey, chain, channel } = this.channel
+    const { params, voucherKey, chain } = this
+    const channel = this.client.address
     const request = signPaymentRequest(voucherKey, {
       globalId: chain.globalId,
-      channel: channel.address,
+      channel,
       method,
       path,
       body: typeof body === 'string' ? Buffer.from(body) : body,
@@ -115,7 +137,7 @@ export class Payer {
       payload: {
         type: 'voucher',
         channel: short ? { id: this.address } : channelParamsToJson(params),
-        voucher: { ceiling: ceiling.toString(), signature: this.channel.voucher(ceiling).toString('base64') },
+        voucher: { ceiling: ceiling.toString(), signature: this.voucher(ceiling).toString('base64') },
         request,
       },
     }

@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Address } from '@ton/core'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  connectLocalChain,
+  decodePaymentRequired,
+  decodePaymentResponse,
+  generateKey,
+  type LocalChain,
+  type PaymentRequired,
+  rawPublicKey,
+  Wallet,
+} from '../../contracts/index.ts'
+import { Payer, type Signed, TON } from '../pay/testing/payer.ts'
+import { channelStatus } from './money.ts'
+import { bodyOf, cleanUp, type Stack, startStack } from './stack.ts'
+
+const CHAT = '/v1/chat/completions'
+
+let stack: Stack
+let chain: LocalChain
+let payer: Payer
+
+beforeAll(async () => {
+  stack = await startStack()
+  chain = await localChain()
+  payer = await openChannel()
+})
+afterAll(cleanUp)
+
+const localChain = async () =>
+  await connectLocalChain({
+    url: (await readFile(join(stack.dir, 'chain/url'), 'utf8')).trim(),
+    token: (await readFile(join(stack.dir, 'chain/token'), 'utf8')).trim(),
+  })
+
+/** As a stranger does it who has read contracts/x402.md: by the terms, with a wallet and a key of its own. */
+async function openChannel(): Promise<Payer> {
+  const terms = await bodyOf<PaymentRequired>(await fetch(`${stack.origin}/v1/payment`))
+  const { payTo, extra, network } = terms.accepts[0] as PaymentRequired['accepts'][number]
+  expect(network).toBe('tvm:-217')
+  const wallet = Wallet.fromSeed(Buffer.alloc(32, 7), chain.globalId)
+  await chain.fund(wallet.address, 5n * TON)
+  const voucherKey = generateKey()
+  const params = {
+    payer: wallet.address,
+    payee: Address.parseRaw(payTo),
+    voucherKey: rawPublicKey(voucherKey),
+    payeeKey: Buffer.from(extra.payeeKey, 'hex'),
+    challengeSeconds: extra.challengeSeconds,
+    openUntil: (await chain.now()) + 600,
+    salt: Buffer.alloc(32, 9),
+  }
+  const opened = new Payer({ chain, params, voucherKey, wallet })
+  await opened.client.open(wallet, TON)
+  return opened
+}
+
+function send(signed: Partial<Signed> & { path: string }): Promise<Response> {
+  const expires = Math.floor(Date.now() / 1000) + 120
+  const { method = 'POST', path, body } = signed
+  const payment = payer.header({ ceiling: TON / 10n, expires, ...signed })
+  const headers = { 'content-type': 'application/json', 'payment-signature': payment }
+  return fetch(stack.origin + path, { method, headers, ...(body !== undefined && { body: String(body) }) })
+}
+
+const question = () =>
+  JSON.stringify({ model: stack.ready.models[0], messages: [{ role: 'user', content: 'Hello' }] })
+const stateOf = (response: Response) =>
+  decodePaymentResponse(response.headers.get('payment-response') ?? '').extra
+
+/** The newest entry of the status that is about the payer's channel. */
+async function reported() {
+  const { channels, balances } = await channelStatus(stack)
+  expect(balances.difference).toBe('0')
+  return channels.find(({ address }) => Address.parse(address).equals(payer.client.address))
+}
+
+describe('paying without an API key', () => {
+  it('is told by a 402, and answered on a channel of one’s own', async () => {
+    const bare = await fetch(stack.origin + CHAT, { method: 'POST', body: question() })
+    expect(bare.status).toBe(402)
+    const { accepts } = decodePaymentRequired(bare.headers.get('payment-required') ?? '')
+    expect(accepts[0]?.payTo).toBe(payer.params.payee.toRawString())
+    const answer = await send({ path: CHAT, body: question() })
+    expect(answer.status).toBe(200)
+    const charged = BigInt(stateOf(answer)?.chargedAmount ?? 0)
+    expect(charged).toBeGreaterThan(0n)
+    expect(await reported()).toMatchObject({
+      state: 'open',
+      charged: String(charged),
+      ceiling: String(TON / 10n),
+    })
+  })
+
+  it('works for the official client, with a fetch that signs', async () => {
+    const sdk = new OpenAI({
+      baseURL: `${stack.origin}/v1`,
+      apiKey: 'unused',
+      fetch: (_url, init) => send({ path: CHAT, body: String(init?.body), short: true }),
+    })
+    const stream = await sdk.chat.completions.create({
+      model: stack.ready.models[0] ?? '',
+      messages: [{ role: 'user', content: 'Thank you' }],
+      stream: true,
+    })
+    let text = ''
+    for await (const part of stream) text += part.choices[0]?.delta.content ?? ''
+    expect(text).not.toBe('')
+  })
+
+  it('goes on after the gateway ended, also by the channel’s address alone', async () => {
+    const before = await reported()
+    expect(await stack.stop()).toBe(0)
+    stack = await startStack({ dir: stack.dir })
+    chain = await localChain()
+    payer = new Payer({ ...payer, chain })
+    expect(await reported()).toEqual(before)
+    const answer = await send({ path: CHAT, body: question(), short: true })
+    expect(answer.status).toBe(200)
+    const page = await bodyOf<{ data: { charged: string }[] }>(
+      await send({ method: 'GET', path: `/v1/channels/${payer.address}/receipts` }),
+    )
+    const sum = page.data.reduce((total, { charged }) => total + BigInt(charged), 0n)
+    expect(page.data).toHaveLength(3)
+    expect(stateOf(answer)?.channelState.chargedCumulativeAmount).toBe(String(sum))
+  })
+
+  it('ends by agreement: the gateway has what it charged, the payer the rest, nothing is missing', async () => {
+    const closed = await send({ path: `/v1/channels/${payer.address}/close` })
+    const { amount, release } = await bodyOf<{ amount: string; release: string }>(closed)
+    expect(amount).toBe(stateOf(closed)?.channelState.chargedCumulativeAmount)
+    const before = await payer.wallet.balance(chain)
+    await payer.client.coopClose(payer.wallet, BigInt(amount), Buffer.from(release, 'base64'))
+    // The deposit less what was charged, and the rent reserve less fees.
+    expect((await payer.wallet.balance(chain)) - before).toBeGreaterThan(TON - BigInt(amount))
+    expect(await reported()).toMatchObject({ state: expect.stringMatching(/^clos/), reserved: '0' })
+    expect((await send({ path: CHAT, body: question() })).status).toBe(402)
+    // The delegated channel of the API key goes on.
+    expect((await stack.post(CHAT, JSON.parse(question()))).status).toBe(200)
+  })
+})
