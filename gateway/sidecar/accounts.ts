@@ -5,11 +5,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../attest/cli/process.ts'
+import { printable } from '../../attest/inspect/text.ts'
 import type { GatewayClient, OwnAnswer, Totals } from './client.ts'
 import { SidecarError, type SidecarErrorCode } from './errors.ts'
 import { type Invoice, namedKey, type PriceCeiling, proveCharge } from './invoice.ts'
 import type { Signer } from './signer.ts'
-import type { Halt, PaidRequest, SidecarState } from './state.ts'
+import { type Halt, type PaidRequest, type SidecarState, SKIP } from './state.ts'
 import type { WorkerKeys } from './workers.ts'
 
 export interface AccountsOptions {
@@ -44,8 +45,6 @@ type Look = 'counted' | 'nothing' | 'silence'
 
 /** Requests whose charge nobody can explain after a loss of the state: how many numbers are tried to find them. */
 const RECOGNISE = 1 << 20
-/** Numbers that are left out after a loss of the state, as they may have been used. */
-const SKIP = 1 << 16
 
 /** Refusals after which the gateway's word is not relied on until a person has looked. */
 const STOPS: readonly SidecarErrorCode[] = [
@@ -143,7 +142,7 @@ export class Accounts {
     await this.#guard(async () => {
       const { client, state } = this.#options
       const answer = await client.get(`/v1/channels/${state.address}`)
-      if (answer.status === 402 || answer.status === 404) return this.#unknown()
+      if (isUnknown(answer)) return this.#unknown()
       const { totals } = demand(answer)
       const behind = this.#adopt(totals)
       this.#compareAtOnce(totals, answer.verifiedBefore)
@@ -379,12 +378,21 @@ function pageOf({ json }: OwnAnswer): Page {
   return { data: data.map((each) => (each ?? {}) as Invoice), more }
 }
 
+/** Whether the gateway has no books of the channel, and does not take it on either. */
+function isUnknown({ status, json }: OwnAnswer): boolean {
+  const { error } = (json ?? {}) as { error?: { code?: unknown } }
+  const code = String(error?.code)
+  return status === 404 || (status === 402 && ['payment_required', 'channel_refused'].includes(code))
+}
+
 /** An answer with what was asked for, and totals beside it. */
 function demand(answer: OwnAnswer): OwnAnswer & { totals: Totals } {
   const { status, totals } = answer
   if (status === 200 && totals) return { ...answer, totals }
+  const { error } = (answer.json ?? {}) as { error?: { message?: unknown } }
+  const why = typeof error?.message === 'string' ? `: ${printable(error.message, 300)}` : ''
   const what = status === 200 ? 'says nothing of the channel' : `answers ${status}`
-  throw new SidecarError('ERR_GATEWAY', `the gateway ${what}, asked about the channel`)
+  throw new SidecarError('ERR_GATEWAY', `the gateway ${what}, asked about the channel${why}`)
 }
 
 function withheld({ requestId }: PaidRequest): SidecarError {

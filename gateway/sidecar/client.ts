@@ -54,6 +54,13 @@ export class GatewayClient {
   }
 
   async #ask(method: string, path: string, body?: Uint8Array): Promise<OwnAnswer> {
+    const answer = await this.#askOnce(method, path, body)
+    if (!isReplay(answer.status, answer.json)) return answer
+    this.#state.skip()
+    return await this.#askOnce(method, path, body)
+  }
+
+  async #askOnce(method: string, path: string, body?: Uint8Array): Promise<OwnAnswer> {
     const verifiedBefore = this.#state.verified
     const n = this.#state.next()
     const signed = { n, method, path, body: body ?? new Uint8Array(0), cap: 0n }
@@ -74,6 +81,12 @@ export class GatewayClient {
     const totals = totalsOf(answer)
     return { status: answer.status, json, ...(totals && { totals }), verifiedBefore }
   }
+}
+
+/** Whether the number of a request was used before, which happens after a loss of the state. */
+export function isReplay(status: number, json: unknown): boolean {
+  const { error } = (json ?? {}) as { error?: { code?: unknown } }
+  return status === 409 && ['payment_replayed', 'request_id_conflict'].includes(String(error?.code))
 }
 
 /** The whole body. @throws SidecarError ERR_GATEWAY when it is longer than {@link MAX_ANSWER} or breaks */

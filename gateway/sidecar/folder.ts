@@ -140,9 +140,15 @@ export class SidecarFolder {
     return new ChannelFolder(dir, record)
   }
 
-  /** Pays by this channel from now on. */
-  async makeCurrent({ address }: ChannelFolder): Promise<void> {
+  /** Pays by this channel from now on; its deposit is there. */
+  async makeCurrent({ address, dir }: ChannelFolder): Promise<void> {
+    await writeFileAtomic(join(dir, 'opened'), '')
     await writeFileAtomic(join(this.dir, 'current'), `${address}\n`)
+  }
+
+  /** Whether the deposit of a channel was seen: if not, a run that opened it was interrupted. */
+  async wasOpened({ dir }: ChannelFolder): Promise<boolean> {
+    return (await readdir(dir)).includes('opened')
   }
 
   close(): void {

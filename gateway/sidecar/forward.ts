@@ -11,20 +11,13 @@ import {
   paymentNetwork,
   X402_HEADERS,
 } from '../../contracts/index.ts'
-import {
-  ApiError,
-  boundFor,
-  isSealedPath,
-  PATHS,
-  type Prices,
-  parseJsonObject,
-  type RequestBounds,
-} from '../../worker/protocol/index.ts'
+import { ApiError } from '../../worker/protocol/index.ts'
 import type { Accounts, Ending } from './accounts.ts'
-import { parse, readAll, totalsOf } from './client.ts'
+import type { Budget, Budgets } from './budget.ts'
+import { isReplay, parse, readAll, totalsOf } from './client.ts'
 import { SidecarError } from './errors.ts'
 import { passedAnswer, passedRequest } from './headers.ts'
-import { least, type Signer, type Voucher } from './signer.ts'
+import type { Signer, Voucher } from './signer.ts'
 import type { PaidRequest, SidecarState } from './state.ts'
 import type { Upstream, UpstreamAnswer } from './upstream.ts'
 
@@ -33,10 +26,7 @@ export interface ForwarderOptions {
   state: SidecarState
   accounts: Accounts
   upstream: Upstream
-  /** Most that may be asked for, nanotons per million tokens. */
-  prices: Prices
-  /** Most that one request may cost, nanotons; at most the slice. */
-  perRequest: bigint
+  budgets: Budgets
   /** Resolves when the gateway's state was compared with ours; rejects when it could not be. */
   ready: () => Promise<void>
   /** Longest wait for other requests to give room in the slice, ms. */
@@ -59,10 +49,6 @@ export interface LocalRequest {
 
 /** How often a request is signed anew for a gateway that wants more. */
 const MOST_ATTEMPTS = 4
-/** Context of a model of which nothing is known, in tokens: more than any has. */
-const ANY_CONTEXT = 2 ** 40
-/** Charges are rounded up to a step that only the quote names: a bound leaves room for it. Nanotons. */
-const STEP = '1000'
 /** How often a request that waits for room asks again, ms. */
 const LOOK_MS = 1_000
 /** Bytes of the end of a stream that are looked at. */
@@ -97,16 +83,16 @@ export class Forwarder {
 
   async #pay(request: LocalRequest): Promise<Response> {
     const { path, body = new Uint8Array(0) } = request
-    const bounds = boundsOf(path, body)
-    const cap = this.#capOf(bounds)
+    const budget = await this.#options.budgets.of(path, body)
     const until = performance.now() + this.#options.roomMs
     for (let attempt = 1; ; attempt++) {
       const voucher = this.#options.signer.voucher()
       const short = this.#known
-      const sent = await this.#send(request, { cap, bounds, voucher })
-      if (sent.answer.status !== 402) return this.#deliver(sent)
+      const sent = await this.#send(request, budget, voucher)
+      const { status } = sent.answer
+      if (status !== 402 && status !== 409) return this.#deliver(sent)
       this.#options.state.void(sent.row.requestId)
-      const refusal = await this.#read402(sent)
+      const refusal = await this.#readRefusal(sent)
       const again =
         attempt < MOST_ATTEMPTS && (await this.#correct(refusal, { short, until, signal: request.signal }))
       if (!again) return refusal.response()
@@ -114,13 +100,9 @@ export class Forwarder {
     }
   }
 
-  async #send(
-    request: LocalRequest,
-    paid: { cap: bigint; bounds: RequestBounds | undefined; voucher: Voucher },
-  ): Promise<Sent> {
+  async #send(request: LocalRequest, { cap, bounds }: Budget, voucher: Voucher): Promise<Sent> {
     const { signer, state, accounts, upstream, now } = this.#options
     const { method, path, headers, body = new Uint8Array(0), signal } = request
-    const { cap, bounds, voucher } = paid
     const n = state.next()
     const payment = signer.payment({ n, method, path, body, cap }, voucher, this.#known)
     const row = state.begin({
@@ -179,17 +161,20 @@ export class Forwarder {
     }
   }
 
-  async #read402({ answer, verifiedBefore }: Sent): Promise<Refusal> {
+  /** A 402 or 409: nothing was done. */
+  async #readRefusal({ answer, verifiedBefore }: Sent): Promise<Refusal> {
     const bytes = await readAll(answer)
-    const { error } = (parse(bytes) ?? {}) as { error?: { code?: unknown } }
+    const json = parse(bytes)
+    const { error } = (json ?? {}) as { error?: { code?: unknown } }
+    const replay = isReplay(answer.status, json)
     const response = () => responseOf(answer, bytes)
     const header = answer.headers[X402_HEADERS.required.toLowerCase()]
     const terms = typeof header === 'string' ? this.#termsIn(header) : undefined
     const { channelState: channel, voucherState: voucher } = terms?.extra ?? {}
-    this.#known = channel !== undefined
+    if (answer.status === 402) this.#known = channel !== undefined
     if (channel)
       await this.#options.accounts.compare({ channel, ...(voucher && { voucher }) }, verifiedBefore)
-    return { code: error?.code, terms, response }
+    return { code: error?.code, replay, terms, response }
   }
 
   /** What is asked for on this channel's network; who asks for other terms than the channel's gets nothing. */
@@ -211,11 +196,12 @@ export class Forwarder {
    * @throws ApiError when it takes more than the rule allows
    */
   async #correct(
-    { code, terms }: Refusal,
+    { code, replay, terms }: Refusal,
     { short, until, signal }: Attempt,
   ): Promise<'signed' | 'waited' | false> {
     const { signer, state, accounts } = this.#options
-    if (code === 'payment_required' && short) return 'signed'
+    if (replay) state.skip()
+    if (replay || (code === 'payment_required' && short)) return 'signed'
     const ceiling = terms?.extra.ceiling
     if (code !== 'stale_ceiling' || ceiling === undefined) return false
     const needed = BigInt(ceiling)
@@ -231,15 +217,6 @@ export class Forwarder {
     await Promise.race([accounts.moved, timeout(Math.min(left, LOOK_MS), signal)])
     return 'waited'
   }
-
-  #capOf(bounds: RequestBounds | undefined): bigint {
-    const { prices, perRequest } = this.#options
-    if (!bounds) return perRequest
-    const { maxPromptTokens, maxOutputTokens, n } = bounds
-    const quote = { v: 1, model: { id: '', sha256: '' }, client: prices, worker: prices, step: STEP } as const
-    const bound = boundFor(quote, maxPromptTokens, maxOutputTokens, n)
-    return least(bound, perRequest)
-  }
 }
 
 /** A request that was answered. */
@@ -251,6 +228,8 @@ interface Sent {
 
 interface Refusal {
   code: unknown
+  /** The number of the request was used before. */
+  replay: boolean
   terms: PaymentRequirements | undefined
   response: () => Response
 }
@@ -261,18 +240,6 @@ interface Attempt {
   /** Monotonic ms until which other requests are waited for. */
   until: number
   signal: AbortSignal
-}
-
-/** What a body can cost in tokens; undefined where that cannot be told, as for one that the gateway will refuse. */
-function boundsOf(path: string, body: Uint8Array): RequestBounds | undefined {
-  const [route = ''] = path.split('?', 1)
-  if (!isSealedPath(route)) return undefined
-  try {
-    return PATHS[route](parseJsonObject(body)).bounds(ANY_CONTEXT)
-  } catch (error) {
-    if (error instanceof ApiError) return undefined
-    throw error
-  }
 }
 
 function withPayment(headers: Record<string, string>, payment: string): Record<string, string> {

@@ -17,6 +17,7 @@ import {
   type Quote,
   quoteDigest,
 } from '../../worker/protocol/index.ts'
+import { dearer } from './budget.ts'
 import { SidecarError, type SidecarErrorCode } from './errors.ts'
 import type { PaidRequest } from './state.ts'
 
@@ -145,11 +146,10 @@ function readQuote({ quote }: Invoice, body: ReceiptBody, refuse: Refuse): Quote
 }
 
 function checkPrices({ client, model }: Quote, ceiling: PriceCeiling, refuse: Refuse): void {
-  for (const kind of ['prompt', 'cached', 'completion', 'reasoning'] as const) {
-    if (BigInt(client[kind]) <= BigInt(ceiling[kind])) continue
-    const text = `${model.id} was charged ${client[kind]} nanotons per million ${kind} tokens; your ceiling is ${ceiling[kind]}`
-    throw refuse('ERR_OVERCHARGED', text)
-  }
+  const [kind] = dearer(client, ceiling)
+  if (!kind) return
+  const text = `${model.id} was charged ${client[kind]} nanotons per million ${kind} tokens; your ceiling is ${ceiling[kind]}`
+  throw refuse('ERR_OVERCHARGED', text)
 }
 
 /** Counts are shown while the gateway has them; without them the bounds above have to do. */

@@ -9,6 +9,7 @@ import { isLoopback, type Prices } from '../../worker/protocol/index.ts'
 import { createHttpServer } from '../api/http-server.ts'
 import { Accounts } from './accounts.ts'
 import { createSidecarApp } from './app.ts'
+import { Budgets } from './budget.ts'
 import { GatewayClient } from './client.ts'
 import { SidecarError } from './errors.ts'
 import type { ChannelFolder } from './folder.ts'
@@ -96,11 +97,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       'ERR_SIDECAR_INPUT',
       `host: ${host} is not this machine alone; whoever reaches the sidecar spends`,
     )
-  const { state, signer, upstream, accounts } = await openParts(options)
+  const { state, signer, upstream, client, accounts } = await openParts(options)
   const ready = onceReady(() => accounts.resume())
   const perRequest = least(options.perRequest ?? slice, slice)
   const forwarder = new Forwarder({
-    ...{ signer, state, accounts, upstream, prices, perRequest, ready, now, log },
+    ...{ signer, state, accounts, upstream, ready, now, log },
+    budgets: new Budgets({ client, prices, perRequest }),
     roomMs: options.roomMs ?? 30_000,
   })
   const app = createSidecarApp({ apiKey, bodyBytes, log, forward: (request) => forwarder.forward(request) })

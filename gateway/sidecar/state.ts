@@ -47,6 +47,9 @@ export interface Cursor {
 
 const VERSION = 1
 
+/** Numbers that are left out after a loss of the file, as they may have been used. */
+export const SKIP = 1 << 16
+
 /** Numbers that are set aside by one fsync; a restart skips what is left of them. */
 const BLOCK = 256
 
@@ -156,6 +159,11 @@ export class SidecarState {
     this.#durably(() => this.#set('reserved = ?', String(reserved)))
     this.#next = n
     this.#reserved = reserved
+  }
+
+  /** Leaves out numbers that may have been used before a loss of this file. */
+  skip(): void {
+    this.skipTo(this.#next + SKIP)
   }
 
   /** All numbers that were ever given out are below this one, as far as this file knows. */

@@ -1,0 +1,240 @@
+/** The sidecar's channel on the chain: opened by its own terms, topped up, closed by agreement or by the clock. */
+
+import { randomBytes } from 'node:crypto'
+import { Address } from '@ton/core'
+import { printable } from '../../attest/inspect/text.ts'
+import {
+  CHANNEL_CODE_HASH,
+  type Chain,
+  ChannelClient,
+  type ChannelParams,
+  type ChannelState,
+  decodePaymentRequired,
+  generateKey,
+  type PaymentRequirements,
+  paymentNetwork,
+  rawPublicKey,
+  type Wallet,
+} from '../../contracts/index.ts'
+import { type GatewayClient, parse, readAll } from './client.ts'
+import { SidecarError } from './errors.ts'
+import type { ChannelFolder, SidecarFolder } from './folder.ts'
+import { SidecarState } from './state.ts'
+import type { Upstream } from './upstream.ts'
+
+/** The first deposit has to arrive within this time, s. */
+const OPEN_WITHIN = 3600
+/** A week: what a payer may have to wait for its money at most, unless it says otherwise, s. */
+export const MAX_WAIT_SECONDS = 7 * 86_400
+
+/** What a gateway asks of a channel. Amounts are nanotons. */
+export interface GatewayTerms {
+  payee: Address
+  payeeKey: Uint8Array
+  challengeSeconds: number
+  minDeposit: bigint
+}
+
+/**
+ * Asks a gateway for its terms. Whoever answers there is paid, and no more than that follows from them: the contract is
+ * this program's own.
+ *
+ * @throws SidecarError ERR_GATEWAY, ERR_TERMS_DIFFER for another network or contract
+ */
+export async function readTerms(upstream: Upstream, globalId: number): Promise<GatewayTerms> {
+  const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
+  const answer = await upstream.send({
+    ...{ method: 'GET', path: '/v1/payment', headers },
+    signal: AbortSignal.timeout(30_000),
+  })
+  const bytes = await readAll(answer)
+  if (answer.status !== 200)
+    throw new SidecarError(
+      'ERR_GATEWAY',
+      `the gateway answers ${answer.status}, asked for its terms of payment`,
+    )
+  const { payTo, extra } = pick(parse(bytes), globalId)
+  if (extra.codeHash !== CHANNEL_CODE_HASH)
+    throw new SidecarError(
+      'ERR_TERMS_DIFFER',
+      'the gateway wants a channel of other code than this program has',
+    )
+  return {
+    payee: Address.parseRaw(payTo),
+    payeeKey: Buffer.from(extra.payeeKey, 'hex'),
+    challengeSeconds: extra.challengeSeconds,
+    minDeposit: BigInt(extra.minDeposit),
+  }
+}
+
+function pick(json: unknown, globalId: number): PaymentRequirements {
+  let accepts: readonly PaymentRequirements[]
+  try {
+    // The header's own codec checks every field.
+    accepts = decodePaymentRequired(Buffer.from(JSON.stringify(json ?? null)).toString('base64')).accepts
+  } catch (cause) {
+    throw new SidecarError('ERR_GATEWAY', 'the gateway’s terms of payment cannot be read', { cause })
+  }
+  const network = paymentNetwork(globalId)
+  const found = accepts.find((each) => each.network === network)
+  if (found) return found
+  const theirs = accepts.map((each) => each.network).join(', ')
+  throw new SidecarError('ERR_TERMS_DIFFER', `the gateway is paid on ${theirs}, and this chain is ${network}`)
+}
+
+export interface OpenOptions {
+  folder: SidecarFolder
+  upstream: Upstream
+  chain: Chain
+  /** Pays, and gets back what is left. */
+  wallet: Wallet
+  /** Nanotons. */
+  deposit: bigint
+  /** Nanotons. */
+  slice: bigint
+  /** Longest challenge period that is agreed to, s. */
+  maxWaitSeconds?: number
+  /** Between two looks at the chain; for tests. */
+  pause?: () => Promise<void>
+}
+
+/**
+ * Opens a channel to a gateway and pays by it from now on. Its key and parameters are on disk before anything is sent, so
+ * that this goes on after a crash where it stopped, with one deposit.
+ *
+ * @throws SidecarError ERR_TERMS_DIFFER, ERR_GATEWAY, ERR_SIDECAR_INPUT; ContractsError
+ */
+export async function openChannel(options: OpenOptions): Promise<ChannelFolder> {
+  const { folder, upstream, chain, wallet, deposit, slice, pause } = options
+  const terms = await readTerms(upstream, chain.globalId)
+  demandSensible(terms, options)
+  const planned = (await unfunded(options, terms)) ?? (await plan(options, terms))
+  const channel = await planned.allowSlice(slice)
+  const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
+  const { deposited } = await client.open(wallet, deposit)
+  noteDeposit(channel, deposited)
+  await folder.makeCurrent(channel)
+  return channel
+}
+
+function demandSensible(
+  terms: GatewayTerms,
+  { deposit, slice, maxWaitSeconds = MAX_WAIT_SECONDS }: OpenOptions,
+): void {
+  const { minDeposit, challengeSeconds } = terms
+  if (deposit < minDeposit)
+    throw new SidecarError(
+      'ERR_SIDECAR_INPUT',
+      `deposit: the gateway takes channels of ${minDeposit} nanotons or more`,
+    )
+  if (slice <= 0n || slice > deposit)
+    throw new SidecarError('ERR_SIDECAR_INPUT', 'slice: more than 0, and no more than the deposit')
+  if (challengeSeconds <= maxWaitSeconds) return
+  throw new SidecarError(
+    'ERR_TERMS_DIFFER',
+    `the gateway wants ${challengeSeconds} s to object to a close, and ${maxWaitSeconds} s is the longest wait that is agreed to`,
+  )
+}
+
+/** A channel that an interrupted run planned and that may still be opened. */
+async function unfunded(
+  { folder, chain, wallet }: OpenOptions,
+  terms: GatewayTerms,
+): Promise<ChannelFolder | undefined> {
+  const now = await chain.now()
+  for (const channel of await folder.channels()) {
+    const { params, globalId } = channel.record
+    const fits =
+      globalId === chain.globalId &&
+      params.payer.equals(wallet.address) &&
+      params.payee.equals(terms.payee) &&
+      Buffer.from(params.payeeKey).equals(terms.payeeKey) &&
+      now < params.openUntil
+    if (fits && !(await folder.wasOpened(channel))) return channel
+  }
+  return undefined
+}
+
+async function plan(
+  { folder, upstream, chain, wallet, slice }: OpenOptions,
+  terms: GatewayTerms,
+): Promise<ChannelFolder> {
+  const key = generateKey()
+  const { payee, payeeKey, challengeSeconds } = terms
+  const params: ChannelParams = {
+    ...{ payer: wallet.address, payee, payeeKey, challengeSeconds },
+    voucherKey: rawPublicKey(key),
+    openUntil: (await chain.now()) + OPEN_WITHIN,
+    salt: randomBytes(32),
+  }
+  const record = { gateway: upstream.origin.origin, globalId: chain.globalId, params, slice }
+  return await folder.add(record, key)
+}
+
+/** Raises the deposit of a channel by `amount` nanotons. @returns the channel as it was read back */
+export async function topUpChannel(
+  channel: ChannelFolder,
+  { chain, wallet, pause }: Pick<OpenOptions, 'chain' | 'wallet' | 'pause'>,
+  amount: bigint,
+): Promise<ChannelState> {
+  const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
+  const state = await client.topUp(wallet, amount)
+  noteDeposit(channel, state.deposited)
+  return state
+}
+
+/** So that vouchers within it are signed from the first request on. */
+function noteDeposit(channel: ChannelFolder, deposited: bigint): void {
+  const state = new SidecarState(channel.stateFile, channel.address)
+  state.setDeposited(deposited)
+  state.close()
+}
+
+/** What a gateway agrees to be content with. */
+export interface Release {
+  /** Nanotons in all. */
+  amount: bigint
+  signature: Uint8Array
+}
+
+/**
+ * Asks the gateway to end the channel: it takes no more requests, waits for those that run, and signs what it wants in all.
+ *
+ * @throws SidecarError ERR_CHARGES_DIFFER when that is more than was proven, ERR_GATEWAY
+ */
+export async function askRelease(client: GatewayClient, state: SidecarState): Promise<Release> {
+  const { status, json } = await client.post(`/v1/channels/${state.address}/close`, {})
+  const { amount, release, error } = (json ?? {}) as Record<string, unknown>
+  if (
+    status !== 200 ||
+    typeof amount !== 'string' ||
+    !/^\d{1,27}$/.test(amount) ||
+    typeof release !== 'string'
+  ) {
+    const { message = 'no reason given' } = (error ?? {}) as { message?: unknown }
+    throw new SidecarError(
+      'ERR_GATEWAY',
+      `the gateway does not agree to close now (${status}): ${printable(String(message), 300)}`,
+    )
+  }
+  return { amount: BigInt(amount), signature: Buffer.from(release, 'base64') }
+}
+
+/**
+ * Closes by agreement, with no more than was proven to be charged. What is left returns to the payer at once.
+ * @throws SidecarError ERR_CHARGES_DIFFER, ContractsError
+ */
+export async function closeByAgreement(
+  channel: ChannelFolder,
+  { chain, wallet, pause }: Pick<OpenOptions, 'chain' | 'wallet' | 'pause'>,
+  { release, verified }: { release: Release; verified: bigint },
+): Promise<void> {
+  if (release.amount > verified) {
+    throw new SidecarError(
+      'ERR_CHARGES_DIFFER',
+      `the gateway wants ${release.amount} nanotons, and receipts prove ${verified}; close without it: chrysalis sidecar close --start`,
+    )
+  }
+  const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
+  await client.coopClose(wallet, release.amount, release.signature)
+}
