@@ -65,6 +65,12 @@ describe('the schema', () => {
     bench = await setUp()
     await bench.ledger.reserve(reservation('a', bench.key, 100n))
     await bench.ledger.charge(chargeOf('a', 60n, 50n))
+    const signed = { id: 'D', address: 'EQD', role: 'client', signer: 'client', params: '{}' } as const
+    await bench.ledger.putChannel({ ...signed, deposited: 1000n })
+    await bench.ledger.acceptVoucher('D', 100n, new Uint8Array(64))
+    const account = await bench.ledger.channelKey('D')
+    await bench.ledger.reserve(reservation('d', account, 60n, { channel: 'D' }))
+    await bench.ledger.charge(chargeOf('d', 60n, 0n))
     await bench.ledger.close()
     const database = new DatabaseSync(bench.file)
     const forbidden = [
@@ -74,6 +80,14 @@ describe('the schema', () => {
       `update channels set ceiling = 61 where id = 'C'`,
       `update channels set settled = 1001 where id = 'W'`,
       `update channels set charged = 'many' where id = 'W'`,
+      `update channels set accepted = 1 where id = 'C'`,
+      `update channels set signer = 'client' where id in ('C', 'W')`,
+      `update channels set signer = 'nobody' where id = 'C'`,
+      `update channels set accepted = 1001 where id = 'D'`,
+      `update channels set accepted = 59 where id = 'D'`,
+      `update channels set reserved = 41 where id = 'D'`,
+      `update channels set ceiling = 1 where id = 'D'`,
+      `insert into retired_secrets values ('hash', 'key_none', 1)`,
       `update requests set client_charge = 101`,
       `insert into entries (at, channel, kind, request, amount) values (1, 'C', 'charge', 1, 1)`,
       `insert into vouchers values ('C', 1, x'00', 1)`,

@@ -19,6 +19,8 @@ const CHARGER = join(import.meta.dirname, 'testing', 'charger.ts')
 interface Acknowledged {
   reserved: string[]
   charged: Map<string, bigint>
+  /** The highest voucher of a client. */
+  accepted: bigint
 }
 
 function parse(output: string): Acknowledged {
@@ -26,7 +28,12 @@ function parse(output: string): Acknowledged {
   const lines = output.slice(0, output.lastIndexOf('\n') + 1).split('\n')
   const reserved = lines.filter((line) => line.startsWith('reserved ')).map((line) => line.slice(9))
   const charged = lines.filter((line) => line.startsWith('charged ')).map((line) => line.split(' '))
-  return { reserved, charged: new Map(charged.map(([, id = '', amount = '']) => [id, BigInt(amount)])) }
+  const ceilings = lines.filter((line) => line.startsWith('accepted ')).map((line) => BigInt(line.slice(9)))
+  return {
+    reserved,
+    charged: new Map(charged.map(([, id = '', amount = '']) => [id, BigInt(amount)])),
+    accepted: ceilings.sort((a, b) => Number(a - b)).at(-1) ?? 0n,
+  }
 }
 
 /** Runs a charging child and kills it after it has acknowledged `count` things. */
@@ -59,6 +66,9 @@ async function compare(file: string, acknowledged: Acknowledged[]): Promise<void
     const rest = reserved.filter((id) => !charged.has(id) && !open.has(id))
     for (const id of rest) expect(await ledger.receipt(id)).toBeDefined()
   }
+  // A voucher that was taken is kept: the client may be held to it.
+  const kept = (await ledger.channelState('D'))?.ceiling ?? 0n
+  for (const { accepted } of acknowledged) expect(kept).toBeGreaterThanOrEqual(accepted)
   // A repeated charge after the restart finds the first: nothing is doubled.
   const before = await ledger.channelState('C')
   for (const { charged } of acknowledged.slice(-1)) {
@@ -80,6 +90,7 @@ describe('kill -9', () => {
       if (trial % 5 === 4) await compare(file, acknowledged)
     }
     expect(acknowledged.reduce((sum, { charged }) => sum + charged.size, 0)).toBeGreaterThan(500)
+    expect(acknowledged.at(-1)?.accepted).toBeGreaterThan(0n)
   }, 240_000)
 })
 

@@ -195,6 +195,10 @@ describe('a verification', () => {
         update channels set charged = charged - 40 where id = '${books.worker.id}'`,
       'signed 125, and charged 85 only',
     ],
+    'a charge of nothing that stands on another channel': [
+      `update entries set channel = '${books.clientSigned.id}' where kind = 'charge' and amount = 0`,
+      'the channel of its charge entry is',
+    ],
     'charges whose order has changed': [
       `update entries set seq = 1000 where kind = 'charge' and amount = 40`,
       'its voucher over 40 comes after one over 70',
