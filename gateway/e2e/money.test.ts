@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ChannelReport, channelStatus, clientChannel, payFor } from './money.ts'
+import { channelStatus, clientChannel, earningsOf, payFor, workerChannel } from './money.ts'
 import { allGone, descendantsOf } from './processes.ts'
 import { bodyOf, cleanUp, type ErrorBody, type Stack, startStack } from './stack.ts'
 
@@ -8,8 +8,6 @@ beforeAll(async () => {
   stack = await startStack()
 })
 afterAll(cleanUp)
-
-const worker = (report: ChannelReport) => report.channels.find(({ role }) => role === 'worker')
 
 const linux = process.platform === 'linux'
 if (!linux)
@@ -24,7 +22,13 @@ describe('money', () => {
     expect(BigInt(clientChannel(after).charged)).toBe(sum)
     expect(clientChannel(after).ceiling).toBe(clientChannel(after).charged)
     expect(clientChannel(after).reserved).toBe('0')
-    expect(BigInt(worker(after)?.ceiling ?? 0)).toBeGreaterThan(0n)
+    const { charged, ceiling } = workerChannel(after)
+    expect(BigInt(ceiling)).toBeGreaterThan(0n)
+    expect((await earningsOf(stack)).total).toMatchObject({
+      requests: 3,
+      earned: charged,
+      vouchered: ceiling,
+    })
     expect(after.balances.difference).toBe('0')
   })
 
@@ -43,6 +47,8 @@ describe('money', () => {
     expect(charged).toBeGreaterThan(0n)
     expect(BigInt(clientChannel(before).charged) - BigInt(clientChannel(before).settled)).toBe(charged)
     expect(clientChannel(after)).toEqual(clientChannel(before))
+    const { charged: earned, ceiling: vouchered } = workerChannel(after)
+    expect((await earningsOf(stack)).total).toMatchObject({ requests: 4, earned, vouchered })
     expect(after.balances.difference).toBe('0')
   })
 

@@ -12,6 +12,32 @@ export async function channelStatus({ dir }: { dir: string }, verb = 'status'): 
   return JSON.parse(stdout)
 }
 
+/** What a worker says of its pay; amounts are nanotons in decimal. */
+export interface EarningsDocument {
+  rows: { day: string; requests: number; earned: string }[]
+  total: {
+    requests: number
+    tokens: Record<string, number>
+    earned: string
+    vouchered: string
+    settled: string
+  }
+}
+
+/** Runs `chrysalis earnings` on a data folder. */
+export async function earningsOf({ dir }: { dir: string }): Promise<EarningsDocument> {
+  const args = ['gateway/cli/launch.mjs', 'earnings', '--data', dir, '--json']
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT })
+  return JSON.parse(stdout)
+}
+
+/** The channel that pays the worker. */
+export function workerChannel({ channels }: ChannelReport): ChannelReport['channels'][number] {
+  const found = channels.find(({ role }) => role === 'worker')
+  if (!found) throw new Error('the report names no worker channel')
+  return found
+}
+
 /** The channel that the API key draws on: the newest one. */
 export function clientChannel({ channels }: ChannelReport): ChannelReport['channels'][number] {
   const found = channels.filter(({ role }) => role === 'client').at(-1)

@@ -299,8 +299,9 @@ export class Account {
       this.#refused = undefined
     } catch (error) {
       const code = codeOf(error)
-      // An unreachable chain says nothing about the channel; the credit limit bounds what can be lost meanwhile.
-      if (code !== 'ERR_CHAIN_UNREACHABLE') this.#refused = code
+      // A chain that is out of reach, lags or contradicts itself says nothing about the channel; the credit limit bounds
+      // what can be lost meanwhile.
+      if (!code.startsWith('ERR_CHAIN_')) this.#refused = code
       log.warn({ code }, 'channel check failed')
     }
     this.#tell()
