@@ -90,7 +90,7 @@ describe('kill -9', () => {
       if (trial % 5 === 4) await compare(file, acknowledged)
     }
     expect(acknowledged.reduce((sum, { charged }) => sum + charged.size, 0)).toBeGreaterThan(500)
-    expect(acknowledged.at(-1)?.accepted).toBeGreaterThan(0n)
+    expect(acknowledged.some(({ accepted }) => accepted > 0n)).toBe(true)
   }, 240_000)
 })
 
