@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { internal } from '@ton/core'
 import { describe, expect, it } from 'vitest'
 import { type NetworkPrices, PRICES_2025, PRICES_2026_06 } from '../chain/prices.ts'
@@ -44,6 +45,17 @@ describe('what settling costs', () => {
     expect(row?.channelGas).toBe(4062)
     expect(Number(settleCost(PRICES_2026_06, 1)) / (row?.nanotons ?? 0)).toBeCloseTo(1, 2)
     expect(Number(settleCost(PRICES_2025, 1)) / (row?.nanotonsBefore2026 ?? 0)).toBeCloseTo(1, 2)
+  })
+
+  it('is what the README says', () => {
+    const ton = (nanotons: bigint) => (Number(nanotons) / 1e9).toFixed(6)
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    for (const batch of [1, 10, 100, 250]) {
+      const cost = settleCost(PRICES_2026_06, batch)
+      const least = (Number(cost) / 1e7).toFixed(4)
+      const row = [batch, ton(cost), ton(settleCost(PRICES_2025, batch)), least]
+      expect(readme).toMatch(new RegExp(`^\\| ${row.join(' +\\| ')} +\\|$`, 'm'))
+    }
   })
 
   it('falls with the batch, by a third at most', () => {

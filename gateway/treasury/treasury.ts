@@ -81,6 +81,7 @@ export class Treasury {
       settler,
       sightings,
       onWarning: this.#warn,
+      alone: (step) => this.#alone(step),
       everyMs: chain.instant === true ? 0 : terms.lookSeconds * 1000,
     })
   }
@@ -91,11 +92,11 @@ export class Treasury {
    *
    * @returns the client channel, open and funded
    */
-  setup(): Promise<ChannelRecord> {
-    return this.#alone(async () => {
-      for (const { id, role, signer } of await this.#ledger.channels())
-        if (signer === 'gateway') this.keys.admit(id, role)
-      await this.#watcher.look()
+  async setup(): Promise<ChannelRecord> {
+    for (const { id, role, signer } of await this.#ledger.channels())
+      if (signer === 'gateway') this.keys.admit(id, role)
+    await this.#watcher.look()
+    return await this.#alone(async () => {
       for (const record of await this.#ledger.channels()) {
         await this.#ledger.renewVoucher(record.id)
         await this.#endClosing(record)
@@ -219,7 +220,7 @@ export class Treasury {
    * settles the client channels that are worth it, at once those whose payers have started to close.
    */
   async sync(): Promise<void> {
-    await this.#alone(() => this.#watcher.look())
+    await this.#watcher.look()
   }
 
   /**
@@ -231,9 +232,9 @@ export class Treasury {
     const timer = setInterval(async () => {
       if (running) return
       running = true
-      await this.#alone(() => this.#watcher.lookAtDue()).catch((error: unknown) =>
-        this.#warn('the channels could not be watched', error),
-      )
+      await this.#watcher
+        .lookAtDue()
+        .catch((error: unknown) => this.#warn('the channels could not be watched', error))
       running = false
     }, intervalMs)
     timer.unref()

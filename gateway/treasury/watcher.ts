@@ -1,3 +1,4 @@
+import type { ChannelState } from '../../contracts/index.ts'
 import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import type { ChannelDesk } from './desk.ts'
 import type { Settler } from './settler.ts'
@@ -8,6 +9,8 @@ export interface WatcherOptions {
   desk: ChannelDesk
   settler: Settler
   sightings: Sightings
+  /** Runs a step while no other one does: between two looks, others have their turn. */
+  alone: <T>(step: () => Promise<T>) => Promise<T>
   /** How often each channel is looked at when nobody asks, in ms. */
   everyMs: number
   onWarning: (message: string, error: unknown) => void
@@ -23,14 +26,14 @@ export class Watcher {
 
   /** All channels that are not closed. What goes wrong with one is a warning, and the others go on. */
   async look(isDue: (record: ChannelRecord) => boolean = () => true): Promise<void> {
-    const { ledger, desk, settler, sightings, onWarning } = this.#options
+    const { ledger, settler, sightings, alone, onWarning } = this.#options
     const seen = new Set<string>()
     const closing = new Set<string>()
     for (const record of await ledger.channels()) {
       if (record.state === 'closed') sightings.forget(record.id)
       if (record.state === 'closed' || !isDue(record)) continue
       try {
-        const state = await desk.sync(record)
+        const state = await alone(() => this.#sync(record.id))
         if (state) seen.add(record.id)
         if (state && state.closeAt !== 0) closing.add(record.id)
       } catch (error) {
@@ -39,8 +42,18 @@ export class Watcher {
           onWarning(`channel ${record.id} could not be brought up to the chain`, error)
       }
     }
-    const records = (await ledger.channels()).filter(({ id }) => seen.has(id))
-    for (const failure of await settler.settleDue(records, closing)) onWarning(failure.message, failure)
+    const failures = await alone(async () => {
+      const records = (await ledger.channels()).filter(({ id }) => seen.has(id))
+      return await settler.settleDue(records, closing)
+    })
+    for (const failure of failures) onWarning(failure.message, failure)
+  }
+
+  /** With the record of now: others may have had their turn since the look began. */
+  async #sync(id: string): Promise<ChannelState | undefined> {
+    const { ledger, desk } = this.#options
+    const record = await ledger.channelState(id)
+    return record && record.state !== 'closed' ? await desk.sync(record) : undefined
   }
 
   /** Those that were not seen for `everyMs`. */
