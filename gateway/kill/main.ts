@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { type Progress, runTrials } from './run.ts'
 
 const USAGE = `Usage: npm run kill -- [--trials N] [--seed N] [--fresh N] [--side N] [--json FILE]
+Ctrl-C ends it early, with the record of what was done.
 
   --trials N   kills (20)
   --seed N     of all that is random but the moments themselves (the time)
@@ -41,7 +42,9 @@ function progress({ done, defects }: Progress): void {
   process.stderr.write(process.stderr.isTTY ? `\r${text}` : `${text}\n`)
 }
 
-const record = await runTrials({ trials, seed, fresh, side, progress })
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+const record = await runTrials({ trials, seed, fresh, side, progress, signal: stop.signal })
 if (process.stderr.isTTY) process.stderr.write('\n')
 for (const { trial, plan, defects, log } of record.failures) {
   process.stdout.write(

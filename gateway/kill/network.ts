@@ -96,7 +96,8 @@ export class Network implements AsyncDisposable {
       ...this.#argsOf(role, options),
     ])
     const child = spawn(file, args, {
-      // The channel tells the role of our own end, so that nothing is left behind by it.
+      // The channel tells the role of our own end, so that nothing is left behind by it. A Ctrl-C is for us alone.
+      detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     child.stderr?.on('data', (text: Buffer) => this.#keep(text))

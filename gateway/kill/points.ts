@@ -24,7 +24,8 @@ const POINTS = {
 
 export interface KillPoint {
   readonly point: keyof typeof POINTS
-  readonly when: 'before' | 'after'
+  /** `slow`: the call takes long, as on a busy disk, and the process dies before it has done anything. */
+  readonly when: 'before' | 'after' | 'slow'
   /** The n-th call, from 1. */
   readonly call: number
 }
@@ -34,6 +35,11 @@ export const POINTS_OF = {
   gateway: ['hold', 'charge', 'release', 'settle', 'settleSend', 'settleNote'],
   worker: ['keep', 'acknowledge', 'voucher', 'flush'],
 } as const satisfies Record<string, readonly KillPoint['point'][]>
+
+/** Points that whoever comes by has to wait at, before anybody is told of anything. */
+export const SLOW: readonly KillPoint['point'][] = ['charge', 'release', 'settleNote']
+/** Enough for an answer that does not wait to reach its client, in ms. */
+const SLOW_MS = 60
 
 function arm({ point, when, call }: KillPoint): void {
   const [prototype, name] = POINTS[point] as unknown as [
@@ -46,6 +52,7 @@ function arm({ point, when, call }: KillPoint): void {
   prototype[name] = function (this: unknown, ...args: unknown[]) {
     const last = ++calls === call
     if (last && when === 'before') die()
+    if (last && when === 'slow') return new Promise(() => setTimeout(die, SLOW_MS))
     const result = original.apply(this, args)
     if (!last) return result
     if (result instanceof Promise) return result.finally(die)

@@ -12,6 +12,8 @@ export interface RunOptions {
   /** Networks side by side; 1 when absent. */
   readonly side?: number
   readonly progress?: (progress: Progress) => void
+  /** Ends the run early: trials under way are gone through with, and the record is of those that were done. */
+  readonly signal?: AbortSignal
 }
 
 export interface Progress {
@@ -42,7 +44,7 @@ export interface RunRecord {
 
 /** Runs the trials. What a trial does follows from seed and number; at which moment the kill comes does not. */
 export async function runTrials(options: RunOptions): Promise<RunRecord> {
-  const { trials, seed, fresh, side = 1, progress = () => {} } = options
+  const { trials, seed, fresh, side = 1, progress = () => {}, signal } = options
   const began = performance.now()
   const counts = noCounts()
   const kinds: RunRecord['kinds'] = {}
@@ -51,11 +53,11 @@ export async function runTrials(options: RunOptions): Promise<RunRecord> {
   let done = 0
   /** Takes the next trials that no other stand has taken, on a network of its own. */
   const standAfterStand = async (): Promise<void> => {
-    while (next < trials) {
+    while (next < trials && !signal?.aborted) {
       const first = next
       next = Math.min(trials, first + fresh)
       await using stand = await Stand.open()
-      for (let trial = first; trial < Math.min(trials, first + fresh); trial++) {
+      for (let trial = first; trial < Math.min(trials, first + fresh) && !signal?.aborted; trial++) {
         const random = randomFrom(seed * 1_000_003 + trial)
         const plan = planOf(random)
         const verdict = await stand.trial(plan, random)
@@ -69,7 +71,7 @@ export async function runTrials(options: RunOptions): Promise<RunRecord> {
   }
   await Promise.all(Array.from({ length: side }, standAfterStand))
   const seconds = Math.round((performance.now() - began) / 1000)
-  return { seed, trials, seconds, kinds, counts, failures }
+  return { seed, trials: done, seconds, kinds, counts, failures }
 }
 
 function kindsOf({ victims, at, settling, againMs }: Plan): string[] {

@@ -6,7 +6,7 @@ import { type Books, readBooks, readEarnings } from './books.ts'
 import { check, type Verdict } from './check.ts'
 import { ask, Load } from './load.ts'
 import { Network, pause, type RoleName } from './network.ts'
-import { type KillPoint, POINTS_OF } from './points.ts'
+import { type KillPoint, POINTS_OF, SLOW } from './points.ts'
 
 const CLIENTS = 6
 /** How long everything may take to be settled after a restart, in ms; what is open then is a defect. */
@@ -43,7 +43,7 @@ export function planOf(random: Random): Plan {
   ])
   const settling = random.below(4) === 0
   const plan = { victims, settling, afterTokens: random.below(800), afterMs: random.below(40) }
-  if (victims.length === 1 && random.below(3) === 0)
+  if (victims.length === 1 && random.below(2) === 0)
     return { ...plan, at: pointOf(victims[0], settling, random) }
   const again = victims[0] === 'gateway' && random.below(6) === 0
   return { ...plan, ...(again && { againMs: random.below(1500) }) }
@@ -55,7 +55,9 @@ function pointOf(victim: RoleName | undefined, settling: boolean, random: Random
   )
   const point = random.pick(points)
   const calls = point.startsWith('settle') ? 1 : 12
-  return { point, when: random.pick(['before', 'after']), call: 1 + random.below(calls) }
+  const moments = ['before', 'after', 'slow'] as const
+  const when = random.pick(SLOW.includes(point) ? moments : moments.slice(0, 2))
+  return { point, when, call: 1 + random.below(calls) }
 }
 
 /** A network that goes through one trial after the other; its books are remembered from each to the next. */
