@@ -1,0 +1,287 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  encodePayment,
+  generateKey,
+  type PaymentPayload,
+  paymentRequestId,
+  rawPublicKey,
+} from '../../contracts/index.ts'
+import { InProcess } from '../e2e/inprocess.ts'
+import type { PaymentDesk } from '../pay/index.ts'
+import { Payee, type Payer, TON } from '../pay/testing/payer.ts'
+import { CHAT, messageOf, offer, paid, refused, type Sent, Shop } from '../pay/testing/shop.ts'
+import { scriptedApp } from './testing/face.ts'
+
+const OTHER_BODY = JSON.stringify({ model: 'other', messages: [] })
+let shop: Shop
+beforeAll(async () => {
+  shop = await Shop.open()
+})
+afterAll(async () => await shop[Symbol.asyncDispose]())
+
+describe('a captured payment', () => {
+  it.each<[string, Sent]>([
+    ['body', { body: OTHER_BODY }],
+    ['path', { path: '/v1/completions' }],
+    ['query', { path: `${CHAT}?more=1` }],
+    ['method', { method: 'GET', path: '/v1/models' }],
+  ])('pays for no other %s', async (_what, sent) => {
+    const payer = await shop.payee.payer()
+    expect(await refused(await shop.chat(payer, {}, sent))).toEqual([402, 'payment_invalid'])
+    expect(await shop.net.ledger.channelState(payer.address)).toBeUndefined()
+  })
+
+  it('is used once, also by whoever was refused', async () => {
+    const payer = await shop.payee.payer()
+    const payment = payer.header(shop.signed())
+    expect((await shop.chat(payer, {}, { payment })).status).toBe(200)
+    const before = await shop.charged(payer)
+    const replay = await shop.chat(payer, {}, { payment })
+    expect(await refused(replay)).toEqual([409, 'payment_replayed'])
+    expect(replay.headers.get('x-should-retry')).toBe('false')
+    expect(await shop.charged(payer)).toBe(before)
+    const stale = payer.header({ path: '/v1/models', method: 'GET', ceiling: 0n, expires: shop.seconds + 60 })
+    expect((await shop.get(payer, '/v1/models', { payment: stale })).status).toBe(200)
+    expect(await refused(await shop.get(payer, '/v1/models', { payment: stale }))).toEqual([
+      409,
+      'payment_replayed',
+    ])
+  })
+
+  it('is good for nothing once it has expired, and its reuse is refused for good by the ledger', async () => {
+    const payer = await shop.payee.payer()
+    const id = 'used-in-another-life'
+    const requestId = paymentRequestId(payer.client.address, id)
+    await shop.chat(payer)
+    // As a former process of this gateway did.
+    const { id: key } = await shop.net.ledger.channelKey(payer.address)
+    const worker = { id: 'w', bootId: 'b' }
+    await shop.net.ledger.reserve({ requestId, channel: payer.address, key, worker, maxCharge: 1n })
+    await shop.net.ledger.release(requestId, 'test')
+    expect(await refused(await shop.chat(payer, { id }))).toEqual([409, 'request_id_conflict'])
+    const payment = payer.header({
+      path: CHAT,
+      body: shop.body(),
+      ceiling: TON / 2n,
+      expires: shop.seconds + 5,
+    })
+    shop.net.clock.advance(5_000)
+    expect(await refused(await shop.chat(payer, {}, { payment }))).toEqual([402, 'payment_expired'])
+  })
+
+  it('for another gateway or network is turned away', async () => {
+    const payer = await shop.payee.payer()
+    const payment = payer.payment(shop.signed({ ceiling: TON }))
+    for (const [field, value] of [
+      ['payTo', `0:${'07'.repeat(32)}`],
+      ['network', 'tvm:-239'],
+    ] as const) {
+      const other = { ...payment, accepted: { ...payment.accepted, [field]: value } }
+      const response = await shop.chat(payer, {}, { payment: encodePayment(other) })
+      expect(await refused(response)).toEqual([402, 'payment_invalid'])
+      expect(await messageOf(response)).toContain(field)
+    }
+    const stranger = await new Payee(shop.chain, await shop.chain.wallet()).payer()
+    const forged = stranger.payment(shop.signed({ ceiling: TON }))
+    const response = await shop.chat(
+      stranger,
+      {},
+      { payment: encodePayment({ ...forged, accepted: payment.accepted }) },
+    )
+    expect(await refused(response)).toEqual([402, 'channel_refused'])
+    expect(await messageOf(response)).toContain('payee')
+  })
+
+  it('with one bit of a signature changed is nobody’s', async () => {
+    const payer = await shop.payee.payer()
+    const flipped = (text: string) => {
+      const bytes = Buffer.from(text, 'base64')
+      bytes[7] = (bytes[7] ?? 0) ^ 1
+      return bytes.toString('base64')
+    }
+    const { payload, ...rest } = payer.payment({
+      path: CHAT,
+      body: shop.body(),
+      ceiling: TON,
+      expires: shop.seconds + 60,
+    })
+    const { voucher, request } = payload
+    for (const changed of [
+      { ...payload, voucher: { ...voucher, signature: flipped(voucher.signature) } },
+      { ...payload, voucher: { ...voucher, ceiling: (TON - 1n).toString() } },
+      { ...payload, request: { ...request, signature: flipped(request.signature) } },
+      { ...payload, request: { ...request, expires: request.expires + 1 } },
+      { ...payload, request: { ...request, id: `${request.id}x` } },
+    ] satisfies PaymentPayload['payload'][]) {
+      const response = await shop.chat(payer, {}, { payment: encodePayment({ ...rest, payload: changed }) })
+      expect(await refused(response)).toEqual([402, 'payment_invalid'])
+    }
+    expect(await shop.net.ledger.channelState(payer.address)).toBeUndefined()
+  })
+
+  it('does not use up the rate of the channel that it pretends to be of', async () => {
+    await using poor = await InProcess.open({ payments: shop.payee.desk, requestsPerMinute: 2 })
+    const payer = await shop.payee.payer()
+    const post = (body: string, signed: string) => {
+      const expires = Math.floor(poor.clock.now() / 1000) + 60
+      const payment = payer.header({ path: CHAT, body: signed, ceiling: TON, expires })
+      const headers = { 'content-type': 'application/json', 'payment-signature': payment }
+      return fetch(poor.url + CHAT, { method: 'POST', headers, body })
+    }
+    const body = JSON.stringify({ model: poor.model, messages: [{ role: 'user', content: 'Hello' }] })
+    for (let i = 0; i < 4; i++) expect((await post(body, '{}')).status).toBe(402)
+    expect((await post(body, body)).status).toBe(200)
+    expect((await post(body, body)).status).toBe(200)
+    const third = await post(body, body)
+    expect(third.status).toBe(429)
+    expect(paid(third)).toMatchObject({ success: false, errorReason: 'rate_limit_exceeded' })
+  })
+})
+
+describe('channels that are not taken', () => {
+  it.each<[string, string, () => Promise<Payer>]>([
+    ['not opened', 'payment_required', () => shop.payee.payer(0n)],
+    ['with too little', 'channel_refused', () => shop.payee.payer(TON / 10n - 1n)],
+    [
+      'that leave no time to settle',
+      'channel_refused',
+      () => shop.payee.payer(TON, { challengeSeconds: 3599 }),
+    ],
+    [
+      'that another key closes',
+      'channel_refused',
+      () => shop.payee.payer(TON, { payeeKey: rawPublicKey(generateKey()) }),
+    ],
+  ])('%s: %s', async (_what, code, make) => {
+    const payer = await make()
+    expect(await refused(await shop.chat(payer, { ceiling: 1000n }))).toEqual([402, code])
+    expect(await shop.net.ledger.channelState(payer.address)).toBeUndefined()
+  })
+
+  it('settled before, though the books here know nothing of it', async () => {
+    const payer = await shop.payee.payer()
+    await payer.client.settle(shop.payee.wallet, 5n, 10n, payer.voucher(10n))
+    const response = await shop.chat(payer)
+    expect(await refused(response)).toEqual([402, 'channel_refused'])
+    expect(await messageOf(response)).toContain('settled before')
+  })
+
+  it('closing, and who asks is told when it ends', async () => {
+    const payer = await shop.payee.payer()
+    await shop.chat(payer)
+    const { closeAt } = await payer.client.startClose(payer.wallet)
+    // As the watcher of the chain does.
+    await shop.net.ledger.setChannelState(payer.address, 'closing')
+    shop.net.clock.advance(6_000)
+    const response = await shop.chat(payer)
+    expect(await refused(response)).toEqual([402, 'channel_closing'])
+    expect(offer(response)?.extra.channelState?.withdrawRequestedAt).toBe(closeAt)
+    const state = await shop.get(payer, `/v1/channels/${payer.address}`)
+    expect(await state.json()).toMatchObject({ state: 'closing', close_at: closeAt })
+    const stranger = await shop.payee.payer()
+    await stranger.client.startClose(stranger.wallet)
+    expect(await refused(await shop.chat(stranger))).toEqual([402, 'channel_closing'])
+  })
+
+  it('frozen: 503, and no release either', async () => {
+    const payer = await shop.payee.payer()
+    await shop.chat(payer)
+    await shop.net.ledger.freeze(payer.address, 'the chain knows more')
+    expect(await refused(await shop.chat(payer))).toEqual([503, 'channel_frozen'])
+    const path = `/v1/channels/${payer.address}/close`
+    expect(await refused(await shop.post(payer, path))).toEqual([503, 'channel_frozen'])
+  })
+})
+
+describe('headers that are no payment', () => {
+  it('clocks apart: both times are named', async () => {
+    const payer = await shop.payee.payer()
+    for (const expires of [shop.seconds - 1, shop.seconds + 301]) {
+      const response = await shop.chat(payer, { expires })
+      expect(await refused(response)).toEqual([402, 'payment_expired'])
+      const message = await messageOf(response)
+      expect(message).toContain(String(expires))
+      expect(message).toContain(String(shop.seconds))
+    }
+  })
+
+  it.each([
+    ['no base64', '{}'],
+    ['no JSON', Buffer.from('{').toString('base64')],
+    ['nothing of ours', Buffer.from('{"x402Version":2}').toString('base64')],
+    ['too long', Buffer.alloc(9000, ' ').toString('base64')],
+  ])('%s: 400', async (_what, payment) => {
+    const payer = await shop.payee.payer(0n)
+    const response = await shop.chat(payer, {}, { payment })
+    expect(await refused(response)).toEqual([400, 'payment_invalid'])
+  })
+
+  it('beside an API key: 400', async () => {
+    const payer = await shop.payee.payer(0n)
+    const headers = { authorization: `Bearer ${shop.net.apiKey}` }
+    expect(await refused(await shop.chat(payer, {}, { headers }))).toEqual([400, 'payment_invalid'])
+    expect(await refused(await shop.chat(payer, {}, { headers: { 'x-api-key': shop.net.apiKey } }))).toEqual([
+      400,
+      'payment_invalid',
+    ])
+  })
+})
+describe('payments of any shape', () => {
+  /** Every place in a JSON value, as a list of names. */
+  const places = (value: unknown, at: string[] = []): string[][] =>
+    typeof value === 'object' && value !== null
+      ? [at, ...Object.entries(value).flatMap(([name, each]) => places(each, [...at, name]))]
+      : [at]
+
+  const withValue = (value: unknown, [name, ...rest]: string[], replacement: unknown): unknown =>
+    name === undefined
+      ? replacement
+      : {
+          ...(value as object),
+          [name]: withValue((value as Record<string, unknown>)[name], rest, replacement),
+        }
+
+  it('are served as signed or refused as 4xx, whatever is changed of them', async () => {
+    const payer = await shop.payee.payer()
+    await shop.chat(payer)
+    const known = await shop.charged(payer)
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.oneof(fc.jsonValue(), fc.constant(undefined)), async (where, value) => {
+        const payment = payer.payment(shop.signed())
+        const all = places(payment).slice(1)
+        const place = all[where % all.length] ?? []
+        const header = Buffer.from(JSON.stringify(withValue(payment, place, value))).toString('base64')
+        const response = await shop.chat(payer, {}, { payment: header })
+        // These three nobody reads: they are the payer's own.
+        const unread = place[0] === 'accepted' && ['extra', 'maxTimeoutSeconds'].includes(place[1] ?? '')
+        expect([...(unread ? [200] : []), 400, 402], place.join('.')).toContain(response.status)
+      }),
+      { numRuns: 200 },
+    )
+    expect(await shop.net.ledger.channelNow(payer.address)).toMatchObject({ reserved: 0n })
+    expect(await shop.charged(payer)).toBeGreaterThanOrEqual(known ?? 0n)
+  })
+
+  it('too large for HTTP: 431', async () => {
+    const payer = await shop.payee.payer(0n)
+    const response = await shop.chat(payer, {}, { payment: 'A'.repeat(20_000) })
+    expect(await refused(response)).toEqual([431, 'headers_too_large'])
+  })
+
+  it('are in no log, whatever breaks', async () => {
+    const read = (header: string) => {
+      throw new Error(`broke on ${header}`)
+    }
+    const { app, logged } = scriptedApp(() => Promise.reject(new Error('not asked')), {
+      payments: { read } as unknown as PaymentDesk,
+    })
+    const payer = await shop.payee.payer(0n)
+    const payment = payer.header(shop.signed())
+    const response = await app.request(CHAT, { method: 'POST', headers: { 'payment-signature': payment } })
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain(payment)
+    expect(logged).toHaveLength(1)
+    expect(JSON.stringify(logged)).not.toContain(payment)
+  })
+})
