@@ -34,6 +34,13 @@ export const gatewaySchema = z.strictObject({
       'origins of web pages that may call, in a comma-separated list, * for all, none for none; default: none on loopback, else *',
     ),
   data: z.string().min(1).default('./.chrysalis/gateway').describe('folder for ledger and keys'),
+  ledgerPostgresFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'file (mode 0600) with the connection string of a PostgreSQL database that keeps the ledger; default: a file in data',
+    ),
   teeDir: z.string().min(1).default('./.chrysalis/tee').describe('folder of the simulated TEE'),
   chainUrl: z.string().min(1).describe('URL of the local chain'),
   chainTokenFile: z.string().min(1).describe('file with the bearer token of the local chain'),

@@ -1,18 +1,14 @@
-import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
-import { Kysely } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { audit } from './audit.ts'
 import { LedgerError } from './errors.ts'
-import type { Database, Tables } from './schema.ts'
-import { nodeSqliteDialect, openSqlite } from './sqlite.ts'
 import { type Bench, chargeOf, reservation, setUp } from './testing/setup.ts'
+import { type Tampering, tamper } from './testing/tamper.ts'
 
 let bench: Bench
 
 describe('audit', () => {
-  let file: DatabaseSync
-  let database: Database
+  let hand: Tampering
   beforeAll(async () => {
     bench = await setUp()
     for (const id of ['a', 'b', 'c']) await bench.ledger.reserve(reservation(id, bench.key, 100n))
@@ -20,11 +16,10 @@ describe('audit', () => {
     await bench.ledger.release('b', 'x')
     await bench.ledger.audit()
     await bench.ledger.close()
-    file = openSqlite(bench.file)
-    database = new Kysely<Tables>({ dialect: nodeSqliteDialect(file) })
+    hand = await tamper(bench.place)
   })
   afterAll(async () => {
-    await database.destroy()
+    await hand.close()
     await bench.end()
   })
 
@@ -51,10 +46,11 @@ describe('audit', () => {
       insert into receipts select 2, payload, signature, digest from receipts`,
   }
   it.each(Object.entries(damages))('finds a change of %s', async (_name, statements) => {
-    file.exec(`begin; pragma defer_foreign_keys = on; ${statements}`)
-    await expect(audit(database)).rejects.toMatchObject({ code: 'ERR_AUDIT' })
-    file.exec('rollback')
-    await audit(database)
+    await hand.begin()
+    await hand.run(statements)
+    await expect(audit(hand.database)).rejects.toMatchObject({ code: 'ERR_AUDIT' })
+    await hand.rollback()
+    await audit(hand.database)
   })
 })
 
@@ -72,7 +68,7 @@ describe('the schema', () => {
     await bench.ledger.reserve(reservation('d', account, 60n, { channel: 'D' }))
     await bench.ledger.charge(chargeOf('d', 60n, 0n))
     await bench.ledger.close()
-    const database = new DatabaseSync(bench.file)
+    const hand = await tamper(bench.place)
     const forbidden = [
       `update channels set charged = 1001 where id = 'C'`,
       `update channels set reserved = 941 where id = 'C'`,
@@ -92,16 +88,16 @@ describe('the schema', () => {
       `insert into entries (at, channel, kind, request, amount) values (1, 'C', 'charge', 1, 1)`,
       `insert into vouchers values ('C', 1, x'00', 1)`,
     ]
-    for (const statement of forbidden) expect(() => database.exec(statement), statement).toThrow()
-    database.close()
+    for (const statement of forbidden) await expect(hand.run(statement), statement).rejects.toThrow()
+    await hand.close()
   })
 
   it('of a newer program is refused', async () => {
     bench = await setUp()
     await bench.ledger.close()
-    const database = new DatabaseSync(bench.file)
-    database.exec(`insert into kysely_migration values ('999-later', '2030-01-01T00:00:00.000Z')`)
-    database.close()
+    const hand = await tamper(bench.place)
+    await hand.run(`insert into kysely_migration values ('999-later', '2030-01-01T00:00:00.000Z')`)
+    await hand.close()
     await expect(bench.reopen()).rejects.toMatchObject({ code: 'ERR_LEDGER_VERSION' })
   })
 })

@@ -27,7 +27,7 @@ export class Connection {
     })
   }
 
-  /** Starts the thread, which opens (or makes) the file, takes it for itself and migrates it. */
+  /** Starts the thread, which opens (or makes) the ledger, takes it for itself and migrates it. */
   static async open(data: ThreadData, onLost: (error: Error) => void): Promise<Connection> {
     const worker = new Worker(THREAD, { workerData: data, execArgv: [] })
     const first = await firstMessage(worker)

@@ -12,6 +12,7 @@ export type {
   ChargeResult,
   KeyLimits,
   LedgerOptions,
+  LedgerPlace,
   NewChannel,
   OpenReservation,
   ReceiptPage,

@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Ledger } from './ledger.ts'
@@ -12,6 +12,7 @@ import {
   voucherMessage,
   worker,
 } from './testing/setup.ts'
+import { everythingStored } from './testing/tamper.ts'
 
 let bench: Bench
 afterEach(() => bench.end())
@@ -320,11 +321,12 @@ describe('channels', () => {
 describe('the file', () => {
   it('belongs to one opener, and to this user', async () => {
     bench = await setUp()
-    const options = { file: bench.file, now: Date.now, signVoucher: () => new Uint8Array(64) }
+    const options = { ...bench.place, now: Date.now, signVoucher: () => new Uint8Array(64) }
     await expect(Ledger.open(options)).rejects.toEqual(code('ERR_LEDGER_LOCKED'))
-    if (process.platform === 'win32') return
-    for (const name of readdirSync(dirname(bench.file))) {
-      expect(statSync(join(dirname(bench.file), name)).mode & 0o077).toBe(0)
+    const { file } = bench.place
+    if (process.platform === 'win32' || file === undefined) return
+    for (const name of readdirSync(dirname(file))) {
+      expect(statSync(join(dirname(file), name)).mode & 0o077).toBe(0)
     }
   })
 
@@ -333,20 +335,16 @@ describe('the file', () => {
     await bench.ledger.reserve(reservation('a', bench.key, 100n))
     await bench.ledger.charge(chargeOf('a', 100n, 80n))
     await bench.ledger.findKey(bench.secret)
-    const beforeClose = readLedgerFiles(bench)
+    const beforeClose = await everythingStored(bench.place)
     await bench.ledger.close()
-    for (const bytes of [...beforeClose, ...readLedgerFiles(bench)]) {
+    for (const bytes of [...beforeClose, ...(await everythingStored(bench.place))]) {
       expect(bytes.includes(bench.secret)).toBe(false)
       expect(bytes.includes(bench.secret.slice(8))).toBe(false)
       expect(bytes.includes(Buffer.from(bench.secret.slice(8), 'base64url'))).toBe(false)
       expect(bytes.includes(Buffer.from(bench.secret.slice(8), 'base64url').toString('hex'))).toBe(false)
     }
     // The search would find it: what is meant to be there is found.
-    expect(readLedgerFiles(bench).some((bytes) => bytes.includes('payload-of-a'))).toBe(true)
+    const after = await everythingStored(bench.place)
+    expect(after.some((bytes) => bytes.includes('payload-of-a'))).toBe(true)
   })
 })
-
-/** Closing these handles drops the ledger's file lock, so this comes last in a test. */
-function readLedgerFiles({ file }: Bench): Buffer[] {
-  return readdirSync(dirname(file)).map((name) => readFileSync(join(dirname(file), name)))
-}

@@ -24,6 +24,7 @@ import type {
   ChargeResult,
   KeyLimits,
   LedgerOptions,
+  LedgerPlace,
   NewChannel,
   OpenReservation,
   ReceiptPage,
@@ -39,8 +40,8 @@ import type { EndedRequest, FoundKey } from './wire.ts'
 const MOST_GRACE_MS = 30 * 86_400_000
 
 /**
- * Who owes what: channels, API keys, reservations, charges, receipts and vouchers, in one SQLite file that this
- * process holds alone. Every method that changes something resolves after its commit has been fsynced.
+ * Who owes what: channels, API keys, reservations, charges, receipts and vouchers, in one SQLite file or PostgreSQL schema that
+ * this process holds alone. Every method that changes something resolves after its commit has been fsynced.
  *
  * Rule of every client channel at every moment: charged + reserved ≤ deposited, and ≤ the client's voucher where the
  * client signs. No request is charged more than was
@@ -65,15 +66,17 @@ export class Ledger {
   }
 
   /**
-   * Opens the ledger, makes and migrates its file as needed.
+   * Opens the ledger, makes and migrates its file or tables as needed.
    *
    * @throws LedgerError `ERR_LEDGER_LOCKED` when another process has it open, `ERR_LEDGER_VERSION` when a newer
-   *   program wrote it
+   *   program wrote it, `ERR_LEDGER_INPUT` when the PostgreSQL server may lose what it acknowledges
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const dayStart = dayOf(options.now())
     let committer: Committer | undefined
-    const connection = await Connection.open({ file: options.file, dayStart }, (error) => {
+    const { file, postgres } = options
+    const place: LedgerPlace = postgres === undefined ? { file } : { postgres }
+    const connection = await Connection.open({ place, dayStart }, (error) => {
       ;(options.onFatal ?? endProcess)(error)
       committer?.fail(error)
     })

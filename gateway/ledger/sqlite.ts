@@ -8,6 +8,7 @@ import type { Row, RowStatement, Store } from './store.ts'
 /** The ledger in one SQLite file that no other process can open. */
 export class SqliteStore implements Store {
   readonly database: Kysely<Tables>
+  readonly schema = undefined
   readonly #file: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
 
@@ -44,7 +45,9 @@ export class SqliteStore implements Store {
     return statement
   }
 
-  /** The operating system's lock is given up with the process and not before. */
+  /** The operating system's lock on the file is enough: it is given up with the process and not before. */
+  takeOver(): void {}
+
   assertOwned(): void {}
 
   async close(): Promise<void> {

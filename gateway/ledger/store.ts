@@ -24,12 +24,16 @@ export interface RowStatement {
 /** Where the ledger is kept. Everything happens on one connection, so that what `apply` does is in the transaction that is open. */
 export interface Store {
   readonly database: Database
+  /** The schema that holds the tables, where the database has several. */
+  readonly schema: string | undefined
   /**
    * Runs a statement for every row, inside the transaction that is open.
    *
    * @returns how many rows it wrote
    */
   apply(statement: RowStatement, rows: readonly Row[]): number | Promise<number>
+  /** Makes this process the owner, once the tables are there. */
+  takeOver(): void | Promise<void>
   /** Begins the writing of a batch. @throws LedgerError when the ledger is no longer this process's own */
   assertOwned(): void | Promise<void>
   /** Gives the ledger back. */

@@ -1,5 +1,5 @@
 /**
- * The ledger's database thread: the only place that touches the file. It takes one batch at a time, writes it in one
+ * The ledger's database thread: the only place that touches the database. It takes one batch at a time, writes it in one
  * transaction, and answers when the commit has been fsynced. Whatever goes wrong in a write ends the thread, and with
  * it the process: an fsync that failed once must never be tried again, as the kernel may have dropped the pages.
  */
@@ -10,6 +10,7 @@ import { runCommand } from './commands.ts'
 import { writeBatch } from './commit.ts'
 import { LedgerError, type LedgerErrorCode } from './errors.ts'
 import { migrationProvider } from './migrations/index.ts'
+import { PostgresStore } from './postgres.ts'
 import { opening, runQuery } from './queries.ts'
 import type { Database } from './schema.ts'
 import { SqliteStore } from './sqlite.ts'
@@ -26,26 +27,41 @@ try {
   tell({ opened: await opening(store.database, data.dayStart) })
   port.on('message', (message: ToThread) => {
     const done = 'batch' in message ? run(store, message.batch) : close(store)
-    done.catch((error: unknown) => {
-      tell({ fatal: messageOf(error) })
-      process.exit(1)
-    })
+    done.catch(end)
   })
 } catch (error) {
   const code: LedgerErrorCode = error instanceof LedgerError ? error.code : 'ERR_LEDGER_LOST'
   tell({ openFailed: { code, message: messageOf(error) } })
 }
 
-async function open({ file }: ThreadData): Promise<Store> {
-  const store = SqliteStore.open(file)
-  const migrator = new Migrator({ db: store.database, provider: migrationProvider })
+async function open({ place }: ThreadData): Promise<Store> {
+  const store =
+    place.postgres === undefined
+      ? SqliteStore.open(place.file)
+      : await PostgresStore.open(place.postgres, end)
+  try {
+    await migrate(store)
+    await store.takeOver()
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+async function migrate(store: Store): Promise<void> {
+  const { database: db, schema } = store
+  const migrator = new Migrator({
+    db,
+    provider: migrationProvider,
+    ...(schema !== undefined && { migrationTableSchema: schema }),
+  })
   const { error } = await migrator.migrateToLatest()
-  if (!error) return store
-  await store.close()
+  if (!error) return
   const known = Object.keys(await migrationProvider.getMigrations()).join(', ')
   throw new LedgerError(
     'ERR_LEDGER_VERSION',
-    `the ledger ${file} cannot be brought to this program's version (it knows ${known}): ${messageOf(error)}`,
+    `the ledger cannot be brought to this program's version (it knows ${known}): ${messageOf(error)}`,
   )
 }
 
@@ -72,11 +88,18 @@ async function answer(database: Database, query: Query): Promise<QueryReply> {
   }
 }
 
+function end(error: unknown): void {
+  tell({ fatal: messageOf(error) })
+  process.exit(1)
+}
+
 async function close(store: Store): Promise<void> {
   await store.close()
   port?.close()
 }
 
+/** One of several addresses that were tried has no message of its own. */
 function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   return error instanceof Error ? error.message : String(error)
 }

@@ -177,9 +177,22 @@ export interface AuditReport {
   reserved: bigint
 }
 
-export interface LedgerOptions {
-  /** Path of the SQLite file; made (0600) when absent. */
-  file: string
+/** Where a ledger is kept: one of the two. */
+export type LedgerPlace =
+  | {
+      /** Path of the SQLite file; made (0600) when absent. */
+      file: string
+      postgres?: undefined
+    }
+  | {
+      /** Connection string of a PostgreSQL database, whose schema holds this ledger. It is never logged. */
+      postgres: string
+      file?: undefined
+    }
+
+export type LedgerOptions = LedgerPlace & LedgerSettings
+
+export interface LedgerSettings {
   /** Wall clock in ms. */
   now: () => number
   /** Signs a voucher over a channel's new cumulative ceiling, in this thread. Its result is 64 bytes. */

@@ -8,6 +8,7 @@ import type {
   ChannelState,
   ChargeResult,
   KeyLimits,
+  LedgerPlace,
   NewChannel,
   OpenReservation,
   SignedReceipt,
@@ -160,6 +161,6 @@ export type FromThread =
   | { fatal: string }
 
 export interface ThreadData {
-  file: string
+  place: LedgerPlace
   dayStart: number
 }

@@ -1,16 +1,22 @@
 /**
- * Test child: 32 clients reserve and charge without end, and hand in vouchers on a channel that is theirs to sign. Every acknowledged request id is written to stdout, which is
- * a file, at once: what is in it survives the child. The parent hears of the progress by messages.
+ * Test child: 32 clients reserve and charge without end, and hand in vouchers on a channel that is theirs to sign. Every
+ * acknowledged request id is written to stdout, which is a file, at once: what is in it survives the child. The parent
+ * hears of the progress by messages.
  *
- *   node charger.ts FILE BOOT
+ *   node charger.ts PLACE BOOT
  */
 
 import { writeSync } from 'node:fs'
 import { Ledger } from '../ledger.ts'
+import { placeFromText } from './place.ts'
 import { chargeOf, worker } from './setup.ts'
 
-const [file = '', boot = ''] = process.argv.slice(2)
-const ledger = await Ledger.open({ file, now: Date.now, signVoucher: () => new Uint8Array(64) })
+const [place = '', boot = ''] = process.argv.slice(2)
+const ledger = await Ledger.open({
+  ...placeFromText(place),
+  now: Date.now,
+  signVoucher: () => new Uint8Array(64),
+})
 await ledger.putChannel({ id: 'C', address: 'EQC', role: 'client', params: '{}', deposited: 10n ** 15n })
 await ledger.putChannel({ id: 'W', address: 'EQW', role: 'worker', params: '{}', deposited: 10n ** 12n })
 const signed = { id: 'D', address: 'EQD', role: 'client', signer: 'client', params: '{}' } as const

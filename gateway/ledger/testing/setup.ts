@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Ledger } from '../ledger.ts'
-import type { ApiKey, ChargeRequest, KeyLimits, LedgerOptions } from '../types.ts'
+import type { ApiKey, ChargeRequest, KeyLimits, LedgerPlace, LedgerSettings } from '../types.ts'
+import { newPlace } from './place.ts'
 
 export const NOON = Date.UTC(2026, 10, 22, 12)
 
@@ -17,30 +18,32 @@ export const voucherMessage = (channel: string, ceiling: bigint) =>
 
 export interface Bench {
   ledger: Ledger
+  place: LedgerPlace
+  /** The path of the SQLite file, where it is one. */
   file: string
   key: ApiKey
   secret: string
   clock: { now: number }
   signed: { channel: string; ceiling: bigint }[]
   warnings: string[]
-  reopen(options?: Partial<LedgerOptions>): Promise<Ledger>
+  reopen(options?: Partial<LedgerSettings>): Promise<Ledger>
   keyWith(limits: KeyLimits): Promise<ApiKey>
   end(): Promise<void>
 }
 
 /** A ledger with client channel `C` (1,000 deposited) and worker channel `W` (`workerDeposit`, 1,000 unless told). */
 export async function setUp(
-  options: Partial<LedgerOptions> & { workerDeposit?: bigint } = {},
+  options: Partial<LedgerSettings> & { workerDeposit?: bigint } = {},
 ): Promise<Bench> {
   const dir = mkdtempSync(join(tmpdir(), 'chrysalis-ledger-'))
-  const file = join(dir, 'ledger.sqlite')
+  const place = await newPlace(dir)
   const clock = { now: NOON }
   const signed: Bench['signed'] = []
   const warnings: string[] = []
   const { workerDeposit = 1000n, ...rest } = options
-  const open = (more: Partial<LedgerOptions> = {}) =>
+  const open = (more: Partial<LedgerSettings> = {}) =>
     Ledger.open({
-      file,
+      ...place,
       now: () => clock.now,
       signVoucher: (channel, ceiling) => {
         signed.push({ channel, ceiling })
@@ -56,7 +59,8 @@ export async function setUp(
   const { key, secret } = await ledger.createKey({ name: 'test', channel: 'C' })
   const bench: Bench = {
     ledger,
-    file,
+    place,
+    file: join(dir, 'ledger.sqlite'),
     key,
     secret,
     clock,
