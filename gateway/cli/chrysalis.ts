@@ -19,6 +19,11 @@ const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promi
     summary: 'find any difference between entries, receipts, vouchers and the chain: ledger verify',
     run: async (argv) => (await import('./ledger.ts')).ledger(argv),
   },
+  sidecar: {
+    summary:
+      'serve OpenAI clients on this machine and pay a gateway with a key of your own: sidecar [open|top-up|close|status|resume|restore]',
+    run: async (argv) => (await import('./sidecar.ts')).sidecar(argv),
+  },
   earnings: {
     summary: 'what the worker has earned, was promised and has got: by day or model, as text, CSV or JSON',
     run: async (argv) => (await import('./worker-command.ts')).runWorkerCommand('earnings', argv),

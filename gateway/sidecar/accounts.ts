@@ -5,27 +5,24 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../attest/cli/process.ts'
-import { printable } from '../../attest/inspect/text.ts'
-import type { GatewayClient, OwnAnswer, Totals } from './client.ts'
+import { demand, invented, isUnknown, PAGE, pageOf, withheld } from './answers.ts'
+import type { GatewayClient, Totals } from './client.ts'
 import { SidecarError, type SidecarErrorCode } from './errors.ts'
-import { type Invoice, namedKey, type PriceCeiling, proveCharge } from './invoice.ts'
+import { type Invoice, readAmount } from './invoice.ts'
+import { Prover, type ProverOptions } from './prover.ts'
 import type { Signer } from './signer.ts'
-import { type Halt, type PaidRequest, type SidecarState, SKIP } from './state.ts'
-import type { WorkerKeys } from './workers.ts'
+import { type Halt, type PaidRequest, SKIP } from './state.ts'
 
-export interface AccountsOptions {
-  state: SidecarState
+export interface AccountsOptions extends ProverOptions {
   signer: Signer
   client: GatewayClient
-  workers: WorkerKeys
-  prices: PriceCeiling
   /** The largest slice that was ever signed ahead on this channel: a ceiling vouches for what lies below it by more. */
   largestSlice: bigint
   /** Keeps evidence; gives the name of its file. */
   keep: (name: string, evidence: unknown) => Promise<string>
   /** Wall clock, ms. */
   now: () => number
-  log: { warn(fields: object, message: string): void; error(fields: object, message: string): void }
+  log: ProverOptions['log'] & { error(fields: object, message: string): void }
   /** Waits for so many ms; tests do not. */
   pause?: (ms: number) => Promise<unknown>
 }
@@ -38,7 +35,6 @@ export type Ending = 'billed' | 'cut' | 'refused'
 
 /** Waits between looks for a receipt, ms. A worker that is cancelled has five seconds to hand it in. */
 const LOOKS_MS = [0, 100, 400, 1_000, 2_000, 4_000]
-const PAGE = 100
 
 /** What a look for a receipt found: a charge that is proven now, the gateway's word that there is none, or no word. */
 type Look = 'counted' | 'nothing' | 'silence'
@@ -63,6 +59,7 @@ const STOPS: readonly SidecarErrorCode[] = [
 
 export class Accounts {
   readonly #options: AccountsOptions
+  readonly #prover: Prover
   #walking: Promise<void> | undefined
   /** The gateway could not be asked about an ended request: its list will tell. */
   #late = false
@@ -73,6 +70,7 @@ export class Accounts {
 
   constructor(options: AccountsOptions) {
     this.#options = options
+    this.#prover = new Prover(options)
   }
 
   /** Resolves when the next request is counted or found uncharged, or the signing stops. */
@@ -103,12 +101,16 @@ export class Accounts {
     return running.finally(() => this.#running.delete(running))
   }
 
+  /** Resolves when everything that runs beside requests is done. */
+  async quiet(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
+  }
+
   /** Ends the looks for receipts; resolves when none is under way. What they would have found, the next start finds. */
   async idle(): Promise<void> {
     this.#ended = true
     await Promise.allSettled([this.#walking])
-    // What runs may start something that runs on: evidence that is kept.
-    while (this.#running.size > 0) await Promise.allSettled(this.#running)
+    await this.quiet()
   }
 
   async #finish(request: PaidRequest, ending: Ending): Promise<void> {
@@ -276,23 +278,8 @@ export class Accounts {
     if (answer?.totals) this.#compareAtOnce(answer.totals, answer.verifiedBefore)
     if (answer?.status === 404) return 'nothing'
     if (answer?.status !== 200) return 'silence'
-    await this.#count(request, answer.json as Invoice)
+    await this.#prover.count(request, answer.json as Invoice)
     return 'counted'
-  }
-
-  async #count(request: PaidRequest, invoice: Invoice): Promise<void> {
-    const { state, workers, prices } = this.#options
-    const key = namedKey(invoice)
-    const signer = key === undefined ? undefined : await workers.find(key)
-    if (!signer) {
-      throw new SidecarError(
-        'ERR_RECEIPT_SIGNER',
-        `receipt ${request.requestId}: no accepted evidence speaks for the key ${key ?? '(none)'} that should have signed it`,
-        { evidence: { invoice } },
-      )
-    }
-    const { charged, digest } = proveCharge(invoice, { request, signer, prices })
-    if (state.request(request.requestId)?.state !== 'charged') state.count(request.requestId, charged, digest)
   }
 
   async #walk(behind: boolean): Promise<void> {
@@ -336,20 +323,19 @@ export class Accounts {
     const request = state.request(id) ?? this.#recognise(id, behind)
     if (!request)
       throw refuse('ERR_RECEIPT_FOREIGN', `receipt ${id} is for a request that was never made here`)
-    const { charged } = invoice
-    if (typeof charged !== 'string' || !/^(0|[1-9]\d{0,26})$/.test(charged))
-      throw refuse('ERR_RECEIPT_REFUSED', `receipt ${id}: the charge is no amount`)
-    const after = sum + BigInt(charged)
+    const charged = readAmount(invoice.charged)
+    if (charged === undefined) throw refuse('ERR_RECEIPT_REFUSED', `receipt ${id}: the charge is no amount`)
+    const after = sum + charged
     if (request.state === 'charged') {
-      if (request.charged !== BigInt(charged))
+      if (request.charged !== charged)
         throw refuse(
           'ERR_CHARGES_DIFFER',
           `receipt ${id}: listed at ${charged} nanotons, proven at ${request.charged}`,
         )
     } else if (after <= vouched) {
       // What lies below a voucher of one's own by a slice or more was verified before that voucher was signed.
-      state.count(id, BigInt(charged), '')
-    } else await this.#count(request, invoice)
+      state.count(id, charged, '')
+    } else await this.#prover.count(request, invoice)
     if (!state.list(id)) throw refuse('ERR_RECEIPT_REPEATED', `receipt ${id} is listed twice`)
     this.#move()
     return after
@@ -364,49 +350,4 @@ export class Accounts {
     const cap = state.ceiling
     return state.begin({ n, requestId, path: '', cap, at: now() })
   }
-}
-
-interface Page {
-  data: Invoice[]
-  more: boolean
-}
-
-function pageOf({ json }: OwnAnswer): Page {
-  const { data, has_more: more } = (json ?? {}) as { data?: unknown; has_more?: unknown }
-  if (!Array.isArray(data) || data.length > PAGE || typeof more !== 'boolean')
-    throw new SidecarError('ERR_GATEWAY', 'the gateway’s list of receipts cannot be read')
-  return { data: data.map((each) => (each ?? {}) as Invoice), more }
-}
-
-/** Whether the gateway has no books of the channel, and does not take it on either. */
-function isUnknown({ status, json }: OwnAnswer): boolean {
-  const { error } = (json ?? {}) as { error?: { code?: unknown } }
-  const code = String(error?.code)
-  return status === 404 || (status === 402 && ['payment_required', 'channel_refused'].includes(code))
-}
-
-/** An answer with what was asked for, and totals beside it. */
-function demand(answer: OwnAnswer): OwnAnswer & { totals: Totals } {
-  const { status, totals } = answer
-  if (status === 200 && totals) return { ...answer, totals }
-  const { error } = (answer.json ?? {}) as { error?: { message?: unknown } }
-  const why = typeof error?.message === 'string' ? `: ${printable(error.message, 300)}` : ''
-  const what = status === 200 ? 'says nothing of the channel' : `answers ${status}`
-  throw new SidecarError('ERR_GATEWAY', `the gateway ${what}, asked about the channel${why}`)
-}
-
-function withheld({ requestId }: PaidRequest): SidecarError {
-  return new SidecarError(
-    'ERR_RECEIPT_WITHHELD',
-    `receipt ${requestId}: the gateway answered the request and does not show its receipt`,
-    { evidence: { requestId } },
-  )
-}
-
-function invented(voucher: NonNullable<Totals['voucher']>): SidecarError {
-  return new SidecarError(
-    'ERR_VOUCHER_INVENTED',
-    `the gateway shows a voucher for ${voucher.signedMaxClaimable} nanotons that is not signed with this channel’s key`,
-    { evidence: { voucher } },
-  )
 }

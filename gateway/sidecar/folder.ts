@@ -53,6 +53,11 @@ export class ChannelFolder {
     this.address = channelAddress(record.params).toRawString()
   }
 
+  /** The same channel, whose gateway is found at another address. */
+  at(gateway: string): ChannelFolder {
+    return new ChannelFolder(this.dir, { ...this.record, gateway })
+  }
+
   get stateFile(): string {
     return join(this.dir, 'state.sqlite')
   }
@@ -105,12 +110,14 @@ export class SidecarFolder {
     return new SidecarFolder(dir, takeLock(dir))
   }
 
-  /** The key that local programs send as their API key; made on first use. */
-  async apiKey(): Promise<string> {
-    const secret = await openSecret(join(this.dir, 'api-key'), () =>
-      Buffer.from(`sk-local-${randomBytes(24).toString('base64url')}\n`),
-    )
-    return Buffer.from(secret).toString('utf8').trim()
+  /** The key that local programs send as their API key; made on first use, which `fresh` tells. */
+  async apiKey(): Promise<{ key: string; fresh: boolean }> {
+    let fresh = false
+    const secret = await openSecret(join(this.dir, 'api-key'), () => {
+      fresh = true
+      return Buffer.from(`sk-local-${randomBytes(24).toString('base64url')}\n`)
+    })
+    return { key: Buffer.from(secret).toString('utf8').trim(), fresh }
   }
 
   get walletFile(): string {

@@ -122,7 +122,8 @@ function checkSigner(
   if (!served) throw refuse('ERR_RECEIPT_REFUSED', 'the enclave that signed it does not serve this model')
 }
 
-function readAmount(value: unknown): bigint | undefined {
+/** What the gateway says that it charged; undefined for what is no amount. */
+export function readAmount(value: unknown): bigint | undefined {
   return typeof value === 'string' && /^(0|[1-9]\d{0,26})$/.test(value) ? BigInt(value) : undefined
 }
 

@@ -41,6 +41,8 @@ export interface SidecarOptions {
   log: Pick<Logger, 'info' | 'warn' | 'error'>
   /** Wall clock, ms. */
   now?: () => number
+  /** A person takes charges of requests made here as they are, proven or not. */
+  accept?: boolean
   /** Waits between looks for a receipt; for tests. */
   pause?: (ms: number) => Promise<unknown>
 }
@@ -77,6 +79,7 @@ export async function openParts(options: Omit<SidecarOptions, 'apiKey' | 'host' 
       ...{ state, signer, client, workers, prices, now, log },
       largestSlice: channel.record.slice,
       keep: (name, evidence) => channel.keep(name, evidence),
+      ...(options.accept && { accept: true }),
       ...(pause && { pause }),
     })
     return { channel, state, signer, upstream, client, accounts }

@@ -48,7 +48,10 @@ describe('a sidecar', () => {
     stand.gateway.gate = gate.promise
     const response = await fetch(`${stand.sidecar.url}/v1/chat/completions`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${await stand.folder.apiKey()}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${(await stand.folder.apiKey()).key}`,
+        'content-type': 'application/json',
+      },
       body: JSON.stringify({ model: 'm', messages, stream: true }),
     })
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
@@ -71,7 +74,10 @@ describe('a sidecar', () => {
     const leave = new AbortController()
     const response = await fetch(`${stand.sidecar.url}/v1/chat/completions`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${await stand.folder.apiKey()}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${(await stand.folder.apiKey()).key}`,
+        'content-type': 'application/json',
+      },
       body: JSON.stringify({ model: 'm', messages, stream: true }),
       signal: leave.signal,
     })
@@ -150,7 +156,7 @@ describe('the local face', () => {
   it('serves programs of this machine that know the key, and nobody else', async () => {
     await using stand = await Stand.open()
     const good = {
-      authorization: `Bearer ${await stand.folder.apiKey()}`,
+      authorization: `Bearer ${(await stand.folder.apiKey()).key}`,
       'content-type': 'application/json',
     }
     const refused: [Record<string, string>, number, string | null][] = [
@@ -172,7 +178,7 @@ describe('the local face', () => {
     expect(stand.gateway.seen.filter(({ method }) => method === 'POST')).toEqual([])
     expect((await raw(stand, good)).status).toBe(200)
     const { authorization: _, ...rest } = good
-    expect((await raw(stand, { ...rest, 'x-api-key': await stand.folder.apiKey() })).status).toBe(200)
+    expect((await raw(stand, { ...rest, 'x-api-key': (await stand.folder.apiKey()).key })).status).toBe(200)
   })
 
   it('keeps its key to itself, and cookies and origins of its clients too', async () => {
@@ -189,7 +195,7 @@ describe('the local face', () => {
     ])
     stand.gateway.onHead = (headers) => heads.push(headers)
     const good = {
-      authorization: `Bearer ${await stand.folder.apiKey()}`,
+      authorization: `Bearer ${(await stand.folder.apiKey()).key}`,
       'content-type': 'application/json',
     }
     await raw(stand, {

@@ -135,35 +135,11 @@ export class Signer {
    * @param known whether the gateway knows the channel, so that its address will do
    */
   payment(request: SignedRequest, voucher: Voucher, known: boolean): string {
-    const { method, path, body, cap, n } = request
     const { params, globalId, key, now } = this.#options
-    const channel = this.address
-    const expires = Math.floor(now() / 1000) + EXPIRES_SECONDS
-    const id = this.ids.id(n)
-    const signed = signPaymentRequest(key, {
-      ...{ globalId, channel, method, path, body, id, expires },
-      amount: cap,
-    })
-    return encodePayment({
-      x402Version: X402_VERSION,
-      accepted: {
-        scheme: X402_SCHEME,
-        network: paymentNetwork(globalId),
-        amount: cap.toString(),
-        asset: X402_ASSET,
-        payTo: params.payee.toRawString(),
-        maxTimeoutSeconds: EXPIRES_SECONDS,
-      },
-      payload: {
-        type: 'voucher',
-        channel: known ? { id: channel.toRawString() } : this.#json,
-        voucher: {
-          ceiling: voucher.ceiling.toString(),
-          signature: Buffer.from(voucher.signature).toString('base64'),
-        },
-        request: signed,
-      },
-    })
+    const channel = known ? { id: this.address.toRawString() } : this.#json
+    const id = this.ids.id(request.n)
+    const payer = { globalId, address: this.address, payee: params.payee, key }
+    return signedPayment(payer, { ...request, id, at: now() }, { channel, voucher })
   }
 
   #terms(ceiling: bigint) {
@@ -175,4 +151,44 @@ export class Signer {
 export function least(a: bigint, b: bigint): bigint {
   if (a < b) return a
   return b
+}
+
+/** Who pays on which channel, and whom. */
+interface PayerTerms {
+  globalId: number
+  /** Of the channel. */
+  address: Address
+  payee: Address
+  key: KeyObject
+}
+
+/** The value of PAYMENT-SIGNATURE. @param request.at wall clock, ms */
+export function signedPayment(
+  { globalId, address, payee, key }: PayerTerms,
+  request: Omit<SignedRequest, 'n'> & { id: string; at: number },
+  { channel, voucher }: { channel: ChannelParamsJson | { id: string }; voucher: Voucher },
+): string {
+  const { method, path, body, cap: amount, id, at } = request
+  const expires = Math.floor(at / 1000) + EXPIRES_SECONDS
+  const signed = { globalId, channel: address, method, path, body, id, expires, amount }
+  return encodePayment({
+    x402Version: X402_VERSION,
+    accepted: {
+      scheme: X402_SCHEME,
+      network: paymentNetwork(globalId),
+      amount: amount.toString(),
+      asset: X402_ASSET,
+      payTo: payee.toRawString(),
+      maxTimeoutSeconds: EXPIRES_SECONDS,
+    },
+    payload: {
+      type: 'voucher',
+      channel,
+      voucher: {
+        ceiling: voucher.ceiling.toString(),
+        signature: Buffer.from(voucher.signature).toString('base64'),
+      },
+      request: signPaymentRequest(key, signed),
+    },
+  })
 }

@@ -57,7 +57,7 @@ export class Stand implements AsyncDisposable {
     const key = Buffer.from(this.gateway.worker, 'hex')
     this.#sidecar = await startSidecar({
       channel: await this.folder.channel(),
-      apiKey: await this.folder.apiKey(),
+      apiKey: (await this.folder.apiKey()).key,
       host: '127.0.0.1',
       port: 0,
       trust: { workers: { find: async (name) => (name === this.gateway.worker ? { key } : undefined) } },
@@ -78,7 +78,7 @@ export class Stand implements AsyncDisposable {
   async sdk(): Promise<OpenAI> {
     return new OpenAI({
       baseURL: `${this.sidecar.url}/v1`,
-      apiKey: await this.folder.apiKey(),
+      apiKey: (await this.folder.apiKey()).key,
       maxRetries: 0,
     })
   }
