@@ -71,7 +71,19 @@ export const workerSettings = z.object({
   chainTokenFile: z.string().optional().describe('file that holds the token for the chain'),
   payoutAddress: rawAddressSchema
     .optional()
-    .describe('TON address (0:hex) to be paid at; default: a wallet made in the data folder'),
+    .describe(
+      'TON address (0:hex) to be paid at; default: a wallet made in the data folder, which settles by itself',
+    ),
+  ownerAddress: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "address of the owner's wallet, UQ… or EQ…, bound once: what the worker's wallet gets is sent there",
+    ),
+  sweepAbove: amountSchema
+    .default('1000000000')
+    .describe('nanotons on the worker’s wallet above which all but some for fees is sent to the owner'),
   creditLimit: amountSchema
     .default('100000000')
     .describe('nanotons that the gateway may owe before work stops'),

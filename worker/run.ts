@@ -2,6 +2,8 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Address } from '@ton/core'
+import { ConfigError } from '../attest/cli/config.ts'
 import {
   type OpenedTee,
   openTee,
@@ -18,9 +20,10 @@ import { openChain } from './chain.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
 import { Collector, Earnings } from './earnings/index.ts'
+import { bindOwner, readOwner } from './earnings/owner.ts'
 import { claimedModel, type Offer, Worker } from './enclave/index.ts'
 import { type Engine, startEngine } from './engine/index.ts'
-import { earningsFile, payoutKeyFile, purseOf, takeFolder } from './folder.ts'
+import { earningsFile, ownerFile, payoutKeyFile, purseOf, takeFolder } from './folder.ts'
 import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
 import { readSoftware } from './protocol/software.ts'
@@ -165,22 +168,35 @@ interface Payee {
   /** Raw. */
   address: string
   wallet?: Wallet
+  /** Where what it gets is sent. */
+  owner?: Address
 }
 
 async function openPayee(
-  { payoutAddress }: WorkerSettings,
+  { payoutAddress, ownerAddress }: WorkerSettings,
   folder: string,
   chain: Chain | undefined,
 ): Promise<Payee | undefined> {
-  if (payoutAddress !== undefined) return { address: payoutAddress }
-  if (!chain) return undefined
+  if (payoutAddress !== undefined) {
+    if (ownerAddress === undefined) return { address: payoutAddress }
+    throw new ConfigError(
+      'setting ownerAddress: goes without payoutAddress, which is paid by gateways directly',
+    )
+  }
+  if (!chain)
+    return ownerAddress === undefined ? undefined : { address: Address.parse(ownerAddress).toRawString() }
   const wallet = await Wallet.open(payoutKeyFile(folder), chain.globalId)
-  return { address: wallet.address.toRawString(), wallet }
+  const payee = { address: wallet.address.toRawString(), wallet }
+  if (ownerAddress === undefined) return payee
+  const file = ownerFile(folder)
+  const owner = await readOwner(file, ownerAddress, chain.globalId)
+  await bindOwner(file, owner, chain.globalId)
+  return { ...payee, owner }
 }
 
 /** Only the payee can settle: what another address earns, its owner has to. */
 function openCollector(
-  { settleOverheadBps, settleRiskCap, settleAfterSeconds }: WorkerSettings,
+  { settleOverheadBps, settleRiskCap, settleAfterSeconds, sweepAbove }: WorkerSettings,
   parts: {
     chain: Chain | undefined
     payee: Payee | undefined
@@ -194,6 +210,7 @@ function openCollector(
   return new Collector({
     ...{ chain, wallet: payee.wallet, purse: purseOf(folder), clock: systemClock, log },
     books: () => earnings.books(),
+    ...(payee.owner && { sweep: { to: payee.owner, above: BigInt(sweepAbove) } }),
     policy: {
       overheadBps: settleOverheadBps,
       riskCap: BigInt(settleRiskCap),

@@ -12,6 +12,7 @@ import { attest } from './testing.ts'
 
 const OWNER = 'EQAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHB8Jh'
 const RAW = `0:${'07'.repeat(32)}`
+const FRIENDLY = 'UQAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHB5-k'
 const dir = mkdtempSync(path(tmpdir(), 'chrysalis-join-'))
 let server: Server
 let origin = ''
@@ -96,6 +97,17 @@ const interrupt = () => {
 }
 
 describe('attest join', () => {
+  it('says that it waits for the gateway to pay, and why', async () => {
+    const unpaid = WORKS.replace(
+      "tell({ state: 'ready'",
+      "tell({ state: 'unpaid', code: 'ERR_CREDIT_LIMIT', owed: '100000001' }); tell({ state: 'ready'",
+    )
+    const { out } = await join(standIn('unpaid', unpaid), good(), {}, interrupt())
+    expect(out).toMatch(
+      /^waiting for the gateway to pay {2}it owes more than the credit limit {2}0\.100000001 TON owed/m,
+    )
+  })
+
   it('checks, starts the worker, shows how it goes, and ends it on Ctrl-C', async () => {
     const { status, out } = await join(standIn('works', WORKS), good(), {}, interrupt())
     expect(out).toMatch(/^SIMULATED: /)
@@ -107,7 +119,7 @@ describe('attest join', () => {
     const flags = JSON.parse(readFileSync(path(dir, 'flags.json'), 'utf8'))
     expect(flags).toEqual([
       `--gateway-url=${origin.replace('http', 'ws')}/link`,
-      `--payout-address=${RAW}`,
+      `--owner-address=${FRIENDLY}`,
       `--model=${path(dir, 'model.gguf')}`,
       `--data=${path(dir, '.chrysalis')}`,
       '--tee=simulated',
@@ -269,10 +281,12 @@ describe('attest join', () => {
 
 describe('an owner', () => {
   it('may be written in any form of TON', () => {
-    const forms = [RAW, RAW.toUpperCase(), OWNER, 'UQAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHB5-k']
-    for (const form of forms) expect(readOwner('--owner', form)).toEqual({ raw: RAW, warnings: [] })
-    const test = readOwner('--owner', '0QAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHByQu')
-    expect(test).toMatchObject({ raw: RAW, warnings: [expect.stringContaining('test')] })
+    const forms = [RAW, RAW.toUpperCase(), OWNER, FRIENDLY]
+    for (const form of forms)
+      expect(readOwner('--owner', form)).toEqual({ raw: RAW, friendly: FRIENDLY, warnings: [] })
+    const forTests = '0QAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHByQu'
+    const test = readOwner('--owner', forTests)
+    expect(test).toEqual({ raw: RAW, friendly: forTests, warnings: [expect.stringContaining('test')] })
     for (const bad of [`5:${'07'.repeat(32)}`, `0:${'00'.repeat(32)}`, `0:${'07'.repeat(31)}`, '', ` ${RAW}`])
       expect(() => readOwner('--owner', bad), bad).toThrow('--owner')
   })

@@ -14,7 +14,10 @@ import { startWorker, WORKER_MAIN } from './worker-process.ts'
 
 const FLAGS = {
   gateway: { value: 'URL', about: 'the gateway to work for: http://host:port or ws://host:port/link' },
-  owner: { value: 'ADDRESS', about: 'your TON address, where the work is paid; any form' },
+  owner: {
+    value: 'ADDRESS',
+    about: 'your TON address, where what is earned goes; any form. Bound once to --data',
+  },
   model: { value: 'FILE', about: 'the GGUF file to serve' },
   'model-id': { value: 'ID', about: 'the name that clients call the model by' },
   gpu: { value: 'auto|cuda|off', about: 'where the model computes; off (the CPU) when absent' },
@@ -118,7 +121,7 @@ function readPlan(given: JoinFlags, io: Io): Plan {
   ]
   const flags = [
     ['--gateway-url', link.href],
-    ['--payout-address', payee.raw],
+    ['--owner-address', payee.friendly],
     ['--model', pathOf(io, model)],
     ['--data', pathOf(io, given.data ?? '.chrysalis')],
     ['--tee', given.simulated ? 'simulated' : 'tdx'],

@@ -9,6 +9,8 @@ import { ArgumentError } from './command.ts'
 export interface Owner {
   /** `0:hex`. */
   raw: string
+  /** With a checksum and the kind of network, as wallets show it. */
+  friendly: string
   /** Things that are not wrong, but seldom meant. */
   warnings: readonly string[]
 }
@@ -43,5 +45,6 @@ function checked(flag: string, shown: string, address: Address, testOnly: boolea
   if (isZero(address.hash))
     throw new ArgumentError(`${flag} ${shown}: is the zero address, whose coins nobody can spend`)
   const warnings = testOnly ? ['the address is marked for test networks alone'] : []
-  return { raw: address.toRawString(), warnings }
+  const friendly = address.toString({ bounceable: false, testOnly })
+  return { raw: address.toRawString(), friendly, warnings }
 }

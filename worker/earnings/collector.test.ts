@@ -186,6 +186,30 @@ describe('what is promised is settled', () => {
   })
 })
 
+describe('what has arrived', () => {
+  test('goes to the owner when there is enough of it, but for some for fees', async () => {
+    const to = Wallet.fromSeed(Buffer.alloc(32, 9), chain.globalId).address
+    const made = collector([bookOf(channel, TON)], { sweep: { to, above: (3n * TON) / 2n } })
+    await made.collect()
+    expect((await chain.account(to)).balance).toBe(0n)
+    await chain.fund(wallet.address, TON)
+    await made.collect()
+    const { balance } = await chain.account(to)
+    expect(balance).toBeGreaterThan((19n * TON) / 10n)
+    expect(await wallet.balance(chain)).toBeGreaterThan(10n * ATTACH)
+    await made.collect()
+    expect((await chain.account(to)).balance).toBe(balance)
+  })
+
+  test('and what is due is settled even if the owner cannot be sent to', async () => {
+    await chain.fund(wallet.address, 3n * TON)
+    const to = channel.channel.address
+    await collector([bookOf(channel, TON)], { sweep: { to, above: TON } }).collect()
+    expect(await settledOn(channel)).toBe(TON)
+    expect(codes()).toEqual(['value', 'ERR_WITHDRAW_UNCONFIRMED'])
+  })
+})
+
 describe('what is in the way', () => {
   test('of one channel is told, and keeps the others from nothing', async () => {
     const other = await opening(5n * TON)

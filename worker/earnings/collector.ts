@@ -1,3 +1,4 @@
+import type { Address } from '@ton/core'
 import { fromBase64 } from '../../attest/bytes.ts'
 import {
   ATTACH,
@@ -17,7 +18,8 @@ import type { Clock } from '../clock.ts'
 import { codeOf, type Log } from '../log.ts'
 import type { ChannelBook } from './book.ts'
 import { withPurse } from './purse.ts'
-import { least } from './sums.ts'
+import { larger, least } from './sums.ts'
+import { planWithdrawal, withdraw } from './withdraw.ts'
 
 /** Milliseconds between two looks at all channels; a payer that starts to close has to wait an hour or more. */
 const LOOK_MS = 15_000
@@ -25,7 +27,7 @@ const LOOK_MS = 15_000
 const PRICES_MS = 600_000
 /** Before an end it is worth a tenth of a claim to have it. */
 const LEAVING_BPS = 1_000
-/** What the faucet of a local chain gives a wallet that cannot pay for a settle: enough for many. */
+/** What the faucet of a local chain gives a wallet that cannot pay for a settle, and a sweep leaves: enough for many. */
 const GIFT = 10n * ATTACH
 
 export interface CollectorOptions {
@@ -38,6 +40,8 @@ export interface CollectorOptions {
   /** Every channel that has ever paid. */
   books: () => Iterable<ChannelBook>
   policy: SettlePolicy
+  /** The owner, to whom all but some for fees is sent when the wallet holds more than `above` nanotons. */
+  sweep?: { to: Address; above: bigint }
   clock: Clock
   log: Log
 }
@@ -111,6 +115,7 @@ export class Collector {
       if (found) due.push(found)
     }
     if (due.length > 0) errors.push(...(await this.#settle(due)))
+    await this.#sweep().catch((error: unknown) => void errors.push(error))
     if (errors.length > 0) throw errors[0]
   }
 
@@ -127,6 +132,16 @@ export class Collector {
       if (error) return [error]
       log.info({ channel: book.account.address, code: reason, settled: String(claim.amount) }, 'settled')
       return []
+    })
+  }
+
+  async #sweep(): Promise<void> {
+    const { chain, wallet, purse, sweep, log } = this.#options
+    if (!sweep || (await wallet.balance(chain)) <= larger(sweep.above, 2n * GIFT)) return
+    await withPurse(purse, async () => {
+      const plan = await planWithdrawal(chain, wallet, { to: sweep.to, keep: GIFT })
+      await withdraw(chain, wallet, plan)
+      log.info({ owner: sweep.to.toString(), nanotons: String(plan.amount) }, 'sent to the owner')
     })
   }
 
@@ -183,7 +198,7 @@ export class Collector {
     const { log, wallet } = this.#options
     if (code !== undefined && code !== this.#told) {
       const cure = code === 'ERR_WALLET_FUNDS' ? ': send it 0.1 TON for fees' : ''
-      log.warn({ code, wallet: wallet.address.toString() }, `what is earned cannot be settled now${cure}`)
+      log.warn({ code, wallet: wallet.address.toString() }, `what is earned cannot be taken now${cure}`)
     }
     this.#told = code
   }
