@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { internal } from '@ton/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { LocalNode } from '../../contracts/chain/local/node.ts'
 import { PRICES_2025 } from '../../contracts/chain/prices.ts'
@@ -197,6 +198,26 @@ describe('channels are settled', () => {
     await expect(treasury.settle()).rejects.toEqual(code('ERR_CHAIN_REJECTED'))
     await stand.treasury.sync()
     expect(await settledOf(channel)).toBe(WORTH)
+  })
+
+  it('from a wallet that holds little, in smaller batches; from an empty one not, and that is said', async () => {
+    const channels = await ready(3)
+    for (const channel of channels) await channel.charge(WORTH, worker)
+    const { fund: _, ...chain } = stand.chain
+    const treasury = stand.again({ chain })
+    const { gateway } = stand.keys
+    const spend = async (rest: bigint) => {
+      const value = (await gateway.balance(chain)) - rest
+      await gateway.send(chain, [internal({ to: stand.worker.address, value, bounce: false })])
+    }
+    await spend(10_000_000n)
+    await treasury.sync()
+    expect(stand.warnings.filter((text) => /are needed for a settle/.test(text))).toHaveLength(3)
+    await stand.chain.fund(gateway.address, 30_000_000n)
+    const before = await messages()
+    await stand.again({ chain }).sync()
+    for (const channel of channels) expect(await settledOf(channel)).toBe(WORTH)
+    expect((await messages()) - before).toBe(2)
   })
 
   it('once each, whichever step a crash ended', async () => {
