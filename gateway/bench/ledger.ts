@@ -1,7 +1,7 @@
 /**
  * Durable charges a second: clients that each reserve and then charge one request after another.
  *
- *   node gateway/bench/ledger.ts [SECONDS [CLIENTS…]]
+ *   node gateway/bench/ledger.ts [--postgres] [SECONDS [CLIENTS…]]
  */
 
 import { generateKeyPairSync, sign } from 'node:crypto'
@@ -11,8 +11,11 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { newRequestId } from '../../worker/protocol/index.ts'
 import { Ledger } from '../ledger/index.ts'
+import { postgresPrograms, TestPostgres } from '../ledger/testing/postgres.ts'
 
-const [seconds = 5, ...counts] = process.argv.slice(2).map(Number)
+const args = process.argv.slice(2)
+const [seconds = 5, ...counts] = args.filter((arg) => arg !== '--postgres').map(Number)
+const server = args.includes('--postgres') ? await TestPostgres.start(postgresPrograms() ?? '') : undefined
 const { privateKey } = generateKeyPairSync('ed25519')
 const payload = 'A'.repeat(900)
 const signature = 'A'.repeat(86)
@@ -22,7 +25,7 @@ const worker = { id: 'worker', bootId: 'boot' }
 async function measure(clients: number): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'chrysalis-bench-'))
   const ledger = await Ledger.open({
-    file: join(dir, 'ledger.sqlite'),
+    ...(server ? { postgres: await server.newSchema() } : { file: join(dir, 'ledger.sqlite') }),
     now: Date.now,
     signVoucher: (_channel, ceiling) =>
       sign(null, Buffer.from(String(ceiling).padStart(32, '0')), privateKey),
@@ -69,7 +72,7 @@ async function measure(clients: number): Promise<void> {
   const perThousand = (microseconds: number) => (microseconds / 1000 / took.length).toFixed(3)
   const all = used.user + used.system
   const [p99, most] = [delay.percentile(99) / 1e6, delay.max / 1e6]
-  console.log(`clients            ${clients}`)
+  console.log(`clients            ${clients}, ${server ? 'PostgreSQL, whose CPU is not counted' : 'SQLite'}`)
   console.log(`charges            ${took.length} (each after a durable reservation of its own)`)
   console.log(`charges / s        ${Math.round(took.length / elapsed)}`)
   console.log(`charge p50 / p99   ${at(0.5)} / ${at(0.99)} ms`)
@@ -82,3 +85,4 @@ async function measure(clients: number): Promise<void> {
 }
 
 for (const clients of counts.length > 0 ? counts : [64, 256]) await measure(clients)
+await server?.stop()
