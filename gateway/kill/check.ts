@@ -111,9 +111,9 @@ function billDefects(
       return billed === 0 ? [] : ['refused, and billed']
     case 'left':
       // What was under way to a client that hung up counts as delivered.
-      return billed >= tokens - RECEIPT_TOKENS && billed <= asked.script.tokens
-        ? []
-        : ['left, and billed otherwise']
+      return billed <= asked.script.tokens
+        ? shortDefects(seen, row, billed, aftermath)
+        : ['left, and billed for more']
     case 'error':
     case 'cut':
       counts.cut += 1
@@ -124,24 +124,34 @@ function billDefects(
 }
 
 function cutDefects(
-  { asked, tokens, requestId }: Seen,
+  seen: Seen,
   row: RequestRow | undefined,
   billed: number,
-  { killedAt, gatewayKilled }: Aftermath,
+  aftermath: Aftermath,
   counts: Counts,
 ): string[] {
+  const { asked, tokens, requestId } = seen
   if (!row) return requestId !== undefined && tokens > 0 ? ['shown, and not in the ledger'] : []
   // Committed, and the process died before it could say so: nobody can tell this from an end that was told.
-  if (billed === asked.script.tokens && tokens < billed && row.endedAt <= killedAt) {
+  if (billed === asked.script.tokens && tokens < billed && row.endedAt <= aftermath.killedAt) {
     counts.untold += 1
     return []
   }
   if (billed > tokens)
     return [`billed for more than arrived${row.clientCharge > 0n && tokens === 0 ? ' (nothing)' : ''}`]
+  return asked.stream ? shortDefects(seen, row, billed, aftermath) : []
+}
+
+/** A worker may lose so much of a stream and no more. */
+function shortDefects(
+  { tokens }: Seen,
+  row: RequestRow | undefined,
+  billed: number,
+  { gatewayKilled }: Aftermath,
+): string[] {
   const losable = RECEIPT_TOKENS + (gatewayKilled ? WINDOW_TOKENS : 0)
-  if (asked.stream && tokens - billed > losable && row.reason !== 'worker_never_returned')
-    return ['billed for less than its receipts cover']
-  return []
+  const short = tokens - billed > losable && row?.reason !== 'worker_never_returned'
+  return short ? ['billed for less than its receipts cover'] : []
 }
 
 function describe({ asked, end, tokens, said }: Seen, row: RequestRow | undefined): string {

@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { type Progress, runTrials } from './run.ts'
+import { type Failure, type Progress, runTrials } from './run.ts'
 
 const USAGE = `Usage: npm run kill -- [--trials N] [--seed N] [--fresh N] [--side N] [--json FILE]
 Ctrl-C ends it early, with the record of what was done.
@@ -32,8 +32,14 @@ if (![trials, seed, fresh, side].every((number) => Number.isSafeInteger(number) 
   process.exit(2)
 }
 
+function tell({ trial, plan, defects, log }: Failure): void {
+  const sentences = defects.map((text) => `  ${text}\n`).join('')
+  process.stdout.write(`trial ${trial} ${JSON.stringify(plan)}\n${sentences}${log}\n`)
+}
+
 let shown = 0
-function progress({ done, defects }: Progress): void {
+function progress({ done, defects, failure }: Progress): void {
+  if (failure) tell(failure)
   const every = process.stderr.isTTY ? 200 : 30_000
   if (performance.now() - shown < every && done < trials) return
   shown = performance.now()
@@ -46,11 +52,6 @@ const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
 const record = await runTrials({ trials, seed, fresh, side, progress, signal: stop.signal })
 if (process.stderr.isTTY) process.stderr.write('\n')
-for (const { trial, plan, defects, log } of record.failures) {
-  process.stdout.write(
-    `trial ${trial} ${JSON.stringify(plan)}\n${defects.map((text) => `  ${text}\n`).join('')}${log}\n`,
-  )
-}
 const { failures, ...summary } = record
 process.stdout.write(`${JSON.stringify({ ...summary, failures: failures.length }, null, 2)}\n`)
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(record, null, 2)}\n`)

@@ -96,6 +96,7 @@ export class Network implements AsyncDisposable {
       ...this.#argsOf(role, options),
     ])
     const child = spawn(file, args, {
+      env: { ...process.env, CHRYSALIS_SUPERVISED: '1' },
       // The channel tells the role of our own end, so that nothing is left behind by it. A Ctrl-C is for us alone.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

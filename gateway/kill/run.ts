@@ -19,6 +19,8 @@ export interface RunOptions {
 export interface Progress {
   readonly done: number
   readonly defects: number
+  /** The trial that was just done, if something was wrong. */
+  readonly failure?: Failure
 }
 
 /** A trial in which something was wrong. */
@@ -63,9 +65,10 @@ export async function runTrials(options: RunOptions): Promise<RunRecord> {
         const verdict = await stand.trial(plan, random)
         for (const kind of kindsOf(plan)) kinds[kind] = (kinds[kind] ?? 0) + 1
         for (const key of COUNTED) counts[key] += verdict.counts[key]
-        if (verdict.defects.length > 0)
-          failures.push({ trial, plan, defects: verdict.defects, log: stand.network.log })
-        progress({ done: ++done, defects: failures.length })
+        const { defects } = verdict
+        const failure = defects.length > 0 && { trial, plan, defects, log: stand.network.log }
+        if (failure) failures.push(failure)
+        progress({ done: ++done, defects: failures.length, ...(failure && { failure }) })
       }
     }
   }
