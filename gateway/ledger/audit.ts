@@ -29,6 +29,10 @@ const CHECKS: Readonly<Record<string, string>> = {
     select id as name from channels
     where ceiling > charged or ceiling > deposited or accepted > deposited or settled > deposited
       or ceiling + accepted <> coalesce((select max(v.ceiling) from vouchers v where v.channel = channels.id), 0)`,
+  'something stands on a channel that is not there': `
+    select channel as name from (select channel from entries union select channel from requests
+      union select channel from vouchers union select channel from api_keys) as t
+    where channel not in (select id from channels)`,
   'an entry stands on the wrong kind of channel': `
     select seq as name from entries join channels on id = channel
     where (kind = 'charge' and role <> 'client') or (kind = 'earn' and role <> 'worker')`,
