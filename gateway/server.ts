@@ -23,7 +23,7 @@ import { ModelNames } from './api/names.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
 import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms } from './config.ts'
-import { keyVerbs, serveControl, verifyVerbs } from './control/index.ts'
+import { keyVerbs, ledgerVerbs, serveControl } from './control/index.ts'
 import { ensurePrivateDir, openSecret, readSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
@@ -276,7 +276,7 @@ async function openControl(
     'channel/settle': (input) => treasury.settle(channelOf(input)),
     'channel/close': (input) => treasury.close(channelOf(input), AbortSignal.timeout(CLOSE_MS)),
     ...keyVerbs(ledger),
-    ...verifyVerbs(ledger, chain),
+    ...ledgerVerbs(ledger, chain),
   })
   const file = join(data, 'control.json')
   await writeFileAtomic(file, JSON.stringify({ url, token }))

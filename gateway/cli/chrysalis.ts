@@ -16,7 +16,7 @@ const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promi
     run: async (argv) => (await import('./key.ts')).key(argv),
   },
   ledger: {
-    summary: 'find any difference between entries, receipts, vouchers and the chain: ledger verify',
+    summary: 'find any difference between entries, receipts, vouchers and the chain: ledger verify|unfreeze',
     run: async (argv) => (await import('./ledger.ts')).ledger(argv),
   },
   sidecar: {

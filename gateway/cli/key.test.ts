@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keyVerbs, serveControl } from '../control/index.ts'
 import { Ledger } from '../ledger/index.ts'
 import { TestBooks } from '../ledger/testing/books.ts'
+import { key as command } from './key.ts'
 import { parseSpan, parseTime } from './spans.ts'
-import { chrysalis } from './testing/command.ts'
+import { chrysalis, runHere } from './testing/command.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'chrysalis-keys-'))
 const books = new TestBooks()
@@ -32,13 +33,13 @@ afterAll(async () => {
 
 /** A call that succeeds; `--json` makes it an object. */
 async function key(...argv: string[]) {
-  const { status, stdout, stderr } = await chrysalis('key', ...argv, '--data', dir, '--json')
+  const { status, stdout, stderr } = await runHere(command, ...argv, '--data', dir, '--json')
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   return JSON.parse(stdout)
 }
 
 async function refused(...argv: string[]): Promise<string> {
-  const { status, stdout, stderr } = await chrysalis('key', ...argv, '--data', dir)
+  const { status, stdout, stderr } = await runHere(command, ...argv, '--data', dir)
   expect(stdout).toBe('')
   expect(status).toBeGreaterThan(0)
   return stderr
@@ -81,7 +82,7 @@ describe('chrysalis key', () => {
     const { stdout } = await chrysalis('key', 'create', '--data', dir, '--name', 'once')
     const [secret = ''] = /sk-chry-[A-Za-z0-9_-]{43}/.exec(stdout) ?? []
     expect(await ledger.findKey(secret)).toMatchObject({ name: 'once', limits: {} })
-    expect((await chrysalis('key', 'list', '--data', dir)).stdout).toContain('no limit')
+    expect((await runHere(command, 'list', '--data', dir)).stdout).toContain('no limit')
     await ledger.close()
     const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     for (const entry of files) {

@@ -2,12 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { Address } from '@ton/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Chain, LOCAL_GLOBAL_ID } from '../../contracts/index.ts'
-import { callControl, serveControl, verifyVerbs } from '../control/index.ts'
+import { callControl, ledgerVerbs, serveControl } from '../control/index.ts'
 import { Ledger } from '../ledger/index.ts'
 import { TestBooks } from '../ledger/testing/books.ts'
-import { chrysalis } from './testing/command.ts'
+import { ledger as command } from './ledger.ts'
+import { chrysalis, runHere } from './testing/command.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'chrysalis-verify-'))
 const file = join(dir, 'gateway', 'ledger.sqlite')
@@ -31,13 +33,15 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 const RIGHT = '18 entries, 8 requests with their receipts, 8 vouchers and 3 channels: no difference\n'
 
 /** Runs `work` while a server that has the ledger open can be asked. */
-async function whileServed(work: (access: { url: string; token: string }) => Promise<void>): Promise<void> {
+async function whileServed(
+  work: (access: { url: string; token: string }, ledger: Ledger) => Promise<void>,
+): Promise<void> {
   const ledger = await open()
-  const control = await serveControl(verifyVerbs(ledger, empty as Chain))
+  const control = await serveControl(ledgerVerbs(ledger, empty as Chain))
   const access = join(dir, 'gateway', 'control.json')
   writeFileSync(access, JSON.stringify({ url: control.url, token: control.token }))
   try {
-    await work(control)
+    await work(control, ledger)
   } finally {
     rmSync(access)
     await control.close()
@@ -56,12 +60,12 @@ describe('chrysalis ledger verify', () => {
 
   it('has a running server look, and compares with the chain when told to', async () => {
     await whileServed(async () => {
-      expect(await chrysalis('ledger', 'verify', '--data', dir)).toEqual({
+      expect(await runHere(command, 'verify', '--data', dir)).toEqual({
         status: 0,
         stdout: RIGHT,
         stderr: '',
       })
-      const { status, stdout } = await chrysalis('ledger', 'verify', '--data', dir, '--chain', '--json')
+      const { status, stdout } = await runHere(command, 'verify', '--data', dir, '--chain', '--json')
       const lines = stdout
         .trim()
         .split('\n')
@@ -78,7 +82,7 @@ describe('chrysalis ledger verify', () => {
     await control.close()
     const access = join(dir, 'gateway', 'control.json')
     writeFileSync(access, JSON.stringify({ url: control.url, token: control.token }))
-    expect((await chrysalis('ledger', 'verify', '--data', dir)).stdout).toBe(RIGHT)
+    expect((await runHere(command, 'verify', '--data', dir)).stdout).toBe(RIGHT)
     rmSync(access)
   })
 
@@ -93,19 +97,39 @@ describe('chrysalis ledger verify', () => {
     expect(stdout).toContain('request a?[2J: the request of its receipt is a, and should be a?[2J\n')
     expect(stdout).toMatch(/request \S+: the digest of its receipt is x, and should be [0-9a-f]{64}\n/)
     expect(stdout).toMatch(/: 2 differences\n$/)
-    const json = await chrysalis('ledger', 'verify', '--data', dir, '--json')
+    const json = await runHere(command, 'verify', '--data', dir, '--json')
     expect(json.stdout.trim().split('\n')).toHaveLength(3)
   })
 
   it('says why it cannot look', async () => {
-    const nowhere = await chrysalis('ledger', 'verify', '--data', join(dir, 'nowhere'))
+    const nowhere = await runHere(command, 'verify', '--data', join(dir, 'nowhere'))
     expect(nowhere).toMatchObject({ status: 2, stderr: expect.stringContaining('there is no ledger') })
-    const noChain = await chrysalis('ledger', 'verify', '--data', dir, '--chain')
+    const noChain = await runHere(command, 'verify', '--data', dir, '--chain')
     expect(noChain).toMatchObject({ status: 2, stderr: expect.stringContaining('has no local chain') })
     const ledger = await open()
-    const locked = await chrysalis('ledger', 'verify', '--data', dir)
+    const locked = await runHere(command, 'verify', '--data', dir)
     expect(locked).toMatchObject({ status: 1, stderr: expect.stringContaining('in use by another process') })
     await ledger.close()
+  })
+})
+
+describe('chrysalis ledger unfreeze', () => {
+  it('lets a channel go on, by any notation of its address', async () => {
+    await whileServed(async (_, ledger) => {
+      const { id } = books.delegated
+      await ledger.freeze(id, 'the chain has settled more')
+      const address = Address.parse(id).toString()
+      expect(await runHere(command, 'unfreeze', address, '--data', dir)).toEqual({
+        status: 0,
+        stdout: `${address} takes requests again\n`,
+        stderr: '',
+      })
+      expect(await ledger.channelState(id)).toMatchObject({ frozen: null })
+      const wrong = await runHere(command, 'unfreeze', 'nowhere', '--data', dir)
+      expect(wrong).toMatchObject({ status: 1, stderr: 'channel: expected an address of TON\n' })
+      const none = await runHere(command, 'unfreeze', '--data', dir)
+      expect(none).toMatchObject({ status: 2, stderr: expect.stringContaining('say which channel') })
+    })
   })
 })
 

@@ -33,11 +33,33 @@ const schema = z.strictObject({
 
 type Config = z.infer<typeof schema>
 
-/** `chrysalis ledger verify`: finds any difference in the books of a server that runs, or of one that does not. */
+/** `chrysalis ledger verify|unfreeze`: looks for differences in the books, and lets go on what was stopped for one. */
 export async function ledger([verb, ...argv]: string[]): Promise<void> {
-  if (verb !== 'verify' && verb !== '--help') {
-    throw new ConfigError(`chrysalis ledger: say verify${verb ? `, not '${verb}'` : ''}`)
+  if (verb === 'unfreeze') return await unfreeze(argv)
+  if (verb === 'verify' || verb === '--help') return await verify(verb === 'verify' ? argv : ['--help'])
+  throw new ConfigError(`chrysalis ledger: say verify or unfreeze${verb ? `, not '${verb}'` : ''}`)
+}
+
+async function unfreeze([channel, ...argv]: string[]): Promise<void> {
+  const asked = channel === '--help' || channel === '-h'
+  if (channel === undefined || (channel.startsWith('-') && !asked)) {
+    throw new ConfigError('chrysalis ledger unfreeze: say which channel: chrysalis ledger unfreeze EQ…')
   }
+  const { data } = loadConfig(
+    {
+      name: 'chrysalis ledger unfreeze',
+      summary:
+        'Let a channel go on that the server froze since chain or counterparty knew of more than the ledger. Only for a false alarm: what an older ledger has forgotten stays lost. chrysalis ledger unfreeze ADDRESS',
+      schema: schema.pick({ data: true }),
+    },
+    { argv: asked ? ['--help'] : argv, env: process.env },
+  )
+  await callControl(readAccess(data), 'ledger/unfreeze', { channel })
+  process.stdout.write(`${channel} takes requests again\n`)
+}
+
+/** Finds any difference in the books of a server that runs, or of one that does not. */
+async function verify(argv: string[]): Promise<void> {
   const config = loadConfig(
     {
       name: 'chrysalis ledger verify',
@@ -45,7 +67,7 @@ export async function ledger([verb, ...argv]: string[]): Promise<void> {
         'Hold every entry of the ledger against receipts, vouchers and sums, and list each difference. Exits with 1 when there is one.',
       schema,
     },
-    { argv: verb === 'verify' ? argv : ['--help'], env: process.env },
+    { argv, env: process.env },
   )
   const tell = (difference: Difference) => {
     const { about, problem } = difference

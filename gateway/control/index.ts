@@ -1,3 +1,3 @@
 export { type KeyView, keyVerbs } from './key-verbs.ts'
+export { ledgerVerbs, type VerifyProgress } from './ledger-verbs.ts'
 export { type ControlAccess, ControlError, type ControlVerb, callControl, serveControl } from './server.ts'
-export { type VerifyProgress, verifyVerbs } from './verify-verbs.ts'

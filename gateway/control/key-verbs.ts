@@ -1,5 +1,5 @@
-import { Address } from '@ton/core'
 import type { ApiKey, KeyLimits, Ledger } from '../ledger/index.ts'
+import { parseChannel, wrong } from './input.ts'
 import { ControlError, type ControlVerb } from './server.ts'
 
 /** What the verbs need of the ledger. */
@@ -77,18 +77,9 @@ function text(input: Record<string, unknown>, field: string): string {
   throw wrong(field, 'a text')
 }
 
-const wrong = (field: string, expected: string) =>
-  new ControlError('ERR_CONTROL_INPUT', `${field}: expected ${expected}`)
-
 /** The channel that is named in any of TON's notations; without a name, the newest one that keys can draw on. */
 async function channelOf(ledger: KeyLedger, given: unknown): Promise<string> {
-  if (given !== undefined) {
-    try {
-      return Address.parse(String(given)).toRawString()
-    } catch {
-      throw wrong('channel', 'an address of TON')
-    }
-  }
+  if (given !== undefined) return parseChannel(given)
   const open = (await ledger.channels()).findLast(
     ({ role, signer, state }) => role === 'client' && signer === 'gateway' && state === 'open',
   )

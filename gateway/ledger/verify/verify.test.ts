@@ -1,7 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ChannelParams, channelAddress, LOCAL_GLOBAL_ID } from '../../../contracts/index.ts'
+import {
+  type ChannelParams,
+  ContractsError,
+  channelAddress,
+  LOCAL_GLOBAL_ID,
+} from '../../../contracts/index.ts'
 import type { Database, Tables } from '../schema.ts'
 import { nodeSqliteDialect, openSqlite } from '../sqlite.ts'
 import { TestBooks } from '../testing/books.ts'
@@ -229,8 +234,9 @@ describe('a verification', () => {
 describe('against the chain', () => {
   const settled = 30n
   const atStart = { deposited: 1500n, settled, closeAt: 0 }
-  const on = (state: Partial<typeof atStart> | undefined) => async (params: ChannelParams) => {
+  const on = (state: Partial<typeof atStart> | 'silent' | undefined) => async (params: ChannelParams) => {
     if (channelAddress(params).toRawString() !== books.delegated.id) return { ...atStart, settled: 0n }
+    if (state === 'silent') throw new ContractsError('ERR_CHAIN_UNREACHABLE', 'no answer')
     return state && { ...atStart, ...state }
   }
   it.each([
@@ -247,17 +253,50 @@ describe('against the chain', () => {
       ['30 are noted as settled, and the chain has settled 29'],
     ],
     ['less deposited than is noted', { deposited: 1499n }, ['1500 are noted as deposited']],
+    ['a chain that does not answer', 'silent' as const, ['cannot be held against the chain (no answer)']],
     ['no such channel', undefined, ['the chain has it no more, and here it is open']],
   ])('with %s', async (_, state, problems) => {
     const { report, found } = await verify({ onChain: on(state) })
     expect(found.map(({ problem }) => problem)).toEqual(
       problems.map((problem) => expect.stringContaining(problem)),
     )
-    expect(report.onChain).toBe(3)
+    expect(report.onChain).toBe(state === 'silent' ? 2 : 3)
   })
 })
 
 describe('a ledger in use', () => {
+  it('is found right when a voucher was renewed between charges that could not be signed', async () => {
+    const own = new TestBooks()
+    let broken = false
+    const busy = await setUp({
+      signVoucher: (channel, ceiling) => {
+        if (broken) throw new Error('no key for the moment')
+        return own.signVoucher(channel, ceiling)
+      },
+    })
+    const { ledger } = busy
+    const { key } = await own.open(ledger)
+    const charge = async (requestId: string, signed: boolean) => {
+      broken = !signed
+      const channel = own.delegated.id
+      await ledger.reserve({ requestId, channel, key: key.id, worker: own.workerRef, maxCharge: 10n })
+      const { clientCeiling } = await ledger.charge(own.charge(requestId, 10n, 0n))
+      broken = false
+      return clientCeiling
+    }
+    expect([await charge('a', true), await charge('b', false)]).toEqual([10n, 10n])
+    await ledger.renewVoucher(own.delegated.id)
+    expect([await charge('c', false), await charge('d', false), await charge('e', true)]).toEqual([
+      20n,
+      20n,
+      50n,
+    ])
+    const found: Difference[] = []
+    await ledger.verify({ globalId: LOCAL_GLOBAL_ID, onDifference: (difference) => found.push(difference) })
+    expect(found.filter(({ about }) => !/^channel [CW]$/.test(about))).toEqual([])
+    await busy.end()
+  })
+
   it('is found right over many pages while it is charged, by a signer that fails now and then', async () => {
     const own = new TestBooks()
     let signatures = 0

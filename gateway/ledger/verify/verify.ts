@@ -1,5 +1,6 @@
 import {
   type ChannelParams,
+  ContractsError,
   channelParamsFromJson,
   type ChannelState as OnChain,
   verifyVoucher,
@@ -147,8 +148,13 @@ export class Verification {
       signal?.throwIfAborted()
       if (!channel.address || channel.record.deposited === 0n) continue
       const params = channelParamsFromJson(JSON.parse(channel.record.params))
-      checkOnChain(channel, await onChain(params), this.#tell)
-      this.#report.onChain += 1
+      try {
+        checkOnChain(channel, await onChain(params), this.#tell)
+        this.#report.onChain += 1
+      } catch (error) {
+        if (!(error instanceof ContractsError)) throw error
+        this.#tell(`channel ${channel.record.id}`, `cannot be held against the chain (${error.message})`)
+      }
     }
   }
 

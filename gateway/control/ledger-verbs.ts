@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { codeOf } from '../../attest/cli/process.ts'
 import { type Chain, readChannel } from '../../contracts/index.ts'
 import type { Difference, Ledger, VerifyReport } from '../ledger/index.ts'
+import { parseChannel } from './input.ts'
 import { ControlError, type ControlVerb } from './server.ts'
 
 /** A verification that nobody asks about for so long is ended: whoever began it is gone. */
@@ -19,10 +20,13 @@ export interface VerifyProgress {
 }
 
 /**
- * Verbs that verify the books of a running gateway. It takes as long as there are entries, so that one verb begins it
+ * Verbs on the books of a running gateway. Verifying them takes as long as there are entries, so that one verb begins it
  * and another is asked what came of it.
  */
-export function verifyVerbs(ledger: Pick<Ledger, 'verify'>, chain: Chain): Record<string, ControlVerb> {
+export function ledgerVerbs(
+  ledger: Pick<Ledger, 'verify' | 'unfreeze'>,
+  chain: Chain,
+): Record<string, ControlVerb> {
   let job: VerifyJob | undefined
   return {
     'ledger/verify': async ({ chain: compare }) => {
@@ -33,6 +37,10 @@ export function verifyVerbs(ledger: Pick<Ledger, 'verify'>, chain: Chain): Recor
     'ledger/verify/next': async ({ job: id }) => {
       if (job && job.id === id) return job.next()
       throw new ControlError('ERR_CONTROL_INPUT', 'job: not the verification that is under way')
+    },
+    'ledger/unfreeze': async ({ channel }) => {
+      const { id, frozen } = await ledger.unfreeze(parseChannel(channel))
+      return { channel: id, frozen }
     },
   }
 }
