@@ -82,15 +82,17 @@ describe('a captured payment', () => {
       expect(await refused(response)).toEqual([402, 'payment_invalid'])
       expect(await messageOf(response)).toContain(field)
     }
-    const stranger = await new Payee(shop.chain, await shop.chain.wallet()).payer()
-    const forged = stranger.payment(shop.signed({ ceiling: TON }))
-    const response = await shop.chat(
-      stranger,
-      {},
-      { payment: encodePayment({ ...forged, accepted: payment.accepted }) },
-    )
-    expect(await refused(response)).toEqual([402, 'channel_refused'])
-    expect(await messageOf(response)).toContain('payee')
+    // Its channel pays somebody else, or is closed by somebody else's key, whatever the header says.
+    const elsewhere = new Payee(shop.chain, await shop.chain.wallet())
+    for (const stranger of [
+      await elsewhere.payer(),
+      await shop.payee.payer(TON, { payee: elsewhere.wallet.address }),
+    ]) {
+      const forged = { ...stranger.payment(shop.signed({ ceiling: TON })), accepted: payment.accepted }
+      const response = await shop.chat(stranger, {}, { payment: encodePayment(forged) })
+      expect(await refused(response)).toEqual([402, 'channel_refused'])
+      expect(await messageOf(response)).toContain('payee')
+    }
   })
 
   it('with one bit of a signature changed is nobody’s', async () => {
@@ -118,6 +120,11 @@ describe('a captured payment', () => {
       expect(await refused(response)).toEqual([402, 'payment_invalid'])
     }
     expect(await shop.net.ledger.channelState(payer.address)).toBeUndefined()
+    // Nor once the voucher is held that it pretends to be.
+    expect((await shop.chat(payer, { ceiling: TON })).status).toBe(200)
+    const close = { ...payload, voucher: { ...voucher, signature: flipped(voucher.signature) } }
+    const response = await shop.chat(payer, {}, { payment: encodePayment({ ...rest, payload: close }) })
+    expect(await refused(response)).toEqual([402, 'payment_invalid'])
   })
 
   it('does not use up the rate of the channel that it pretends to be of', async () => {

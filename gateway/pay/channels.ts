@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Address } from '@ton/core'
+import { equalBytes } from '../../attest/bytes.ts'
 import {
   type Chain,
   type ChannelParams,
@@ -72,6 +73,12 @@ export class ClientChannels {
     const record = this.#options.ledger.channelNow(id)
     if (!record) throw paymentRequired()
     return record
+  }
+
+  /** Whether this very voucher is the one that the ledger holds. */
+  holds(id: string, ceiling: bigint, signature: Uint8Array): boolean {
+    const record = this.#options.ledger.channelNow(id)
+    return record?.ceiling === ceiling && record.voucher !== null && equalBytes(record.voucher, signature)
   }
 
   /** A channel of the ledger; undefined for one that is not there, or that clients do not sign. */

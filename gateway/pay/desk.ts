@@ -249,7 +249,10 @@ export class PaymentDesk {
       throw fromCodec(error)
     }
     const ceiling = BigInt(voucher.ceiling)
-    if (!verifyVoucher(voucherKey, { globalId, channel, ceiling }, Buffer.from(voucher.signature, 'base64')))
+    const given = Buffer.from(voucher.signature, 'base64')
+    // Most requests bring the voucher that is held, which was verified when it came.
+    if (this.#channels.holds(channel.toRawString(), ceiling, given)) return
+    if (!verifyVoucher(voucherKey, { globalId, channel, ceiling }, given))
       throw paymentInvalid(
         'voucher.signature: not the signature of the voucher key over this channel and ceiling.',
       )
