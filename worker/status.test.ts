@@ -48,6 +48,30 @@ test('tells of each change of state at once, and of receipts once a second, each
   expect(told).toEqual([])
 })
 
+test('a gateway that does not pay is a state of its own, from the first join to the voucher', () => {
+  const told: WorkerStatus[] = []
+  const status = new StatusReporter((line) => told.push(line), new ManualClock())
+  status.joining()
+  status.standing({ obstacle: 'ERR_DEPOSIT_SPENT', owed: 0n })
+  expect(told.splice(0).map(({ state }) => state)).toEqual(['starting', 'joining'])
+  status.ready()
+  status.standing({ obstacle: 'ERR_CREDIT_LIMIT', owed: 1001n })
+  status.standing({ obstacle: undefined, owed: 0n })
+  status.standing({ obstacle: 'ERR_CREDIT_LIMIT', owed: 1002n })
+  status.draining()
+  status.standing({ obstacle: undefined, owed: 0n })
+  const unpaid = (code: string, owed: string) => expect.objectContaining({ state: 'unpaid', code, owed })
+  const plain = expect.not.objectContaining({ code: expect.anything(), owed: expect.anything() })
+  expect(told.map(({ state }) => state)).toEqual(['unpaid', 'unpaid', 'ready', 'unpaid', 'draining'])
+  expect(told).toEqual([
+    unpaid('ERR_DEPOSIT_SPENT', '0'),
+    unpaid('ERR_CREDIT_LIMIT', '1001'),
+    plain,
+    unpaid('ERR_CREDIT_LIMIT', '1002'),
+    plain,
+  ])
+})
+
 test('a refusal stands until the next attempt, and a worker that goes says nothing else', () => {
   const told: WorkerStatus[] = []
   const status = new StatusReporter((line) => told.push(line), new ManualClock())

@@ -27,9 +27,6 @@ export class ChannelBook {
     const found = store.account(address)
     this.known = found !== undefined
     this.#account = found ?? emptyAccount(address)
-    // A clock that went back must not make what waits look young for ever.
-    const since = Math.min(this.#account.unsettledSince, clock.now())
-    this.#account = { ...this.#account, unsettledSince: since }
   }
 
   get account(): Readonly<ChannelAccount> {

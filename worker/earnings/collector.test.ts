@@ -144,6 +144,23 @@ describe('what is promised is settled', () => {
     expect(await settledOn(channel)).toBe(5n * TON)
   })
 
+  test('and noted once, whatever a provider that lags behind shows', async () => {
+    const book = bookOf(channel, TON)
+    const old = await chain.account(channel.channel.address)
+    await collector([book]).collect()
+    let lags = true
+    const account: Chain['account'] = async (address) => (lags ? old : await chain.account(address))
+    const lagging = collector([book], { chain: changed({ account }) })
+    await lagging.collect()
+    lags = false
+    await lagging.collect()
+    expect(book.account.settled).toBe(TON)
+    store.flush()
+    const { total } = makeReport(readBooks(join(dir, 'receipts.sqlite')), { by: 'day' })
+    expect(total.settled).toBe(TON)
+    expect(await wallet.seqno(chain)).toBe(1)
+  })
+
   test('of many channels at once', async () => {
     const others = [channel, await opening(5n * TON), await opening(5n * TON)]
     const books = others.map((other) => bookOf(other, TON))

@@ -381,6 +381,9 @@ describe('across links and restarts', () => {
     const back = await account(earnings({ file }))
     back.keep(kept('request-1', 1001n))
     expect([back.owed, back.creditworthy]).toEqual([1001n, false])
+    back.voucher(voucher(6001n))
+    back.keep(kept('request-2', 1001n))
+    expect([back.owed, back.creditworthy]).toEqual([1001n, false])
   })
 
   test('a gateway that names a lower voucher than it signed is shown the higher one, and only then', async () => {
