@@ -153,13 +153,13 @@ export class ChannelDesk {
     if (!state && record.deposited === 0n) return undefined
     if (!state) return await this.#gone(record, params.openUntil)
     if (state.deposited < record.deposited || state.settled < record.settled) throw behind(record)
+    this.#sightings.saw(record.id)
     await requireNotRolledBack(this.#ledger, record.id, state.settled)
     if (isTombstone(state)) {
       await this.#ledger.setChannelState(record.id, 'closed')
       return undefined
     }
     const credited = state.closeAt === 0 ? await this.#credit(record, state.deposited) : record
-    this.#sightings.saw(record.id)
     if (state.closeAt === 0) {
       await this.refill(credited)
       return state

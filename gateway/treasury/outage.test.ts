@@ -64,7 +64,7 @@ describe('while the chain is away', () => {
     expect(treasury.blind).toBe(false)
     clock += 1
     await expect(hold()).rejects.toEqual(code('ERR_CHAIN_OUTAGE'))
-    await expect(hold()).rejects.toThrow(/was last seen on the chain 900 s ago; it is served for 900 s/)
+    await expect(hold()).rejects.toThrow(/was not seen on the chain for 900 s; it is served for 900 s/)
     expect(treasury.blind).toBe(true)
     // What runs is charged all the same.
     await expect(whileSeen(stand.ledger, treasury).release(running, 'test')).resolves.toBe('released')
@@ -81,6 +81,31 @@ describe('while the chain is away', () => {
     await hold()
     clock += 1
     await expect(hold()).rejects.toEqual(code('ERR_CHAIN_OUTAGE'))
+  })
+
+  it('a channel of a former process is served once this one has seen it', async () => {
+    shown = away
+    await treasury.setup()
+    await expect(hold()).rejects.toThrow(/was not seen on the chain since this gateway started/)
+    expect(treasury.blind).toBe(true)
+    shown = (account) => account
+    await treasury.sync()
+    await hold()
+  })
+
+  it('is told of once, and of one channel that cannot be read the others know nothing', async () => {
+    const { address } = channel.client
+    const account = stand.chain.account
+    const partly = stand.again({
+      chain: { ...stand.chain, account: async (of) => (of.equals(address) ? away() : await account(of)) },
+      monotonic: () => clock,
+    })
+    await partly.sync()
+    const told = stand.warnings.length
+    expect(told).toBeGreaterThan(0)
+    for (clock = 0; clock <= 1_000_000; clock += 100_000) await partly.sync()
+    expect(stand.warnings).toHaveLength(told)
+    expect(partly.blind).toBe(false)
   })
 
   it('nothing of a closed channel is waited for', async () => {

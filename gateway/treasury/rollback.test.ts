@@ -35,10 +35,10 @@ async function ready() {
 }
 
 let requests = 0
-async function charge(amount: bigint): Promise<void> {
+async function charge(amount: bigint, earned = amount / 2n): Promise<void> {
   const id = `request-${requests++}`
   await stand.reserve(id, amount)
-  await stand.charge(id, amount, amount / 2n, worker)
+  await stand.charge(id, amount, earned, worker)
 }
 /** Keeps a copy of the ledger, as a backup or a second machine would. */
 const keepCopy = () =>
@@ -111,6 +111,22 @@ describe('a ledger that was put back', () => {
     await putBack()
     await stand.treasury.sync()
     expect((await stand.ledger.channelState(worker))?.frozen).toMatch(/1000000000 nanotons are settled/)
+  })
+
+  it('is noticed, too, when the worker was owed as much and had no voucher for it yet', async () => {
+    await ready()
+    // More than its channel holds: the voucher stays behind until it is topped up.
+    await charge(6n * TON, 6n * TON)
+    expect(await stand.ledger.channelState(worker)).toMatchObject({ charged: 6n * TON, ceiling: 5n * TON })
+    await keepCopy()
+    await stand.treasury.sync()
+    const record = (await stand.ledger.channelState(worker)) ?? expect.fail()
+    await stand.chain.fund(stand.worker.address, TON)
+    const client = new ChannelClient({ chain: stand.chain, params: paramsOf(record) })
+    await client.settle(stand.worker, 6n * TON, 6n * TON, record.voucher ?? expect.fail())
+    await putBack()
+    await stand.treasury.sync()
+    expect((await stand.ledger.channelState(worker))?.frozen).toMatch(/knows of 5000000000/)
   })
 
   it('that is as new as the chain goes on: what is charged and not settled yet is no trace of a rollback', async () => {

@@ -258,6 +258,10 @@ describe('the client channels of others', () => {
     expect(next.signer).toBe('gateway')
     await channel.charge(WORTH, worker)
     expect(await stand.ledger.channelState(channel.id)).toMatchObject({ charged: 2n * WORTH })
+    // Nor does its account when it ends.
+    await stand.ledger.setChannelState(channel.id, 'closing')
+    await stand.again().setup()
+    expect(await stand.ledger.channelKey(channel.id)).toMatchObject({ channel: channel.id })
   })
 
   it('are credited in full, beyond the cap of those that the gateway signs', async () => {

@@ -15,6 +15,11 @@ export class Sightings {
     this.#monotonic = monotonic
   }
 
+  /** It was served by a former process: until it is seen by this one, nobody knows for how long it was not. */
+  expect(channel: string): void {
+    if (!this.#seen.has(channel)) this.#seen.set(channel, Number.NEGATIVE_INFINITY)
+  }
+
   /** Its state was just read, and is what the ledger can stand on. */
   saw(channel: string): void {
     this.#seen.set(channel, this.#monotonic())
@@ -41,14 +46,17 @@ export class Sightings {
     if (!this.#seen.has(channel)) this.saw(channel)
     const age = this.age(channel)
     if (age <= this.#outageMs) return
+    const seconds = this.#outageMs / 1000
+    const since = Number.isFinite(age) ? `for ${Math.floor(age / 1000)} s` : 'since this gateway started'
     throw new TreasuryError(
       'ERR_CHAIN_OUTAGE',
-      `channel ${channel} was last seen on the chain ${Math.floor(age / 1000)} s ago; it is served for ${this.#outageMs / 1000} s without that`,
+      `channel ${channel} was not seen on the chain ${since}; it is served for ${seconds} s without that`,
     )
   }
 
-  /** Whether any channel has been out of sight for too long. */
+  /** Whether all channels have been out of sight for too long: then it is the chain, and not one of them. */
   get blind(): boolean {
-    return [...this.#seen.keys()].some((channel) => this.age(channel) > this.#outageMs)
+    const channels = [...this.#seen.keys()]
+    return channels.length > 0 && channels.every((channel) => this.age(channel) > this.#outageMs)
   }
 }

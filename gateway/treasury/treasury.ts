@@ -93,8 +93,10 @@ export class Treasury {
    * @returns the client channel, open and funded
    */
   async setup(): Promise<ChannelRecord> {
-    for (const { id, role, signer } of await this.#ledger.channels())
+    for (const { id, role, signer, state, deposited } of await this.#ledger.channels()) {
       if (signer === 'gateway') this.keys.admit(id, role)
+      if (state !== 'closed' && deposited > 0n) this.#sightings.expect(id)
+    }
     await this.#watcher.look()
     return await this.#alone(async () => {
       for (const record of await this.#ledger.channels()) {
@@ -250,7 +252,7 @@ export class Treasury {
     this.#sightings.require(channel)
   }
 
-  /** Whether a channel was out of sight for too long, so that it is not served. */
+  /** Whether the chain was out of sight for too long, so that nothing is served. */
   get blind(): boolean {
     return this.#sightings.blind
   }

@@ -1,3 +1,4 @@
+import { codeOf } from '../../attest/cli/process.ts'
 import type { ChannelState } from '../../contracts/index.ts'
 import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import type { ChannelDesk } from './desk.ts'
@@ -19,6 +20,8 @@ export interface WatcherOptions {
 /** Looks at the channels on the chain, and has settled what is worth it. */
 export class Watcher {
   readonly #options: WatcherOptions
+  /** What a channel failed with at the last look. */
+  readonly #told = new Map<string, string>()
 
   constructor(options: WatcherOptions) {
     this.#options = options
@@ -26,7 +29,7 @@ export class Watcher {
 
   /** All channels that are not closed. What goes wrong with one is a warning, and the others go on. */
   async look(isDue: (record: ChannelRecord) => boolean = () => true): Promise<void> {
-    const { ledger, settler, sightings, alone, onWarning } = this.#options
+    const { ledger, settler, sightings, alone } = this.#options
     const seen = new Set<string>()
     const closing = new Set<string>()
     for (const record of await ledger.channels()) {
@@ -34,19 +37,25 @@ export class Watcher {
       if (record.state === 'closed' || !isDue(record)) continue
       try {
         const state = await alone(() => this.#sync(record.id))
+        this.#told.delete(record.id)
         if (state) seen.add(record.id)
         if (state && state.closeAt !== 0) closing.add(record.id)
       } catch (error) {
-        // What is frozen has been told of, and stays so until a person comes.
-        if (record.frozen === null)
-          onWarning(`channel ${record.id} could not be brought up to the chain`, error)
+        this.#tell(record.id, error)
       }
     }
     const failures = await alone(async () => {
       const records = (await ledger.channels()).filter(({ id }) => seen.has(id))
       return await settler.settleDue(records, closing)
     })
-    for (const failure of failures) onWarning(failure.message, failure)
+    for (const failure of failures) this.#options.onWarning(failure.message, failure)
+  }
+
+  /** A failure that lasts is told of once, not at every look. */
+  #tell(channel: string, error: unknown): void {
+    if (this.#told.get(channel) === codeOf(error)) return
+    this.#told.set(channel, codeOf(error))
+    this.#options.onWarning(`channel ${channel} could not be brought up to the chain`, error)
   }
 
   /** With the record of now: others may have had their turn since the look began. */
