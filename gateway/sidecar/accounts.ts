@@ -11,7 +11,7 @@ import { SidecarError, type SidecarErrorCode } from './errors.ts'
 import { type Invoice, readAmount } from './invoice.ts'
 import { Prover, type ProverOptions } from './prover.ts'
 import type { Signer } from './signer.ts'
-import { type Halt, type PaidRequest, SKIP } from './state.ts'
+import { BLOCK, type Halt, type PaidRequest, SKIP } from './state.ts'
 
 export interface AccountsOptions extends ProverOptions {
   signer: Signer
@@ -40,7 +40,7 @@ const LOOKS_MS = [0, 100, 400, 1_000, 2_000, 4_000]
 type Look = 'counted' | 'nothing' | 'silence'
 
 /** Requests whose charge nobody can explain after a loss of the state: how many numbers are tried to find them. */
-const RECOGNISE = 1 << 20
+const RECOGNISE = 1 << 14
 
 /** Refusals after which the gateway's word is not relied on until a person has looked. */
 const STOPS: readonly SidecarErrorCode[] = [
@@ -146,9 +146,9 @@ export class Accounts {
       const answer = await client.get(`/v1/channels/${state.address}`)
       if (isUnknown(answer)) return this.#unknown()
       const { totals } = demand(answer)
-      const behind = this.#adopt(totals)
+      this.#adopt(totals)
       this.#compareAtOnce(totals, answer.verifiedBefore)
-      await this.walk(behind)
+      await this.walk()
     })
     for (const request of this.#options.state.open()) void this.finish(request, 'cut')
   }
@@ -156,11 +156,9 @@ export class Accounts {
   /**
    * Goes through the gateway's list of charges from where it was left, proves what is not proven, and holds the sum
    * against the gateway's total. One walk at a time.
-   *
-   * @param behind the state here was lost or is old: requests may be one's own although they are not in it
    */
-  walk(behind = false): Promise<void> {
-    this.#walking ??= this.#walk(behind).finally(() => {
+  walk(): Promise<void> {
+    this.#walking ??= this.#walk().finally(() => {
       this.#walking = undefined
     })
     return this.#walking
@@ -219,16 +217,19 @@ export class Accounts {
     )
   }
 
-  /** Takes over a higher voucher of one's own; tells whether there was one. */
-  #adopt({ voucher }: Totals): boolean {
-    const { state, signer } = this.#options
-    if (!voucher) return false
-    const ceiling = BigInt(voucher.signedMaxClaimable)
-    if (ceiling <= state.ceiling) return false
+  /** Takes over a higher voucher of one's own. */
+  #adopt({ voucher }: Totals): void {
+    const { state, signer, log } = this.#options
+    const ceiling = BigInt(voucher?.signedMaxClaimable ?? 0)
+    if (!voucher || ceiling <= state.ceiling) return
     const signature = Buffer.from(voucher.signature, 'base64')
     if (!signer.isOwn({ ceiling, signature })) throw invented(voucher)
+    log.warn(
+      { ceiling: ceiling.toString() },
+      'the state here was lost or is old: going on from the gateway’s voucher',
+    )
+    state.setBehind(true)
     state.raise(ceiling, signature)
-    return true
   }
 
   #compareAtOnce({ channel, voucher }: Totals, verifiedBefore: bigint): void {
@@ -282,20 +283,17 @@ export class Accounts {
     return 'counted'
   }
 
-  async #walk(behind: boolean): Promise<void> {
+  async #walk(): Promise<void> {
     const { client, state } = this.#options
-    const vouched = behind ? state.ceiling - this.#options.largestSlice : 0n
     for (;;) {
-      const { after, total } = state.cursor
+      const { after } = state.cursor
       const query = `limit=${PAGE}${after && `&after=${after}`}`
       const answer = demand(await client.get(`/v1/channels/${state.address}/receipts?${query}`))
       const { data, more } = pageOf(answer)
-      let sum = total
-      for (const invoice of data) sum = await this.#enter(invoice, sum, { behind, vouched })
-      const last = data.at(-1)
-      if (last) state.setCursor({ after: String(last.id), total: sum })
-      if (more && last) continue
+      for (const invoice of data) await this.#enter(invoice)
+      if (more && data.length > 0) continue
       this.#late = false
+      if (state.behind) state.setBehind(false)
       this.#compareAtOnce(answer.totals, answer.verifiedBefore)
       return this.#closeWalk(answer.totals)
     }
@@ -315,38 +313,42 @@ export class Accounts {
   }
 
   /** One entry of the list; gives the sum with it. */
-  async #enter(invoice: Invoice, sum: bigint, { behind, vouched }: { behind: boolean; vouched: bigint }) {
-    const { state } = this.#options
+  async #enter(invoice: Invoice): Promise<void> {
+    const { state, largestSlice } = this.#options
     const refuse = (code: SidecarErrorCode, message: string) =>
       new SidecarError(code, message, { evidence: { invoice } })
     const id = String(invoice.id).slice(0, 64)
-    const request = state.request(id) ?? this.#recognise(id, behind)
+    const request = state.request(id) ?? this.#recognise(id)
     if (!request)
       throw refuse('ERR_RECEIPT_FOREIGN', `receipt ${id} is for a request that was never made here`)
     const charged = readAmount(invoice.charged)
     if (charged === undefined) throw refuse('ERR_RECEIPT_REFUSED', `receipt ${id}: the charge is no amount`)
-    const after = sum + charged
+    const total = state.cursor.total + charged
     if (request.state === 'charged') {
-      if (request.charged !== charged)
-        throw refuse(
-          'ERR_CHARGES_DIFFER',
-          `receipt ${id}: listed at ${charged} nanotons, proven at ${request.charged}`,
-        )
-    } else if (after <= vouched) {
+      if (request.charged !== charged) {
+        const text = `receipt ${id}: listed at ${charged} nanotons, proven at ${request.charged}`
+        throw refuse('ERR_CHARGES_DIFFER', text)
+      }
+    } else if (state.behind && total <= state.ceiling - largestSlice) {
       // What lies below a voucher of one's own by a slice or more was verified before that voucher was signed.
       state.count(id, charged, '')
     } else await this.#prover.count(request, invoice)
-    if (!state.list(id)) throw refuse('ERR_RECEIPT_REPEATED', `receipt ${id} is listed twice`)
+    if (!state.list(id, { after: id, total }))
+      throw refuse('ERR_RECEIPT_REPEATED', `receipt ${id} is listed twice`)
     this.#move()
-    return after
   }
 
   /** A request that was made with this key, though the state here does not know it. */
-  #recognise(requestId: string, behind: boolean): PaidRequest | undefined {
+  #recognise(requestId: string): PaidRequest | undefined {
     const { state, signer, now } = this.#options
-    const n = signer.ids.find(requestId, behind ? state.reserved + RECOGNISE : state.reserved)
+    const { behind, reserved } = state
+    // Without a loss all that may be missing is what a power cut took: the last ones.
+    const range = behind
+      ? { from: 0, below: reserved + RECOGNISE }
+      : { from: Math.max(0, reserved - 4 * BLOCK), below: reserved }
+    const n = signer.ids.find(requestId, range)
     if (n === undefined) return undefined
-    if (n + SKIP > state.reserved && behind) state.skipTo(n + SKIP)
+    if (behind && n + SKIP > reserved) state.skipTo(n + SKIP)
     const cap = state.ceiling
     return state.begin({ n, requestId, path: '', cap, at: now() })
   }

@@ -80,7 +80,7 @@ function shown(error: unknown): unknown {
     status: 402,
     type: 'insufficient_quota',
     apiCode: error.code.replace(/^ERR_/, '').toLowerCase(),
-    message: `The sidecar signs nothing more: ${error.message}. Look at it with: chrysalis sidecar status`,
+    message: `Sidecar: ${error.message}. Nothing was sent; see: chrysalis sidecar status`,
     headers: { 'x-should-retry': 'false' },
     cause: error,
   })

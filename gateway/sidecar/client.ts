@@ -1,5 +1,6 @@
 /** What the sidecar asks the gateway for itself: each request signed, its answer small JSON, its totals read. */
 
+import { randomBytes } from 'node:crypto'
 import {
   type ChannelStateJson,
   ContractsError,
@@ -54,16 +55,8 @@ export class GatewayClient {
   }
 
   async #ask(method: string, path: string, body?: Uint8Array): Promise<OwnAnswer> {
-    const answer = await this.#askOnce(method, path, body)
-    if (!isReplay(answer.status, answer.json)) return answer
-    this.#state.skip()
-    return await this.#askOnce(method, path, body)
-  }
-
-  async #askOnce(method: string, path: string, body?: Uint8Array): Promise<OwnAnswer> {
     const verifiedBefore = this.#state.verified
-    const n = this.#state.next()
-    const signed = { n, method, path, body: body ?? new Uint8Array(0), cap: 0n }
+    const signed = { id: randomId(), method, path, body: body ?? new Uint8Array(0), cap: 0n }
     const payment = this.#signer.payment(signed, this.#signer.shown(), false)
     const answer = await this.#upstream.send({
       method,
@@ -81,6 +74,11 @@ export class GatewayClient {
     const totals = totalsOf(answer)
     return { status: answer.status, json, ...(totals && { totals }), verifiedBefore }
   }
+}
+
+/** Id of a request that costs nothing, and so need not be known again. */
+export function randomId(): string {
+  return randomBytes(24).toString('base64url')
 }
 
 /** Whether the number of a request was used before, which happens after a loss of the state. */

@@ -14,7 +14,7 @@ import {
 import { ApiError } from '../../worker/protocol/index.ts'
 import type { Accounts, Ending } from './accounts.ts'
 import type { Budget, Budgets } from './budget.ts'
-import { isReplay, parse, readAll, totalsOf } from './client.ts'
+import { isReplay, parse, randomId, readAll, totalsOf } from './client.ts'
 import { SidecarError } from './errors.ts'
 import { passedAnswer, passedRequest } from './headers.ts'
 import type { Signer, Voucher } from './signer.ts'
@@ -74,8 +74,8 @@ export class Forwarder {
 
   /** What costs nothing is signed all the same: that is how the gateway knows who asks. */
   async #ask({ method, path, headers, signal }: LocalRequest): Promise<Response> {
-    const { signer, state, upstream } = this.#options
-    const signed = { n: state.next(), method, path, body: new Uint8Array(0), cap: 0n }
+    const { signer, upstream } = this.#options
+    const signed = { id: randomId(), method, path, body: new Uint8Array(0), cap: 0n }
     const payment = signer.payment(signed, signer.shown(), this.#known)
     const answer = await upstream.send({ method, path, headers: withPayment(headers, payment), signal })
     return responseOf(answer, Readable.toWeb(answer.body) as ReadableStream)
@@ -104,7 +104,7 @@ export class Forwarder {
     const { signer, state, accounts, upstream, now } = this.#options
     const { method, path, headers, body = new Uint8Array(0), signal } = request
     const n = state.next()
-    const payment = signer.payment({ n, method, path, body, cap }, voucher, this.#known)
+    const payment = signer.payment({ id: signer.ids.id(n), method, path, body, cap }, voucher, this.#known)
     const row = state.begin({
       n,
       requestId: signer.ids.ledgerId(n),

@@ -13,8 +13,9 @@ const ID_LENGTH = 32
 export class RequestIds {
   readonly #key: Buffer
   readonly #channel: Address
-  /** Ledger's id to n, for all n below its size. */
+  /** Ledger's id to n, for the first so many n from `#from` on. */
   readonly #known = new Map<string, number>()
+  #from = 0
 
   /** @param voucherKey the private half of the channel's voucherKey */
   constructor(voucherKey: KeyObject, channel: Address) {
@@ -36,12 +37,16 @@ export class RequestIds {
   }
 
   /**
-   * The n of a request that was made with this key, though nothing else is known of it.
-   * @param below how far to look; each costs a few microseconds once
+   * The n of a request that was made with this key, though nothing else is known of it. Each number that is tried costs
+   * some ten microseconds once, as long as the ranges that are asked for begin at the same one.
    */
-  find(ledgerId: string, below: number): number | undefined {
-    while (!this.#known.has(ledgerId) && this.#known.size < below)
-      this.#known.set(this.ledgerId(this.#known.size), this.#known.size)
+  find(ledgerId: string, { from, below }: { from: number; below: number }): number | undefined {
+    if (from !== this.#from) {
+      this.#known.clear()
+      this.#from = from
+    }
+    for (let n = from + this.#known.size; n < below && !this.#known.has(ledgerId); n++)
+      this.#known.set(this.ledgerId(n), n)
     return this.#known.get(ledgerId)
   }
 }

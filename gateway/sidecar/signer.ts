@@ -39,7 +39,8 @@ export interface SignerOptions {
 
 /** One request as it is signed. */
 export interface SignedRequest {
-  n: number
+  /** Used for nothing else on this channel. */
+  id: string
   method: string
   /** With query. */
   path: string
@@ -137,9 +138,8 @@ export class Signer {
   payment(request: SignedRequest, voucher: Voucher, known: boolean): string {
     const { params, globalId, key, now } = this.#options
     const channel = known ? { id: this.address.toRawString() } : this.#json
-    const id = this.ids.id(request.n)
     const payer = { globalId, address: this.address, payee: params.payee, key }
-    return signedPayment(payer, { ...request, id, at: now() }, { channel, voucher })
+    return signedPayment(payer, { ...request, at: now() }, { channel, voucher })
   }
 
   #terms(ceiling: bigint) {
@@ -165,7 +165,7 @@ interface PayerTerms {
 /** The value of PAYMENT-SIGNATURE. @param request.at wall clock, ms */
 export function signedPayment(
   { globalId, address, payee, key }: PayerTerms,
-  request: Omit<SignedRequest, 'n'> & { id: string; at: number },
+  request: SignedRequest & { at: number },
   { channel, voucher }: { channel: ChannelParamsJson | { id: string }; voucher: Voucher },
 ): string {
   const { method, path, body, cap: amount, id, at } = request

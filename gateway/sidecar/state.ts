@@ -48,16 +48,16 @@ export interface Cursor {
 const VERSION = 1
 
 /** Numbers that are left out after a loss of the file, as they may have been used. */
-export const SKIP = 1 << 16
+export const SKIP = 1 << 12
 
 /** Numbers that are set aside by one fsync; a restart skips what is left of them. */
-const BLOCK = 256
+export const BLOCK = 256
 
 const SCHEMA = `
   CREATE TABLE channel (
     id INTEGER PRIMARY KEY CHECK (id = 1), address TEXT NOT NULL, ceiling TEXT NOT NULL, signature BLOB NOT NULL,
     deposited TEXT NOT NULL, cursor TEXT NOT NULL, cursor_total TEXT NOT NULL,
-    reserved INTEGER NOT NULL, halt TEXT NOT NULL
+    reserved INTEGER NOT NULL, behind INTEGER NOT NULL, halt TEXT NOT NULL
   ) STRICT;
   CREATE TABLE requests (
     n INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, cap TEXT NOT NULL, bounds TEXT NOT NULL,
@@ -81,6 +81,7 @@ export class SidecarState {
   #counted = 0n
   #deposited = 0n
   #cursor: Cursor = { after: '', total: 0n }
+  #behind = false
   #halt: Halt | undefined
   #next = 0
   #reserved = 0
@@ -122,6 +123,13 @@ export class SidecarState {
   }
   get cursor(): Cursor {
     return this.#cursor
+  }
+  /**
+   * The gateway held a higher voucher of this key than was known here: the file was lost or is an old one. True until its
+   * list has been gone through.
+   */
+  get behind(): boolean {
+    return this.#behind
   }
   get halted(): Halt | undefined {
     return this.#halt
@@ -202,11 +210,19 @@ export class SidecarState {
     this.#open.delete(requestId)
   }
 
-  /** Notes that the gateway's list has shown the request. @returns false when it had before */
-  list(requestId: string): boolean {
+  /**
+   * Notes that the gateway's list has shown a request, and that the list was gone through up to it: both or neither, as
+   * an entry that was noted twice would look like one that is listed twice.
+   * @returns false, with nothing noted, when it was listed before
+   */
+  list(requestId: string, cursor: Cursor): boolean {
+    this.#db.exec('BEGIN IMMEDIATE')
     const { changes } = this.#db
       .prepare('UPDATE requests SET listed = 1 WHERE request_id = ? AND listed = 0')
       .run(requestId)
+    this.#set('cursor = ?, cursor_total = ?', cursor.after, cursor.total.toString())
+    this.#db.exec(changes === 1 ? 'COMMIT' : 'ROLLBACK')
+    if (changes === 1) this.#cursor = cursor
     return changes === 1
   }
 
@@ -221,9 +237,9 @@ export class SidecarState {
     this.#deposited = deposited
   }
 
-  setCursor(cursor: Cursor): void {
-    this.#set('cursor = ?, cursor_total = ?', cursor.after, cursor.total.toString())
-    this.#cursor = cursor
+  setBehind(behind: boolean): void {
+    this.#set('behind = ?', behind ? '1' : '0')
+    this.#behind = behind
   }
 
   setHalt(halt: Halt | undefined): void {
@@ -256,7 +272,7 @@ export class SidecarState {
       throw new SidecarError('ERR_SIDECAR_STATE', `${file} was written by a newer program: run that one`)
     if (version === VERSION) return false
     this.#db.exec(`BEGIN IMMEDIATE; ${SCHEMA}`)
-    this.#db.prepare("INSERT INTO channel VALUES (1, ?, '0', x'', '0', '', '0', 0, '')").run(this.address)
+    this.#db.prepare("INSERT INTO channel VALUES (1, ?, '0', x'', '0', '', '0', 0, 0, '')").run(this.address)
     this.#db.exec('COMMIT')
     return true
   }
@@ -269,6 +285,7 @@ export class SidecarState {
     this.#signature = row.signature
     this.#deposited = BigInt(row.deposited)
     this.#cursor = { after: row.cursor, total: BigInt(row.cursor_total) }
+    this.#behind = row.behind === 1
     this.#halt = row.halt === '' ? undefined : (JSON.parse(row.halt) as Halt)
     for (const each of this.#db.prepare('SELECT * FROM requests').iterate()) {
       const request = fromRow(each)
@@ -302,6 +319,7 @@ interface ChannelRow {
   cursor: string
   cursor_total: string
   reserved: number
+  behind: number
   halt: string
 }
 

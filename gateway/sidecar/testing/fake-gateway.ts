@@ -89,6 +89,7 @@ export class FakeGateway {
   reserve = 100n
   reserved = 0n
   readonly #server: Server
+  #charged = Promise.withResolvers<void>()
   url = ''
 
   private constructor(params: ChannelParams, globalId: number, deposited: bigint) {
@@ -119,6 +120,11 @@ export class FakeGateway {
     this.#server.closeAllConnections()
     this.#server.close()
     await once(this.#server, 'close')
+  }
+
+  /** Resolves when `holds`, looked at whenever something is charged. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await this.#charged.promise
   }
 
   /** Charges for a request of its own making, as only a liar does. */
@@ -225,6 +231,8 @@ export class FakeGateway {
     const invoice = this.#invoice(requestId, 5, gone ? 1 : 10)
     this.charged += BigInt(invoice.charged)
     this.invoices.push(invoice)
+    this.#charged.resolve()
+    this.#charged = Promise.withResolvers<void>()
     if (gone) return
     if (stream) response.end('data: [DONE]\n\n')
     else this.#json(response, 200, { object: 'chat.completion' }, requestId, invoice)
