@@ -69,3 +69,7 @@ process.stdout.write('| verifier | vouchers per CPU-second | chrysalis / this |\
 for (const [name, value] of best) {
   process.stdout.write(`| ${name} | ${Math.round(value)} | ${(ours / value).toFixed(2)} |\n`)
 }
+const share = ours / (best.get('node:crypto verify alone') ?? Number.POSITIVE_INFINITY)
+process.stdout.write(
+  `\ngoal: at least 0.9 of a bare crypto.verify: ${share.toFixed(2)}, ${share >= 0.9 ? 'met' : 'missed'}\n`,
+)
