@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { Address } from '@ton/core'
 import type { Logger } from 'pino'
-import { ConfigError } from '../attest/cli/config.ts'
 import { openTee, warnOfSimulation } from '../attest/cli/open-tee.ts'
 import { codeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
@@ -24,10 +23,11 @@ import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
 import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms } from './config.ts'
 import { keyVerbs, ledgerVerbs, serveControl } from './control/index.ts'
-import { ensurePrivateDir, openSecret, readSecret, writeFileAtomic } from './data/index.ts'
+import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
-import { Ledger, type LedgerOptions, type LedgerPlace, newKeySecret } from './ledger/index.ts'
+import { Ledger, type LedgerOptions, newKeySecret } from './ledger/index.ts'
+import { ledgerPlace } from './ledger-place.ts'
 import { systemClock, WorkerPool } from './link/index.ts'
 import { PaymentDesk } from './pay/index.ts'
 import { ChargeProofs } from './proofs.ts'
@@ -237,18 +237,6 @@ function openPayments(
     monotonic: () => performance.now(),
     now: Date.now,
   })
-}
-
-/** The connection string is a secret: it may hold a password, so no message repeats it. */
-async function ledgerPlace({ data, ledgerPostgresFile }: GatewayConfig): Promise<LedgerPlace> {
-  if (ledgerPostgresFile === undefined) return { file: join(data, 'ledger.sqlite') }
-  const text = Buffer.from((await readSecret(ledgerPostgresFile)) ?? [])
-    .toString()
-    .trim()
-  if (/^postgres(ql)?:\/\/\S+$/.test(text)) return { postgres: text }
-  throw new ConfigError(
-    `ledgerPostgresFile: ${ledgerPostgresFile} holds no connection string: postgresql://USER@HOST/DATABASE is needed`,
-  )
 }
 
 /** Waits for a former gateway that is about to end: its lock goes with its process. */

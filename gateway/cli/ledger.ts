@@ -12,8 +12,10 @@ import {
   readChannel,
   TESTNET,
 } from '../../contracts/index.ts'
+import { gatewaySchema } from '../config.ts'
 import { type ControlAccess, ControlError, callControl, type VerifyProgress } from '../control/index.ts'
 import { type Difference, Ledger, type VerifyReport } from '../ledger/index.ts'
+import { ledgerPlace } from '../ledger-place.ts'
 import { readAccess } from './channel.ts'
 
 const GLOBAL_IDS = { local: LOCAL_GLOBAL_ID, testnet: TESTNET.globalId, mainnet: MAINNET.globalId } as const
@@ -25,6 +27,7 @@ const schema = z.strictObject({
     .default(false)
     .describe('print a line of JSON for each difference, and one for the report'),
   chain: z.boolean().default(false).describe('also hold deposits and settlements against the chain'),
+  ledgerPostgresFile: gatewaySchema.shape.ledgerPostgresFile,
   network: z
     .enum(['local', 'testnet', 'mainnet'])
     .default('local')
@@ -116,11 +119,13 @@ async function verifyRunning(
 
 /** Verifies the books of a server that does not run; nobody can start it meanwhile. */
 async function verifyFile(config: Config, tell: (difference: Difference) => void): Promise<VerifyReport> {
-  const file = join(config.data, 'gateway', 'ledger.sqlite')
-  if (!existsSync(file)) throw new ConfigError(`--data ${config.data}: there is no ledger (${file})`)
+  const place = await ledgerPlace({ ...config, data: join(config.data, 'gateway') })
+  if (place.file !== undefined && !existsSync(place.file)) {
+    throw new ConfigError(`--data ${config.data}: there is no ledger (${place.file})`)
+  }
   const chain = config.chain ? await localChain(config) : undefined
   const books = await Ledger.open({
-    file,
+    ...place,
     now: Date.now,
     signVoucher: () => {
       throw new Error('nothing is signed here')

@@ -51,6 +51,8 @@ describe('a channel that its client signs', () => {
     await expect(ledger.acceptVoucher('X', 1n, voucher(1n))).rejects.toEqual(code('ERR_UNKNOWN_CHANNEL'))
     // Whatever order they come in, the highest stays.
     await Promise.all([300n, 250n, 400n, 350n].map((c) => ledger.acceptVoucher('D', c, voucher(c))))
+    await ledger.reserve(ask('all', 400n))
+    await ledger.release('all', 'x')
     const again = await bench.reopen()
     expect(await again.channelState('D')).toMatchObject({
       ceiling: 400n,
