@@ -3,10 +3,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Address } from '@ton/core'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
-import { readChannel, type Wallet } from '../../contracts/index.ts'
+import { generateKey, readChannel, type Wallet } from '../../contracts/index.ts'
 import { MemoryChain } from '../../contracts/testing.ts'
 import { silentLog } from '../../worker/log.ts'
 import { Payee, TON } from '../pay/testing/payer.ts'
@@ -18,6 +19,7 @@ import {
   type SidecarOptions,
   startSidecar,
 } from '../sidecar/index.ts'
+import { restoreChannel } from '../sidecar/restore.ts'
 import { openParts } from '../sidecar/server.ts'
 import { Upstream } from '../sidecar/upstream.ts'
 import { InProcess } from './inprocess.ts'
@@ -178,6 +180,36 @@ describe('after a loss', () => {
     expect(user.state.verified).toBe(net.ledger.channelNow(user.channel.address)?.charged)
     expect(user.state.verified).toBeGreaterThan(verified)
     expect(user.state.ceiling).toBeLessThanOrEqual(user.state.verified + SLICE)
+  })
+})
+
+describe('a channel of which only the key is left', () => {
+  it('is restored from the gateway, by its address; another key gets nothing', async () => {
+    await using user = await User.open()
+    await user.sdk.chat.completions.create({ model: net.model, ...ask })
+    await user.proven()
+    const { verified } = user.state
+    const key = await user.channel.key()
+    await user.stop()
+    const dir = await mkdtemp(join(tmpdir(), 'chrysalis-restored-'))
+    const folder = await SidecarFolder.open(dir)
+    const upstream = new Upstream(net.url)
+    const address = Address.parse(user.channel.address)
+    const options = { folder, upstream, globalId: chain.globalId, address, slice: SLICE, now: net.clock.now }
+    await expect(restoreChannel({ ...options, key: generateKey() })).rejects.toMatchObject({
+      code: 'ERR_GATEWAY',
+    })
+    const channel = await restoreChannel({ ...options, key })
+    expect(channel.address).toBe(user.channel.address)
+    await user.start({ channel })
+    await user.sdk.chat.completions.create({ model: net.model, ...ask })
+    await user.proven()
+    expect(user.state.halted).toBeUndefined()
+    expect(user.state.verified).toBe(2n * verified)
+    await user.stop()
+    upstream.close()
+    folder.close()
+    await rm(dir, { recursive: true })
   })
 })
 

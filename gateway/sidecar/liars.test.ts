@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Address } from '@ton/core'
 import { describe, expect, it } from 'vitest'
 import { generateKey, signVoucher } from '../../contracts/index.ts'
-import type { Lies } from './testing/fake-gateway.ts'
+import type { FakeInvoice, Lies } from './testing/fake-gateway.ts'
 import { PRICES } from './testing/fake-gateway.ts'
 import { SLICE, Stand } from './testing/stand.ts'
 
@@ -80,6 +80,20 @@ describe('a gateway that lies about a receipt', () => {
     await stand.chat()
     await expectStopped(stand, 'ERR_RECEIPT_REFUSED')
   })
+})
+
+it('goes on without proof where a person takes the charge as it is', async () => {
+  await using stand = await Stand.open()
+  const unknown = (each: FakeInvoice) => ({ ...each, signing_key: '33'.repeat(32) })
+  stand.gateway.lies = { invoice: unknown, list: (all) => all.map(unknown) }
+  await stand.chat()
+  expect(await stopped(stand)).toBe('ERR_RECEIPT_SIGNER')
+  await stand.sidecar.accounts.quiet()
+  stand.sidecar.state.setHalt(undefined)
+  await stand.stop()
+  await stand.start({ accept: true })
+  await stand.until(() => stand.sidecar.state.verified === 25n)
+  expect(stand.sidecar.state.halted).toBeUndefined()
 })
 
 describe('a gateway that lies about the channel', () => {
