@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { Address } from '@ton/core'
 import { describe, expect, it } from 'vitest'
 import { generateKey, signVoucher } from '../../contracts/index.ts'
-import type { FakeInvoice, Lies } from './testing/fake-gateway.ts'
-import { PRICES } from './testing/fake-gateway.ts'
+import { encodeQuote, type Quote } from '../../worker/protocol/index.ts'
+import { type FakeInvoice, type Lies, MODEL, PRICES } from './testing/fake-gateway.ts'
 import { SLICE, Stand } from './testing/stand.ts'
 
 /** Resolves with why the signing stopped. */
@@ -94,6 +94,15 @@ it('goes on without proof where a person takes the charge as it is', async () =>
   await stand.start({ accept: true })
   await stand.until(() => stand.sidecar.state.verified === 25n)
   expect(stand.sidecar.state.halted).toBeUndefined()
+})
+
+it('shows a cheaper price list than the enclave charged by', async () => {
+  await using stand = await Stand.open()
+  const quote: Quote = { v: 1, model: MODEL, client: PRICES, worker: PRICES, step: '1' }
+  const shown = Buffer.from(encodeQuote(quote)).toString('base64url')
+  stand.gateway.lies = { prices: double(PRICES), invoice: (each) => ({ ...each, quote: shown }) }
+  await stand.chat()
+  await expectStopped(stand, 'ERR_RECEIPT_REFUSED')
 })
 
 describe('a gateway that lies about the channel', () => {
