@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ConfigError } from '../attest/cli/config.ts'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
+import { chainSettings } from '../contracts/chain/settings.ts'
 import { amountSchema, isLoopback, modelIdSchema } from '../worker/protocol/index.ts'
 import type { DispatchLimits } from './dispatch/index.ts'
 import type { TreasuryTerms } from './treasury/index.ts'
@@ -42,8 +43,7 @@ export const gatewaySchema = z.strictObject({
       'file (mode 0600) with the connection string of a PostgreSQL database that keeps the ledger; default: a file in data',
     ),
   teeDir: z.string().min(1).default('./.chrysalis/tee').describe('folder of the simulated TEE'),
-  chainUrl: z.string().min(1).describe('URL of the local chain'),
-  chainTokenFile: z.string().min(1).describe('file with the bearer token of the local chain'),
+  ...chainSettings,
   ...teeSettings,
   policy: z
     .string()

@@ -50,14 +50,14 @@ const folders = () => [
 ]
 
 /** How it reaches the chain. */
-function connection(tokenFile = join(dir, 'token')): string[] {
+function connection(): string[] {
   const { port } = chain.address() as AddressInfo
-  return ['--chain-url', `http://127.0.0.1:${port}`, '--chain-token-file', tokenFile]
+  return ['--chain-url', `http://127.0.0.1:${port}`, '--chain-token-file', join(dir, 'token')]
 }
 
 /** Starts the process as the supervisor does. */
-function start(args: string[] = [], more: string[] = []) {
-  const common = [...folders(), ...connection(args[0])]
+function start(more: string[] = []) {
+  const common = [...folders(), ...connection()]
   const started = spawn(process.execPath, ['--import', STRAY, MAIN, ...common, ...more], {
     env: { ...process.env, CHRYSALIS_SUPERVISED: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -102,13 +102,13 @@ describe('the gateway process', () => {
   })
 
   it('tells why it does not start without quoting what failed', async () => {
-    const { code, output } = await start([join(dir, CANARY)]).ended
+    const { code, output } = await start(['--data', join(dir, 'token', CANARY)]).ended
     expect(code).toBe(1)
-    expect(output).toMatch(/^gateway: failed to start \(ENOENT at gateway.server\.ts:\d+\)\n$/)
+    expect(output).toMatch(/^gateway: failed to start \(ENOTDIR at gateway.data.files\.ts:\d+\)\n$/)
   })
 
   it('refuses a policy that cannot be read, in one sentence', async () => {
-    const { code, output } = await start([], ['--policy', '/nowhere/policy.json']).ended
+    const { code, output } = await start(['--policy', '/nowhere/policy.json']).ended
     expect(code).toBe(2)
     expect(output).toMatch(/^gateway: setting policy: [^\n]*\n$/)
   })

@@ -1,17 +1,18 @@
 import { once } from 'node:events'
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { Address } from '@ton/core'
 import type { Logger } from 'pino'
+import { ConfigError } from '../attest/cli/config.ts'
 import { openTee, warnOfSimulation } from '../attest/cli/open-tee.ts'
 import { codeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
-import { connectLocalChain, MIN_CHALLENGE_SECONDS } from '../contracts/index.ts'
+import { MIN_CHALLENGE_SECONDS, openChain } from '../contracts/index.ts'
 import { readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { createHttpServer } from './api/http-server.ts'
@@ -32,7 +33,7 @@ import { systemClock, WorkerPool } from './link/index.ts'
 import { PaymentDesk } from './pay/index.ts'
 import { ChargeProofs } from './proofs.ts'
 import { quotesFor } from './quotes.ts'
-import { Treasury, TreasuryKeys, whileSeen } from './treasury/index.ts'
+import { Treasury, type TreasuryChain, TreasuryKeys, whileSeen } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
 
 /** How often channels are compared with the chain, in ms: far below any challenge period. */
@@ -49,8 +50,8 @@ export class GatewayStartError extends ChrysalisError {}
 
 export interface RunningGateway {
   url: string
-  /** The quickstart's client channel, user-friendly form. */
-  channel: string
+  /** The quickstart's client channel, user-friendly form; none where nobody has paid for one. */
+  channel?: string
   /** Takes nothing new, lets what runs finish for at most `drainMs`, closes links, ledger and sockets. */
   stop(drainMs: number): Promise<void>
 }
@@ -193,16 +194,16 @@ export async function startGateway(
     await enclave.close()
     await ledger.close()
   }
-  return { url, channel: Address.parseRaw(money.channel).toString(), stop }
+  const { channel } = money
+  return { url, ...(channel !== undefined && { channel: Address.parseRaw(channel).toString() }), stop }
 }
 
-/** Ledger, keys, chain and treasury, with the client channel funded and the quickstart's API key on it. */
+/** Ledger, keys, chain and treasury, with the quickstart's channel and API key. */
 async function openMoney(config: GatewayConfig, { real }: Trust, log: Logger) {
   const dir = config.data
   await ensurePrivateDir(dir)
-  const token = (await readFile(config.chainTokenFile, 'utf8')).trim()
-  const chain = await connectLocalChain({ url: config.chainUrl, token })
-  if (!real) refusePublicNetwork(chain.globalId)
+  const chain = await openChain(config, real ? {} : { admit: refusePublicNetwork })
+  if (!chain) throw new ConfigError('setting chainUrl: needed, with chainTokenFile; or another network')
   const keys = await TreasuryKeys.open(join(dir, 'keys'), chain.globalId)
   const onWarning = (message: string, error: unknown) => log.warn({ code: codeOf(error) }, message)
   const ledger = await openLedger({
@@ -212,10 +213,31 @@ async function openMoney(config: GatewayConfig, { real }: Trust, log: Logger) {
     onWarning,
   })
   const treasury = new Treasury({ chain, keys, ledger, onWarning, terms: treasuryTerms(config) })
-  const { id: channel } = await treasury.setup()
-  const secret = await openSecret(join(dir, 'api-key'), () => Buffer.from(newKeySecret()))
-  await ledger.createKey({ name: 'quickstart', channel, secret: Buffer.from(secret).toString().trim() })
+  const channel = await openOwnChannel(treasury, chain, log)
+  if (channel !== undefined) {
+    const secret = await openSecret(join(dir, 'api-key'), () => Buffer.from(newKeySecret()))
+    await ledger.createKey({ name: 'quickstart', channel, secret: Buffer.from(secret).toString().trim() })
+  }
   return { chain, keys, ledger, treasury, channel }
+}
+
+/**
+ * The quickstart's client channel. Where no faucet fills its payer's wallet and its owner has not either, there is
+ * none: clients then pay by channels of their own.
+ */
+async function openOwnChannel(
+  treasury: Treasury,
+  chain: TreasuryChain,
+  log: Logger,
+): Promise<string | undefined> {
+  try {
+    return (await treasury.setup()).id
+  } catch (error) {
+    if (chain.fund || codeOf(error) !== 'ERR_TREASURY_FUNDS') throw error
+    const wallet = treasury.keys.payer.address.toString()
+    log.warn({ wallet }, 'no channel of our own: send TON to this wallet and start again, if one is wanted')
+    return undefined
+  }
 }
 
 /** Takes payments on channels that clients sign, to the gateway's own wallet. */

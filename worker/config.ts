@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { type ConfigSources, loadConfig } from '../attest/cli/config.ts'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
+import { chainSettings } from '../contracts/chain/settings.ts'
 import { DEFAULT_SETTLE_POLICY } from '../contracts/settlement/policy.ts'
 import { embeddedModel } from './engine/embedded.ts'
 import { amountSchema, modelIdSchema, rawAddressSchema } from './protocol/index.ts'
@@ -67,8 +68,7 @@ export const workerSettings = z.object({
   priceCached: price('5000000', 'prompt tokens found in the cache'),
   priceCompletion: price('60000000', 'answer tokens'),
   priceReasoning: price('60000000', 'reasoning tokens'),
-  chainUrl: z.url().optional().describe('the local TON chain, to check the channel that pays'),
-  chainTokenFile: z.string().optional().describe('file that holds the token for the chain'),
+  ...chainSettings,
   payoutAddress: rawAddressSchema
     .optional()
     .describe(

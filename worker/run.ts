@@ -14,9 +14,8 @@ import {
 import { isHardware } from '../attest/cli/policy-setting.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
-import { type Chain, rawPublicKey, Wallet } from '../contracts/index.ts'
+import { type Chain, openChain, rawPublicKey, Wallet } from '../contracts/index.ts'
 import { type AttestationServer, serveAttestation } from './attestation.ts'
-import { openChain } from './chain.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
 import { Collector, Earnings } from './earnings/index.ts'
@@ -85,8 +84,7 @@ export async function runWorker(
   const folder = join(settings.data, 'worker')
   const leave = await takeFolder(folder)
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 })
-  const chain = await openChain(settings)
-  if (chain && !isHardware(kind, policy)) refusePublicNetwork(chain.globalId)
+  const chain = await openChain(settings, isHardware(kind, policy) ? {} : { admit: refusePublicNetwork })
   const payee = await openPayee(settings, folder, chain)
   const tee = { kind, folder: teeFolder, configuration: measuredConfiguration(settings, policy), machine }
   const { worker, closeTee } = await openWorker(settings, { tee, chain, payee, log, onFatal, startEngine })

@@ -3,7 +3,7 @@ import { refusePublicNetwork } from './network.ts'
 
 it.each([-239, -3])('a simulated enclave is refused on the public network %i', (globalId) => {
   expect(() => refusePublicNetwork(globalId)).toThrow(
-    expect.objectContaining({ code: 'ERR_SIMULATED_NETWORK', message: expect.stringContaining('chainUrl') }),
+    expect.objectContaining({ code: 'ERR_SIMULATED_NETWORK', message: expect.stringContaining('network') }),
   )
 })
 

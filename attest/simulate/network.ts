@@ -16,6 +16,6 @@ export function refusePublicNetwork(globalId: number): void {
   if (name === undefined) return
   throw new ChrysalisError(
     'ERR_SIMULATED_NETWORK',
-    `setting chainUrl: a simulated enclave does not run on TON ${name} (global_id ${globalId}); use a local chain`,
+    `setting network: a simulated enclave does not run on TON ${name} (global_id ${globalId}); use a local chain`,
   )
 }

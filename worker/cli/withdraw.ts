@@ -5,8 +5,15 @@ import { join } from 'node:path'
 import type { Address } from '@ton/core'
 import { z } from 'zod'
 import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
-import { type Chain, formatTon, parseTon, Wallet } from '../../contracts/index.ts'
-import { openChain } from '../chain.ts'
+import {
+  type Chain,
+  type ChainSettings,
+  chainSettings,
+  formatTon,
+  openChain,
+  parseTon,
+  Wallet,
+} from '../../contracts/index.ts'
 import { EarningsError } from '../earnings/errors.ts'
 import { bindOwner, networkName, readOwner, written } from '../earnings/owner.ts'
 import { withPurse } from '../earnings/purse.ts'
@@ -31,8 +38,8 @@ const schema = z.strictObject({
     .describe('first settle what gateways have promised, whatever the fees are a part of it'),
   yes: z.boolean().default(false).describe('send; without it is only said what would be done'),
   json: z.boolean().default(false).describe('print JSON, amounts in nanotons'),
-  chainUrl: z.url().optional().describe('the local TON chain; default: the one in the data folder'),
-  chainTokenFile: z.string().optional().describe('file that holds the token for the chain'),
+  ...chainSettings,
+  chainUrl: chainSettings.chainUrl.describe('the local TON chain; default: the one in the data folder'),
 })
 
 type Settings = z.infer<typeof schema>
@@ -57,7 +64,9 @@ async function run(argv: string[]): Promise<void> {
   const folder = join(settings.data, 'worker')
   const chain = await openChain(chainOf(settings))
   if (!chain)
-    throw new ConfigError('--chain-url: name the chain on which the wallet is, and --chain-token-file')
+    throw new ConfigError(
+      '--chain-url: name the chain on which the wallet is, and --chain-token-file; or --network',
+    )
   const wallet = await openWallet(folder, chain)
   const owner = await readOwner(ownerFile(folder), settings.to, chain.globalId)
   await withPurse(purseOf(folder), () => send(settings, { folder, chain, wallet, owner }))
@@ -120,10 +129,12 @@ function toText({ sent, network, from, to, amount, balance }: Told): string {
 }
 
 /** The chain of the settings, or the local one that a quickstart has in the same folder. */
-function chainOf({ data, chainUrl, chainTokenFile }: Settings) {
-  const url = join(data, 'chain', 'url')
-  if (chainUrl !== undefined || !existsSync(url)) return { chainUrl, chainTokenFile }
-  return { chainUrl: readFileSync(url, 'utf8').trim(), chainTokenFile: join(data, 'chain', 'token') }
+function chainOf(settings: Settings): ChainSettings {
+  const folder = join(settings.data, 'chain')
+  const url = join(folder, 'url')
+  const named = settings.network !== 'local' || settings.chainUrl !== undefined
+  if (named || !existsSync(url)) return settings
+  return { ...settings, chainUrl: readFileSync(url, 'utf8').trim(), chainTokenFile: join(folder, 'token') }
 }
 
 async function openWallet(folder: string, chain: Chain): Promise<Wallet> {

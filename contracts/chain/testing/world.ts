@@ -23,8 +23,9 @@ export class World {
     clock.onSleep = () => network.advance()
   }
 
-  static async start(): Promise<World> {
-    const clock = new FakeClock(START)
+  /** @param seconds what time it is there first, Unix seconds */
+  static async start(seconds = START): Promise<World> {
+    const clock = new FakeClock(seconds)
     const network = await FakeNetwork.create(clock)
     const fakes = [
       await FakeToncenter.start(network, clock),
@@ -47,6 +48,18 @@ export class World {
     const wallet = Wallet.fromSeed(randomBytes(32), FAKE_NETWORK.globalId)
     await this.network.fund(wallet.address, amount)
     return wallet
+  }
+
+  /**
+   * From now on the network lives in true time, for processes that have a clock of their own: a block every `ms`.
+   * @returns ends that
+   */
+  live(ms: number): () => void {
+    const timer = setInterval(() => {
+      this.clock.ms = Date.now()
+      void this.network.advance()
+    }, ms)
+    return () => clearInterval(timer)
   }
 
   async close(): Promise<void> {
