@@ -51,6 +51,10 @@ export function createSidecarApp({ apiKey, forward, bodyBytes, log }: SidecarApp
     if (!sameSecret(secret, apiKey)) throw unauthorized(true)
     await next()
   })
+  // The channel is its owner's: a program that may ask for answers must not end it. See `chrysalis sidecar close`.
+  app.post('/v1/channels/*', () => {
+    throw notFound('The sidecar ends no channel for its clients. Its owner does: chrysalis sidecar close.')
+  })
   app.post('/v1/*', async (c) => await forward({ ...head(c), body: await readJsonBody(c, bodyBytes) }))
   app.get('/v1/*', async (c) => await forward(head(c)))
   app.all('/v1/*', (c) => {

@@ -58,6 +58,8 @@ export class Forwarder {
   readonly #options: ForwarderOptions
   /** Whether the gateway knows the channel, so that its address will do. */
   #known = false
+  /** Numbers were left out, so that none of now was used before. */
+  #skipped = false
 
   constructor(options: ForwarderOptions) {
     this.#options = options
@@ -91,7 +93,9 @@ export class Forwarder {
       const sent = await this.#send(request, budget, voucher)
       const { status } = sent.answer
       if (status !== 402 && status !== 409) return this.#deliver(sent)
-      this.#options.state.void(sent.row.requestId)
+      // Nothing was done, says this. Only the first 409 may be about a request of before a loss of the state.
+      if (status === 402 || this.#skipped) this.#options.state.deny(sent.row.requestId)
+      else this.#options.state.void(sent.row.requestId)
       const refusal = await this.#readRefusal(sent)
       const again =
         attempt < MOST_ATTEMPTS && (await this.#correct(refusal, { short, until, signal: request.signal }))
@@ -200,7 +204,10 @@ export class Forwarder {
     { short, until, signal }: Attempt,
   ): Promise<'signed' | 'waited' | false> {
     const { signer, state, accounts } = this.#options
-    if (replay) state.skip()
+    if (replay) {
+      state.skip()
+      this.#skipped = true
+    }
     if (replay || (code === 'payment_required' && short)) return 'signed'
     const ceiling = terms?.extra.ceiling
     if (code !== 'stale_ceiling' || ceiling === undefined) return false

@@ -179,6 +179,22 @@ describe('a gateway that lies about the channel', () => {
     await expectStopped(stand, 'ERR_RECEIPT_REPEATED')
   })
 
+  it.each([
+    [402, 0n],
+    // The first one could be honest, after a loss of the state.
+    [409, 15n],
+  ] as const)(
+    'does the work, answers %i so that it is asked again, and charges for each',
+    async (refuseAll, verified) => {
+      await using stand = await Stand.open()
+      stand.gateway.lies = { refuseAll }
+      await stand.chat().catch(() => undefined)
+      await stand.sidecar.accounts.walk().catch((error) => stand.sidecar.accounts.stop(error))
+      await expectStopped(stand, 'ERR_OVERCHARGED')
+      expect(stand.sidecar.state.verified).toBe(verified)
+    },
+  )
+
   it('asks for payment to another wallet: nothing is signed for it', async () => {
     await using stand = await Stand.open()
     await stand.chat()

@@ -40,6 +40,14 @@ export class Prover {
 
   async #prove(request: PaidRequest, invoice: Invoice) {
     const { workers, prices } = this.#options
+    // What was refused is sent again by itself, so that whoever does the work and refuses it would be paid many times.
+    if (request.state === 'denied') {
+      throw new SidecarError(
+        'ERR_OVERCHARGED',
+        `receipt ${request.requestId}: the gateway refused the request, and charged it all the same`,
+        { evidence: { invoice } },
+      )
+    }
     const key = namedKey(invoice)
     const signer = key === undefined ? undefined : await workers.find(key)
     if (signer) return proveCharge(invoice, { request, signer, prices })

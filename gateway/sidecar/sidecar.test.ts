@@ -175,6 +175,9 @@ describe('the local face', () => {
     }
     expect((await raw(stand, good, 'DELETE', '/v1/files/x')).status).toBe(405)
     expect((await raw(stand, good, 'GET', '/elsewhere')).status).toBe(404)
+    // Who may spend may not end the channel.
+    for (const path of ['/v1/channels/x/close', '/v1/%63hannels/x/close', '/v1/./channels/x/close'])
+      expect((await raw(stand, good, 'POST', path)).status).toBe(404)
     expect(stand.gateway.seen.filter(({ method }) => method === 'POST')).toEqual([])
     expect((await raw(stand, good)).status).toBe(200)
     const { authorization: _, ...rest } = good

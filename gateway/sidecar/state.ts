@@ -5,8 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import type { RequestBounds } from '../../worker/protocol/index.ts'
 import { SidecarError, type SidecarErrorCode } from './errors.ts'
 
-/** How a request stands: `open` may be charged still, `void` ended without a charge, `charged` is proven and counted. */
-export type RequestState = 'open' | 'void' | 'charged'
+/**
+ * How a request stands: `open` may be charged still, `void` ended without a charge, `denied` was refused by the
+ * gateway and must not be charged, `charged` is proven and counted.
+ */
+export type RequestState = 'open' | 'void' | 'denied' | 'charged'
 
 /** A paid request. Amounts are nanotons. */
 export interface PaidRequest {
@@ -204,10 +207,12 @@ export class SidecarState {
 
   /** Notes that a request ended and nothing was charged; should it be after all, it can be counted still. */
   void(requestId: string): void {
-    this.#db
-      .prepare("UPDATE requests SET state = 'void' WHERE request_id = ? AND state = 'open'")
-      .run(requestId)
-    this.#open.delete(requestId)
+    this.#end(requestId, 'void')
+  }
+
+  /** Notes that the gateway refused a request, to be sent again otherwise: from now on a charge for it is a lie. */
+  deny(requestId: string): void {
+    this.#end(requestId, 'denied')
   }
 
   /**
@@ -249,6 +254,13 @@ export class SidecarState {
 
   close(): void {
     this.#db.close()
+  }
+
+  #end(requestId: string, state: 'void' | 'denied'): void {
+    this.#db
+      .prepare("UPDATE requests SET state = ? WHERE request_id = ? AND state = 'open'")
+      .run(state, requestId)
+    this.#open.delete(requestId)
   }
 
   #durably(work: () => void): void {

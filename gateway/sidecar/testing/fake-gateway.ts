@@ -61,6 +61,8 @@ export interface Lies {
   prices?: typeof PRICES
   /** Tokens that are charged beyond the answer. */
   extraTokens?: number
+  /** Does the work, and refuses it: as not paid for, or as paid for with a payment that was used. */
+  refuseAll?: 402 | 409
 }
 
 export class FakeGateway {
@@ -205,6 +207,12 @@ export class FakeGateway {
     response: ServerResponse,
     { requestId, body, amount }: { requestId: string; body: Buffer; amount: bigint },
   ): Promise<void> {
+    if (this.lies.refuseAll) {
+      this.chargeFor(requestId)
+      if (this.lies.refuseAll === 402) this.#refuse(response, 'stale_ceiling', 1n)
+      else this.#json(response, 409, { error: { code: 'payment_replayed' } }, requestId)
+      return
+    }
     const needed = this.charged + this.reserved + this.reserve
     const [code, ceiling] = this.#problem(needed, amount)
     if (code) {
