@@ -138,6 +138,18 @@ describe('what is promised is settled', () => {
     expect(log.filter(({ message }) => message === 'a gateway closes its channel')).toHaveLength(2)
   })
 
+  test('with fees unknown: what a closing channel owes; the rest waits', async () => {
+    const other = await opening(5n * TON)
+    await chain.fund(wallet.address, TON)
+    await channel.payer.send(chain, [channel.channel.startClose()])
+    const prices: Chain['prices'] = async () => {
+      throw new ContractsError('ERR_CHAIN_UNREACHABLE', 'no')
+    }
+    await collector([bookOf(channel, TON), bookOf(other, TON)], { chain: changed({ prices }) }).collect()
+    expect([await settledOn(channel), await settledOn(other)]).toEqual([TON, 0n])
+    expect(codes()).toContain('ERR_CHAIN_UNREACHABLE')
+  })
+
   test('never above the deposit', async () => {
     const book = bookOf(channel, 7n * TON)
     await collector([book]).collect()

@@ -164,7 +164,7 @@ export class Collector {
         oldestUnsettledAt: unsettledSince === 0 ? undefined : Math.floor(unsettledSince / 1000),
       },
       Math.floor(clock.now() / 1000),
-      settleCost(await this.#fees(), 1),
+      await this.#cost(state.closeAt !== 0),
       policy,
     )
     if (!reason || signature === '') return undefined
@@ -180,12 +180,18 @@ export class Collector {
     this.#options.log.warn({ channel: address, unsettled: String(book.unsettled) }, what)
   }
 
-  async #fees(): Promise<FeePrices> {
+  /** What a settle costs now. Fees that nobody knows never keep what a closing channel owes from being taken. */
+  async #cost(closing: boolean): Promise<bigint> {
     const { chain, clock } = this.#options
-    if (!this.#prices || this.#prices.until <= clock.monotonic()) {
-      this.#prices = { value: await chain.prices(), until: clock.monotonic() + PRICES_MS }
+    try {
+      if (!this.#prices || this.#prices.until <= clock.monotonic()) {
+        this.#prices = { value: await chain.prices(), until: clock.monotonic() + PRICES_MS }
+      }
+      return settleCost(this.#prices.value, 1)
+    } catch (error) {
+      if (!closing) throw error
+      return 0n
     }
-    return this.#prices.value
   }
 
   /** A new wallet holds nothing, and has to attach something to its first claim. */
