@@ -1,7 +1,7 @@
 import type { Address, MessageRelaxed } from '@ton/core'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
-import type { WaitOptions, Wallet } from '../wallet/wallet.ts'
+import type { MessageSender, WaitOptions } from '../wallet/wallet.ts'
 import { Channel } from './channel.ts'
 import {
   absent,
@@ -48,7 +48,7 @@ export class ChannelClient {
   }
 
   /** Deploys the channel with a first deposit of `amount` nanotons; `wallet` pays, and need not be the payer's. */
-  async open(wallet: Wallet, amount: bigint): Promise<ChannelState> {
+  async open(wallet: MessageSender, amount: bigint): Promise<ChannelState> {
     const before = await this.look()
     if (before && before.deposited >= amount) return before
     if (before && before.deposited > 0n) {
@@ -62,7 +62,7 @@ export class ChannelClient {
    * Raises the deposit by `amount` nanotons, and fills up the reserve for rent. Not to be repeated without a look at
    * the state.
    */
-  async topUp(wallet: Wallet, amount: bigint): Promise<ChannelState> {
+  async topUp(wallet: MessageSender, amount: bigint): Promise<ChannelState> {
     const before = await lookUp(this.channel.params, this.chain)
     if (!before) throw absent()
     const { state, balance } = before
@@ -77,7 +77,7 @@ export class ChannelClient {
    * @throws ContractsError before anything is sent when the contract would refuse
    */
   async settle(
-    wallet: Wallet,
+    wallet: MessageSender,
     amount: bigint,
     ceiling: bigint,
     signature: Uint8Array,
@@ -92,7 +92,7 @@ export class ChannelClient {
   }
 
   /** Starts the challenge period; `wallet` is the payer's. */
-  async startClose(wallet: Wallet): Promise<ChannelState> {
+  async startClose(wallet: MessageSender): Promise<ChannelState> {
     requireSender(wallet, this.channel.params.payer, 'payer')
     const before = await this.require()
     if (before.closeAt !== 0) return before
@@ -100,7 +100,7 @@ export class ChannelClient {
   }
 
   /** Ends a channel whose challenge period is over; anyone may. Resolves when the contract is gone. */
-  async finishClose(wallet: Wallet): Promise<void> {
+  async finishClose(wallet: MessageSender): Promise<void> {
     const before = await this.look()
     if (!before) return
     if (before.closeAt === 0) throw new ContractsError('ERR_CHANNEL_NOT_CLOSING', 'start closing first')
@@ -113,7 +113,11 @@ export class ChannelClient {
    * empty contract stays behind, which anyone's FinishClose removes later.
    * @returns the empty contract's state, or undefined when the contract is gone
    */
-  async coopClose(wallet: Wallet, amount: bigint, release: Uint8Array): Promise<ChannelState | undefined> {
+  async coopClose(
+    wallet: MessageSender,
+    amount: bigint,
+    release: Uint8Array,
+  ): Promise<ChannelState | undefined> {
     const { payeeKey, payer } = this.channel.params
     requireSender(wallet, payer, 'payer')
     const before = await this.look()
@@ -134,14 +138,18 @@ export class ChannelClient {
     return state
   }
 
-  private async present(wallet: Wallet, message: MessageRelaxed, done: (state: ChannelState) => boolean) {
+  private async present(
+    wallet: MessageSender,
+    message: MessageRelaxed,
+    done: (state: ChannelState) => boolean,
+  ) {
     const state = await this.effect(wallet, message, (seen) => seen !== undefined && done(seen))
     if (!state) throw new ContractsError('ERR_CHANNEL_ABSENT', 'the channel was closed meanwhile')
     return state
   }
 
   private effect(
-    wallet: Wallet,
+    wallet: MessageSender,
     message: MessageRelaxed,
     done: (state: ChannelState | undefined) => boolean,
   ): Promise<ChannelState | undefined> {

@@ -5,7 +5,7 @@ import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
 import { checkVoucherKey } from '../voucher/keys.ts'
 import { type ReleaseTerms, verifyRelease } from '../voucher/voucher.ts'
-import { defaultPause, type WaitOptions, type Wallet } from '../wallet/wallet.ts'
+import { defaultPause, type MessageSender, type WaitOptions } from '../wallet/wallet.ts'
 import { MAX_CHALLENGE_SECONDS } from './check.ts'
 import type { ChannelParams, ChannelState } from './params.ts'
 
@@ -37,7 +37,7 @@ export function requireSafeToOpen(params: ChannelParams, now: number): void {
 }
 
 /** @throws ContractsError ERR_CHANNEL_WRONG_WALLET */
-export function requireSender(wallet: Wallet, address: Address, role: string): void {
+export function requireSender(wallet: MessageSender, address: Address, role: string): void {
   if (wallet.address.equals(address)) return
   throw new ContractsError('ERR_CHANNEL_WRONG_WALLET', `wallet: only the ${role} of the channel may do this`)
 }
@@ -84,12 +84,13 @@ export interface Doing<S> {
  */
 export async function effect<S>(
   { chain, wait, look }: Doing<S>,
-  wallet: Wallet,
+  wallet: MessageSender,
   message: MessageRelaxed,
   done: (seen: S) => boolean,
 ): Promise<S> {
   await wallet.send(chain, [message], wait)
-  for (let turn = 0; turn < (chain.instant === true ? 1 : LOOKS); turn++) {
+  const looks = wallet.looks ?? (chain.instant === true ? 1 : LOOKS)
+  for (let turn = 0; turn < looks; turn++) {
     if (turn > 0) await (wait.pause ?? defaultPause)()
     const seen = await look()
     if (done(seen)) return seen

@@ -23,6 +23,15 @@ export interface WaitOptions {
   pause?: () => Promise<void>
 }
 
+/** Who sends messages: a {@link Wallet}, or somebody whose wallet is elsewhere and who has to be asked. */
+export interface MessageSender {
+  readonly address: Address
+  /** How often to look for what a message brings about, where that is up to a person's patience. */
+  readonly looks?: number
+  /** Resolves when the messages are on their way. That says nothing of what the destinations do. */
+  send(chain: Chain, messages: MessageRelaxed[], wait?: WaitOptions): Promise<void>
+}
+
 /** One second; the default pause between two looks at a chain that is not ours. */
 export function defaultPause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1000))
@@ -49,7 +58,7 @@ async function createSeed(file: string): Promise<Buffer> {
  * A W5R1 wallet whose key is a file of mode 0600. Its wallet id holds the network's global_id, so that its messages
  * are good for that network only. One message at a time is under way.
  */
-export class Wallet {
+export class Wallet implements MessageSender {
   readonly address: Address
   /** The private key. */
   readonly key: KeyObject

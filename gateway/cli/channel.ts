@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
@@ -32,21 +32,73 @@ export interface ChannelReport {
   balances: Record<string, string>
 }
 
-/** `chrysalis channel status|settle|close`: asks the running server through its control plane. */
-export async function channel([verb, ...argv]: string[]): Promise<void> {
+/** Verbs of those who pay a gateway from a channel of their own; each is loaded only when called. */
+const PAYERS: Record<string, (argv: string[]) => Promise<void>> = {
+  open: async (argv) => (await import('./channel-pay.ts')).open(argv),
+  'top-up': async (argv) => (await import('./channel-pay.ts')).topUp(argv),
+  list: async (argv) => (await import('./channel-list.ts')).list(argv),
+  export: async (argv) => (await import('./channel-list.ts')).exportBooks(argv),
+}
+
+/** The same words on the folder of a payer mean the payer's own channels. */
+const ON_PAYERS_FOLDER: Record<string, (argv: string[]) => Promise<void>> = {
+  status: async (argv) => (await import('./channel-list.ts')).list(argv),
+  close: async (argv) => (await import('./channel-pay.ts')).close(argv),
+}
+
+const USAGE = `Usage: chrysalis channel VERB [options]
+
+Your own channels to a gateway (folder --data, default ./.chrysalis/sidecar):
+  open      make a channel and deposit into it from your wallet: link, QR code, TON Connect or wallet file
+  top-up    raise its deposit
+  list      all of them, with the chain's numbers of this moment
+  export    every charge and every movement on the chain, as CSV or JSON
+  close     end one and get the rest back; say --data ./.chrysalis/sidecar
+
+The running server's (folder --data, default ./.chrysalis):
+  status    every channel and balance
+  settle    take what was charged, now
+  close     close the channel that its API keys draw on
+
+chrysalis channel VERB --help explains each.
+`
+
+/** `chrysalis channel VERB`: a payer's own channels, or those of the running server, asked through its control plane. */
+export async function channel([verb = '--help', ...argv]: string[]): Promise<void> {
+  if (verb === '--help' || verb === '-h') {
+    process.stdout.write(USAGE)
+    return
+  }
+  const own = PAYERS[verb] ?? (isPayersFolder(dataOf(argv)) ? ON_PAYERS_FOLDER[verb] : undefined)
+  if (own) return await own(argv)
   const known = VERBS.find((candidate) => candidate === verb)
-  if (!known && verb !== '--help')
-    throw new ConfigError(`chrysalis channel: say one of ${VERBS.join(', ')}${verb ? `, not '${verb}'` : ''}`)
+  if (!known) {
+    const verbs = [...Object.keys(PAYERS), ...VERBS].join(', ')
+    throw new ConfigError(`chrysalis channel: say one of ${verbs}, not '${verb}'`)
+  }
   const config = loadConfig(
     {
-      name: `chrysalis channel ${known ?? VERBS.join('|')}`,
-      summary: 'Show, settle or close the payment channels of the server that runs on this data folder.',
+      name: `chrysalis channel ${known}`,
+      summary:
+        'Show, settle or close the payment channels of the server that runs on this data folder.\n' +
+        'For channels that you opened yourself: --data ./.chrysalis/sidecar (or your own folder).',
       schema,
     },
-    { argv: known ? argv : ['--help'], env: process.env },
+    { argv, env: process.env },
   )
   const answer = (await callControl(readAccess(config.data), `channel/${known}`)) as ChannelReport
   process.stdout.write(config.json ? `${JSON.stringify(answer)}\n` : table(answer))
+}
+
+/** The folder that the arguments name, before it is known whose it is. */
+function dataOf(argv: readonly string[]): string {
+  const at = argv.lastIndexOf('--data')
+  const joined = argv.findLast((word) => word.startsWith('--data='))?.slice('--data='.length)
+  return (at < 0 ? joined : argv[at + 1]) ?? process.env.CHRYSALIS_DATA ?? './.chrysalis'
+}
+
+function isPayersFolder(data: string): boolean {
+  return existsSync(join(data, 'channels'))
 }
 
 /** The file that the running gateway wrote for this user. */

@@ -8,7 +8,8 @@ const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promi
     run: async (argv) => (await import('./up.ts')).up(argv),
   },
   channel: {
-    summary: 'show, settle or close the payment channels of the running server: channel status|settle|close',
+    summary:
+      'pay a gateway from your own wallet, see what it cost, get the rest back: channel open|top-up|list|export|close; the running server: channel status|settle|close',
     run: async (argv) => (await import('./channel.ts')).channel(argv),
   },
   key: {

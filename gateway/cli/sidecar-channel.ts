@@ -2,19 +2,23 @@ import { Address } from '@ton/core'
 import { z } from 'zod'
 import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
 import { formatTon, parseTon } from '../../contracts/amount.ts'
-import { ChannelClient, connectLocalChain, privateKeyFromSeed, Wallet } from '../../contracts/index.ts'
+import { ChannelClient, type MessageSender, privateKeyFromSeed, Wallet } from '../../contracts/index.ts'
 import { readSecret } from '../data/index.ts'
-import { askRelease, closeByAgreement, openChannel, topUpChannel } from '../sidecar/channel.ts'
+import {
+  askRelease,
+  closeByAgreement,
+  finishClosing,
+  openChannel,
+  type Release,
+  topUpChannel,
+} from '../sidecar/channel.ts'
 import { SidecarFolder } from '../sidecar/index.ts'
 import { restoreChannel } from '../sidecar/restore.ts'
 import { openParts } from '../sidecar/server.ts'
 import { Upstream } from '../sidecar/upstream.ts'
-import { dataSetting, payingOptions, payingSettings, readSetting } from './sidecar-settings.ts'
+import { chainSettings, connectChain, type PayersChain } from './chain-settings.ts'
+import { dataSetting, payingOptions, payingSettings } from './sidecar-settings.ts'
 
-const chainSettings = {
-  chainUrl: z.string().min(1).describe('URL of the local chain'),
-  chainTokenFile: z.string().min(1).describe('file with the bearer token of the local chain'),
-}
 const walletSetting = {
   wallet: z
     .string()
@@ -88,31 +92,40 @@ export async function close(argv: string[]): Promise<void> {
   if (config.start && config.finish) throw new ConfigError('--start, --finish: one at a time')
   await onChain(config, 0n, async ({ folder, chain, wallet }) => {
     const options = await payingOptions(config, folder)
-    const client = new ChannelClient({ chain, params: options.channel.record.params })
     if (config.finish) {
-      await client.finishClose(wallet)
+      await finishClosing(options.channel, { chain, wallet })
       return say('the channel is gone, and the rest is back in the wallet')
     }
     if (config.start) {
+      const client = new ChannelClient({ chain, params: options.channel.record.params })
       const { closeAt } = await client.startClose(wallet)
       return say(
         `closing; finish it from ${new Date(closeAt * 1000).toISOString()} on: chrysalis sidecar close --finish`,
       )
     }
-    const parts = await openParts({ ...options, log: console })
-    try {
-      await parts.accounts.resume()
-      const release = await askRelease(parts.client, parts.state)
-      await parts.accounts.walk()
-      const { verified } = parts.state
-      await closeByAgreement(options.channel, { chain, wallet }, { release, verified })
-      say(`closed: the gateway got ${formatTon(release.amount)} TON, and the rest is back in the wallet`)
-    } finally {
-      await parts.accounts.idle()
-      parts.upstream.close()
-      parts.state.close()
-    }
+    const { amount } = await closeProven(options, { chain, wallet })
+    say(`closed: the gateway got ${formatTon(amount)} TON, and the rest is back in the wallet`)
   })
+}
+
+/** Asks for the gateway's release, proves what it wants, and closes with it. @returns the release */
+export async function closeProven(
+  options: Awaited<ReturnType<typeof payingOptions>>,
+  on: { chain: PayersChain; wallet: MessageSender },
+): Promise<Release> {
+  const parts = await openParts({ ...options, log: console })
+  try {
+    await parts.accounts.resume()
+    const release = await askRelease(parts.client, parts.state)
+    await parts.accounts.walk()
+    const { verified } = parts.state
+    await closeByAgreement(options.channel, on, { release, verified })
+    return release
+  } finally {
+    await parts.accounts.idle()
+    parts.upstream.close()
+    parts.state.close()
+  }
 }
 
 /** `chrysalis sidecar restore`: goes on with a channel of which only the key is left. */
@@ -135,7 +148,7 @@ export async function restore(argv: string[]): Promise<void> {
     .trim()
   if (!/^[0-9a-f]{64}$/.test(hex))
     throw new ConfigError(`--key-file ${config.keyFile}: no file of 64 hexadecimal digits`)
-  const chain = await connect(config)
+  const chain = await connectChain(config)
   const folder = await SidecarFolder.open(config.data)
   try {
     const channel = await restoreChannel({
@@ -155,11 +168,11 @@ export async function restore(argv: string[]): Promise<void> {
 
 interface OnChain {
   folder: SidecarFolder
-  chain: Awaited<ReturnType<typeof connectLocalChain>>
+  chain: PayersChain
   wallet: Wallet
 }
 
-type ChainConfig = { chainUrl: string; chainTokenFile: string }
+type ChainConfig = Parameters<typeof connectChain>[0]
 
 async function onChain(
   config: ChainConfig & { data: string; wallet?: string | undefined; faucet: boolean },
@@ -168,9 +181,10 @@ async function onChain(
 ): Promise<void> {
   const folder = await SidecarFolder.open(config.data)
   try {
-    const chain = await connect(config)
+    const chain = await connectChain(config)
     const wallet = await Wallet.open(config.wallet ?? folder.walletFile, chain.globalId)
-    if (config.faucet) await chain.fund(wallet.address, needed + FEES)
+    if (config.faucet && !chain.fund) throw new ConfigError('--faucet: only the local chain has one')
+    if (config.faucet) await chain.fund?.(wallet.address, needed + FEES)
     await work({ folder, chain, wallet })
   } finally {
     folder.close()
@@ -180,18 +194,12 @@ async function onChain(
 /** For messages and rent of a channel's whole life, nanotons. */
 const FEES = 1_000_000_000n
 
-async function connect({ chainUrl, chainTokenFile }: ChainConfig) {
-  return await connectLocalChain({
-    url: chainUrl,
-    token: await readSetting('--chain-token-file', chainTokenFile),
-  })
-}
-
-function parseAddress(text: string): Address {
+/** An address in any notation. @throws ConfigError that names the flag */
+export function parseAddress(text: string, flag = '--channel'): Address {
   try {
     return Address.parse(text)
   } catch {
-    throw new ConfigError('--channel: not an address of TON')
+    throw new ConfigError(`${flag}: not an address of TON`)
   }
 }
 

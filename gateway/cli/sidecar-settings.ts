@@ -48,13 +48,14 @@ export const payingSettings = {
     .describe('least severe log line to print'),
 }
 
-/** What the settings say, for `startSidecar` and `openParts`. */
+/** What the settings say, for `startSidecar` and `openParts`. @param address raw, of another channel than the current one */
 export async function payingOptions(
   config: z.infer<z.ZodObject<typeof payingSettings>>,
   folder: SidecarFolder,
+  address?: string,
 ) {
   const { policy, root, gateway, slice, perRequest, maxPricePrompt, maxPriceCompletion } = config
-  const channel = await folder.channel()
+  const channel = await folder.channel(address)
   return {
     channel: gateway === undefined ? channel : channel.at(gateway),
     trust: { policy: await readPolicy(processIo(), policy, root) },

@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { loadConfig } from '../../attest/cli/config.ts'
 import { formatTon } from '../../contracts/amount.ts'
-import { findChannel, readChannels, SidecarFolder, SidecarState } from '../sidecar/index.ts'
+import {
+  type ChannelFolder,
+  findChannel,
+  readChannels,
+  SidecarFolder,
+  SidecarState,
+} from '../sidecar/index.ts'
 import { openParts } from '../sidecar/server.ts'
 import { dataSetting, payingOptions, payingSettings } from './sidecar-settings.ts'
 
@@ -18,22 +24,30 @@ export async function status(argv: string[]): Promise<void> {
   const current = await findChannel(config.data)
   const all = []
   for (const channel of await readChannels(config.data)) {
-    if (!existsSync(channel.stateFile)) continue
-    const state = new SidecarState(channel.stateFile, channel.address)
-    all.push({
+    const known = knownOf(channel)
+    if (known) all.push({ ...known, current: channel.address === current.address })
+  }
+  if (config.json) process.stdout.write(`${JSON.stringify({ channels: all })}\n`)
+  else for (const each of all) process.stdout.write(describe(each))
+}
+
+/** What this folder knows of a channel; undefined before its first deposit. */
+export function knownOf(channel: ChannelFolder): Omit<Shown, 'current'> | undefined {
+  if (!existsSync(channel.stateFile)) return undefined
+  const state = new SidecarState(channel.stateFile, channel.address)
+  try {
+    return {
       address: channel.address,
-      current: channel.address === current.address,
       gateway: channel.record.gateway,
       deposited: state.deposited.toString(),
       proven: state.verified.toString(),
       signed: state.ceiling.toString(),
       running: state.open().length,
       halted: state.halted ?? null,
-    })
+    }
+  } finally {
     state.close()
   }
-  if (config.json) process.stdout.write(`${JSON.stringify({ channels: all })}\n`)
-  else for (const each of all) process.stdout.write(describe(each))
 }
 
 interface Shown {

@@ -11,10 +11,12 @@ import {
   type ChannelState,
   decodePaymentRequired,
   generateKey,
+  isTombstone,
+  type MessageSender,
   type PaymentRequirements,
   paymentNetwork,
   rawPublicKey,
-  type Wallet,
+  readChannelState,
 } from '../../contracts/index.ts'
 import { type GatewayClient, parse, readAll } from './client.ts'
 import { SidecarError } from './errors.ts'
@@ -24,6 +26,8 @@ import type { Upstream } from './upstream.ts'
 
 /** The first deposit has to arrive within this time, s. */
 const OPEN_WITHIN = 3600
+/** So much of it has to be left for a person who is asked to pay, s. */
+const LEAST_LEFT = 900
 /** A week: what a payer may have to wait for its money at most, unless it says otherwise, s. */
 export const MAX_WAIT_SECONDS = 7 * 86_400
 
@@ -87,7 +91,7 @@ export interface OpenOptions {
   upstream: Upstream
   chain: Chain
   /** Pays, and gets back what is left. */
-  wallet: Wallet
+  wallet: MessageSender
   /** Nanotons. */
   deposit: bigint
   /** Nanotons. */
@@ -112,7 +116,7 @@ export async function openChannel(options: OpenOptions): Promise<ChannelFolder> 
   const channel = await planned.allowSlice(slice)
   const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
   const { deposited } = await client.open(wallet, deposit)
-  noteDeposit(channel, deposited)
+  await noteDeposit(channel, deposited)
   await folder.makeCurrent(channel)
   return channel
 }
@@ -136,23 +140,29 @@ function demandSensible(
   )
 }
 
-/** A channel that an interrupted run planned and that may still be opened. */
+/** A channel that an interrupted run planned: one that was paid for since, or that may still be opened. */
 async function unfunded(
   { folder, chain, wallet }: OpenOptions,
   terms: GatewayTerms,
 ): Promise<ChannelFolder | undefined> {
-  const now = await chain.now()
+  const soon = (await chain.now()) + LEAST_LEFT
   for (const channel of await folder.channels()) {
     const { params, globalId } = channel.record
     const fits =
       globalId === chain.globalId &&
       params.payer.equals(wallet.address) &&
       params.payee.equals(terms.payee) &&
-      Buffer.from(params.payeeKey).equals(terms.payeeKey) &&
-      now < params.openUntil
-    if (fits && !(await folder.wasOpened(channel))) return channel
+      Buffer.from(params.payeeKey).equals(terms.payeeKey)
+    if (!fits || (await folder.wasOpened(channel))) continue
+    if (soon < params.openUntil || (await isPaid(params, chain))) return channel
   }
   return undefined
+}
+
+/** Whether a deposit is there that nobody waited for. */
+async function isPaid(params: ChannelParams, chain: Chain): Promise<boolean> {
+  const state = await readChannelState(params, chain)
+  return state !== undefined && state.deposited > 0n && state.closeAt === 0
 }
 
 async function plan(
@@ -179,15 +189,37 @@ export async function topUpChannel(
 ): Promise<ChannelState> {
   const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
   const state = await client.topUp(wallet, amount)
-  noteDeposit(channel, state.deposited)
+  await noteDeposit(channel, state.deposited)
   return state
 }
 
-/** So that vouchers within it are signed from the first request on. */
-function noteDeposit(channel: ChannelFolder, deposited: bigint): void {
+/** So that vouchers within it are signed from the first request on, and the books have it. */
+async function noteDeposit(channel: ChannelFolder, deposited: bigint): Promise<void> {
+  const noted = (await channel.movements()).reduce((sum, { kind, amount }) => {
+    return kind === 'deposit' ? sum + amount : sum
+  }, 0n)
+  if (deposited > noted) await channel.noteMovement({ kind: 'deposit', amount: deposited - noted })
   const state = new SidecarState(channel.stateFile, channel.address)
   state.setDeposited(deposited)
   state.close()
+}
+
+/** For the books: how a channel ended. Amounts are nanotons. */
+async function noteEnd(channel: ChannelFolder, deposited: bigint, taken: bigint): Promise<void> {
+  await channel.noteMovement({ kind: 'payee', amount: taken })
+  await channel.noteMovement({ kind: 'returned', amount: deposited - taken })
+}
+
+/** Ends a channel whose challenge period is over. What the gateway did not settle returns to the payer. */
+export async function finishClosing(
+  channel: ChannelFolder,
+  { chain, wallet, pause }: Pick<OpenOptions, 'chain' | 'wallet' | 'pause'>,
+): Promise<void> {
+  const { params } = channel.record
+  const before = await readChannelState(params, chain)
+  const client = new ChannelClient({ chain, params, ...(pause && { pause }) })
+  await client.finishClose(wallet)
+  if (before && !isTombstone(before)) await noteEnd(channel, before.deposited, before.settled)
 }
 
 /** What a gateway agrees to be content with. */
@@ -235,6 +267,9 @@ export async function closeByAgreement(
       `the gateway wants ${release.amount} nanotons, and receipts prove ${verified}; close without it: chrysalis sidecar close --start`,
     )
   }
-  const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
+  const { params } = channel.record
+  const before = await readChannelState(params, chain)
+  const client = new ChannelClient({ chain, params, ...(pause && { pause }) })
   await client.coopClose(wallet, release.amount, release.signature)
+  if (before && !isTombstone(before)) await noteEnd(channel, before.deposited, release.amount)
 }

@@ -30,6 +30,22 @@ const recordSchema = z.strictObject({
   slice: amountSchema,
 })
 
+const movementSchema = z.strictObject({
+  at: z.int(),
+  kind: z.enum(['deposit', 'payee', 'returned']),
+  amount: amountSchema,
+})
+
+/**
+ * What a channel's money did on the chain, as this program saw it: paid in, gone to the gateway at the end, come back at
+ * the end (the reserve for rent apart). Nanotons, Unix ms.
+ */
+export interface Movement {
+  at: number
+  kind: 'deposit' | 'payee' | 'returned'
+  amount: bigint
+}
+
 /** A channel as its folder describes it; the key is apart. */
 export interface ChannelRecord {
   /** Address of the gateway that it pays. */
@@ -81,6 +97,24 @@ export class ChannelFolder {
     const record = { ...this.record, slice }
     await writeFileAtomic(join(this.dir, 'channel.json'), encode(record))
     return new ChannelFolder(this.dir, record)
+  }
+
+  /** Adds to the books of this channel. */
+  async noteMovement({ kind, amount }: Omit<Movement, 'at'>): Promise<void> {
+    const all = [...(await this.movements()), { at: Date.now(), kind, amount }]
+    const lines = all.map((each) => `${JSON.stringify({ ...each, amount: each.amount.toString() })}\n`)
+    await writeFileAtomic(join(this.dir, 'movements.jsonl'), lines.join(''))
+  }
+
+  /** The books of this channel, oldest first. @throws SidecarError ERR_SIDECAR_STATE */
+  async movements(): Promise<Movement[]> {
+    const file = join(this.dir, 'movements.jsonl')
+    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '')
+    return lines.map((line) => {
+      const parsed = movementSchema.safeParse(parseJson(line))
+      if (!parsed.success) throw new SidecarError('ERR_SIDECAR_STATE', firstIssue(parsed.error, file))
+      return { ...parsed.data, amount: BigInt(parsed.data.amount) }
+    })
   }
 
   /** Keeps evidence. @returns the file's path */

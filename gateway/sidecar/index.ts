@@ -2,6 +2,13 @@
 
 export { Accounts, type Ending } from './accounts.ts'
 export { SidecarError, type SidecarErrorCode } from './errors.ts'
-export { ChannelFolder, type ChannelRecord, findChannel, readChannels, SidecarFolder } from './folder.ts'
+export {
+  ChannelFolder,
+  type ChannelRecord,
+  findChannel,
+  type Movement,
+  readChannels,
+  SidecarFolder,
+} from './folder.ts'
 export { type Sidecar, type SidecarOptions, startSidecar } from './server.ts'
 export { type Halt, type PaidRequest, SidecarState } from './state.ts'

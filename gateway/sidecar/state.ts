@@ -236,6 +236,14 @@ export class SidecarState {
     return row && fromRow(row)
   }
 
+  /** Every proven charge, oldest first. */
+  *charges(): Generator<PaidRequest> {
+    for (const row of this.#db
+      .prepare("SELECT * FROM requests WHERE state = 'charged' ORDER BY at, n")
+      .iterate())
+      yield fromRow(row)
+  }
+
   setDeposited(deposited: bigint): void {
     if (deposited === this.#deposited) return
     this.#set('deposited = ?', deposited.toString())

@@ -1,0 +1,193 @@
+/** `chrysalis channel` as people use it: shown a link, they pay from a wallet elsewhere; real processes, chain, evidence. */
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import { Address, type MessageRelaxed } from '@ton/core'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { connectLocalChain, type LocalChain, Wallet } from '../../contracts/index.ts'
+import type { orderJson } from '../cli/channel-order.ts'
+import { messageOfLink, messagesOfRequest } from '../fund/testing/link-wallet.ts'
+import { channelStatus, workerChannel } from './money.ts'
+import { cleanUp, ROOT, type Stack, startStack, stopChild, temporaryFolder } from './stack.ts'
+
+const TON = 1_000_000_000n
+const LAUNCH = 'gateway/cli/launch.mjs'
+
+let stack: Stack
+let chain: LocalChain
+let wallet: Wallet
+let dir: string
+beforeAll(async () => {
+  stack = await startStack()
+  dir = join(await temporaryFolder(), 'mine')
+  chain = await connectLocalChain({
+    url: readFileSync(join(stack.dir, 'chain/url'), 'utf8').trim(),
+    token: readFileSync(join(stack.dir, 'chain/token'), 'utf8').trim(),
+  })
+  wallet = Wallet.fromSeed(Buffer.alloc(32, 21), chain.globalId)
+  await chain.fund(wallet.address, 10n * TON)
+})
+const running: ChildProcess[] = []
+afterAll(async () => {
+  for (const child of running) await stopChild(child, 'SIGTERM')
+  await cleanUp()
+})
+
+const trust = () => ['--policy', 'simulated', '--root', join(stack.dir, 'tee', 'root.der')]
+const onChain = () => [
+  ...['--chain-url', readFileSync(join(stack.dir, 'chain', 'url'), 'utf8').trim()],
+  ...['--chain-token-file', join(stack.dir, 'chain', 'token')],
+]
+
+async function run(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [LAUNCH, ...args, '--data', dir], {
+    cwd: ROOT,
+  })
+  return stdout
+}
+
+/** Starts a command and gives its lines as they come. */
+function start(...args: string[]) {
+  const child = spawn(process.execPath, [LAUNCH, ...args, '--data', dir], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running.push(child)
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const line = async (): Promise<string> => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error(`ended: ${stderr}`)
+    return value
+  }
+  return { child, line }
+}
+
+type Order = ReturnType<typeof orderJson>
+
+/** Runs a command that asks for a transfer, and makes it. @returns the last line of the command */
+async function pay(messages: (order: Order) => MessageRelaxed[], ...args: string[]) {
+  const { line, child } = start('channel', ...args, ...onChain(), '--json')
+  const exited = once(child, 'exit')
+  const order: Order = JSON.parse(await line())
+  expect(order).toMatchObject({ event: 'pay', from: wallet.address.toRawString() })
+  await wallet.send(chain, messages(order))
+  const last = JSON.parse(await line())
+  expect((await exited)[0]).toBe(0)
+  expect(last).toMatchObject({ event: 'done', channel: order.channel })
+  return last as { channel: string; deposited: string }
+}
+
+const payer = () => ['--payer', wallet.address.toString({ bounceable: false, testOnly: true })]
+const listed = async () =>
+  JSON.parse(await run('channel', 'list', ...onChain(), '--json')).channels as Record<string, unknown>[]
+
+it('link, deposit, answer, top-up, books, close: all from a wallet that has no key here', async () => {
+  const opened = await pay(
+    ({ link }) => [messageOfLink(link)],
+    ...['open', '--gateway', stack.origin, '--deposit', '1', ...payer()],
+  )
+  expect(opened.deposited).toBe(String(TON))
+
+  const { line, child } = start('sidecar', '--port', '0', '--json', ...trust())
+  const { url } = JSON.parse(await line())
+  const apiKey = readFileSync(join(dir, 'api-key'), 'utf8').trim()
+  const sdk = new OpenAI({ baseURL: url, apiKey, maxRetries: 0 })
+  const answer = await sdk.chat.completions.create({
+    model: stack.ready.models[0] ?? '',
+    messages: [{ role: 'user', content: 'Hello' }],
+  })
+  expect(answer.choices[0]?.message.content).not.toBe('')
+  await stopChild(child, 'SIGTERM')
+
+  const added = await pay(({ tonkeeper }) => [messageOfLink(tonkeeper)], 'top-up', '--amount', '0.5')
+  expect(added.deposited).toBe(String((TON * 3n) / 2n))
+  expect(await listed()).toMatchObject([
+    {
+      address: opened.channel,
+      state: 'open',
+      deposited: String((TON * 3n) / 2n),
+      settled: '0',
+      halted: null,
+    },
+  ])
+
+  const before = await wallet.balance(chain)
+  await pay(({ tonConnect }) => messagesOfRequest(tonConnect), 'close', ...trust())
+  expect(await wallet.balance(chain)).toBeGreaterThan(before + TON)
+  const [gone] = await listed()
+  expect(gone).toMatchObject({ state: 'closed', secondsLeft: null })
+
+  const books: { kind: string; ton: string; usd: string; receipt: string }[] = JSON.parse(
+    await run('channel', 'export', '--format', 'json', '--usd', '2'),
+  )
+  const sum = (kind: string) =>
+    books
+      .filter((each) => each.kind === kind)
+      .reduce((all, { ton }) => all + BigInt(ton.replace('.', '')), 0n)
+  expect(sum('deposit')).toBe((TON * 3n) / 2n)
+  expect(sum('charge')).toBe(BigInt(String(gone?.proven)))
+  expect(sum('charge')).toBeGreaterThan(0n)
+  expect(sum('payee')).toBe(sum('charge'))
+  expect(sum('returned')).toBe(sum('deposit') - sum('payee'))
+  expect(books.find(({ kind }) => kind === 'charge')?.receipt).toMatch(/^[0-9a-f]{64}$/)
+  expect(books.find(({ kind }) => kind === 'deposit')).toMatchObject({ ton: '1.000000000', usd: '2.000000' })
+  const csv = await run('channel', 'export')
+  expect(csv.trimEnd().split('\n')).toHaveLength(books.length + 1)
+  expect(csv).toMatch(/^time,kind,channel,gateway,ton,request,path,receipt\n/)
+})
+
+it('shows a person what to do and what it means, and finds a payment that nobody waited for', async () => {
+  const open = ['channel', 'open', '--gateway', stack.origin, '--deposit', '2', '--usd', '3', ...onChain()]
+  const first = start(...open, ...payer())
+  let text = ''
+  while (!text.includes('Waiting')) text += `${await first.line()}\n`
+  const [link = ''] = /ton:\/\/transfer\/\S+/.exec(text) ?? []
+  expect(text).toContain('deposit  2.000000000 TON (6.000000 USD)')
+  expect(text).toContain('nobody else has it')
+  await stopChild(first.child, 'SIGKILL')
+  await wallet.send(chain, [messageOfLink(link)])
+
+  const said = await run(...open, ...payer())
+  expect(said).not.toContain('ton://')
+  expect(said).toContain('the channel is open')
+  const [address = ''] = /channel (\S+):/.exec(said) ?? []
+  expect(Address.parse(/transfer\/([^?]+)/.exec(link)?.[1] ?? '').toString()).toBe(
+    Address.parse(address.slice('channel '.length, -1)).toString(),
+  )
+})
+
+it('leaves without the gateway, and pays from a wallet file', async () => {
+  const file = join(dir, 'file')
+  const own = await Wallet.open(file, chain.globalId)
+  await chain.fund(own.address, 5n * TON)
+  const from = ['--from-wallet', file, ...onChain()]
+  expect(await run('channel', 'open', '--gateway', stack.origin, '--deposit', '1', ...from)).toContain(
+    'is open',
+  )
+  expect(await run('channel', 'close', '--start-close', ...from)).toContain('--finish')
+  expect((await listed()).filter(({ state }) => state === 'closing')).toHaveLength(1)
+  await expect(run('channel', 'close', '--finish', ...from)).rejects.toThrow(
+    /challenge period has \d+ s to go/,
+  )
+  await chain.advanceTime(90_000)
+  expect(await run('channel', 'close', '--finish', ...from)).toContain('is gone')
+  // The server's own verbs are what they were.
+  expect(workerChannel(await channelStatus(stack)).state).toBe('open')
+})
+
+it('refuses what cannot be meant', async () => {
+  const open = ['channel', 'open', '--gateway', stack.origin, '--deposit', '1']
+  await expect(run(...open, ...onChain())).rejects.toThrow(/--payer ADDRESS of your wallet, or --from-wallet/)
+  await expect(run(...open, ...payer())).rejects.toThrow(/--chain-url and --chain-token-file/)
+  await expect(run(...open, '--payer', 'me', ...onChain())).rejects.toThrow(/--payer: not an address/)
+  await expect(run(...open, ...payer(), '--network', 'testnet')).rejects.toThrow(/--chain-provider: two URLs/)
+})
