@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -234,6 +235,28 @@ describe('headers that are no payment', () => {
     ])
   })
 })
+/** What comes of a request whose head is there and whose body is not. */
+function headAlone(payment: string): Promise<[number, string] | 'waits'> {
+  const { promise, resolve, reject } = Promise.withResolvers<[number, string] | 'waits'>()
+  const headers = {
+    ...{ 'content-type': 'application/json', 'content-length': '1000000' },
+    ...{ 'payment-signature': payment, expect: '100-continue' },
+  }
+  const sent = request(shop.net.url + CHAT, { method: 'POST', headers })
+  sent.on('continue', () => {
+    resolve('waits')
+    sent.destroy()
+  })
+  sent.on('response', async (response) => {
+    const text = Buffer.concat(await response.toArray()).toString()
+    resolve([response.statusCode ?? 0, (JSON.parse(text) as { error: { code: string } }).error.code])
+    sent.destroy()
+  })
+  sent.on('error', reject)
+  sent.flushHeaders()
+  return promise
+}
+
 describe('payments of any shape', () => {
   /** Every place in a JSON value, as a list of names. */
   const places = (value: unknown, at: string[] = []): string[][] =>
@@ -268,6 +291,20 @@ describe('payments of any shape', () => {
     )
     expect(await shop.net.ledger.channelNow(payer.address)).toMatchObject({ reserved: 0n })
     expect(await shop.charged(payer)).toBeGreaterThanOrEqual(known ?? 0n)
+  })
+
+  it('without a channel behind them are refused before their body is waited for', async () => {
+    const stranger = await shop.payee.payer(0n)
+    const known = await shop.payee.payer()
+    expect((await shop.chat(known)).status).toBe(200)
+    const forged = known.payment(shop.signed({ ceiling: TON }))
+    forged.payload.voucher.signature = Buffer.alloc(64, 1).toString('base64')
+    for (const [payment, code] of [
+      [stranger.header(shop.signed()), 'payment_required'],
+      [encodePayment(forged), 'payment_invalid'],
+    ] as const)
+      expect(await headAlone(payment)).toEqual([402, code])
+    expect(await headAlone(known.header(shop.signed()))).toBe('waits')
   })
 
   it('too large for HTTP: 431', async () => {

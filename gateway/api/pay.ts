@@ -71,9 +71,10 @@ async function admitPayment(c: Context<Env>, deps: ApiDeps, header: string): Pro
     throw invalidRequest(null, 'PAYMENT-SIGNATURE is too long.', 'payment_invalid')
   const read = payments.read(header)
   const { method } = c.req
-  const body = method === 'POST' ? await readSent(c, limits.bodyBytes) : new Uint8Array()
   // Absent where there is no socket, as in a test that calls the application itself.
   const caller = c.env?.incoming?.socket.remoteAddress ?? ''
+  await payments.screen(read, caller)
+  const body = method === 'POST' ? await readSent(c, limits.bodyBytes) : new Uint8Array()
   const payment = await payments.verify(read, { method, path: targetOf(c), body, caller })
   c.set('key', payment.key)
   c.set('payment', payment)

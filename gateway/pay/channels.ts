@@ -98,22 +98,34 @@ export class ClientChannels {
    * @throws ApiError 402 for a channel that is not there or not good enough, 429, 503
    */
   async register(params: ChannelParams, caller: string): Promise<ClientChannel> {
-    const { chain, ledger, terms } = this.#options
-    const { payee, payeeKey, challengeSeconds: minChallengeSeconds, minDeposit } = terms
     const id = channelAddress(params).toRawString()
-    // Refused anew for the same reason until the chain is looked at again.
-    await this.#look(id, caller, async () => {
-      const state = await checkChannel(params, chain, { payee, payeeKey, minChallengeSeconds })
-      if (state.deposited < minDeposit)
-        throw channelRefused(`it holds ${state.deposited} nanotons, and ${minDeposit} are the least`)
-      if (state.settled > 0n)
-        throw channelRefused('it was settled before, and the books of that are not here; open a new channel')
-      const json = JSON.stringify(channelParamsToJson(params))
-      const { deposited } = state
-      await ledger.putChannel({ id, address: id, role: 'client', signer: 'client', params: json, deposited })
-      return state
-    })
+    const { deposited } = await this.inspect(params, caller)
+    const json = JSON.stringify(channelParamsToJson(params))
+    const channel = { id, address: id, role: 'client', signer: 'client', params: json, deposited } as const
+    await this.#options.ledger.putChannel(channel)
     return await this.#keep(params)
+  }
+
+  /**
+   * Looks whether the chain has a channel as the gateway asks for it, and keeps nothing.
+   *
+   * @param caller address of whoever brought it
+   * @throws ApiError 402 for a channel that is not there or not good enough, 429, 503
+   */
+  async inspect(params: ChannelParams, caller: string): Promise<ChannelState> {
+    const { chain, terms } = this.#options
+    const { payee, payeeKey, challengeSeconds: minChallengeSeconds, minDeposit } = terms
+    // Refused anew for the same reason until the chain is looked at again.
+    const state = await this.#look(channelAddress(params).toRawString(), caller, async () => {
+      const found = await checkChannel(params, chain, { payee, payeeKey, minChallengeSeconds })
+      if (found.deposited < minDeposit)
+        throw channelRefused(`it holds ${found.deposited} nanotons, and ${minDeposit} are the least`)
+      if (found.settled > 0n)
+        throw channelRefused('it was settled before, and the books of that are not here; open a new channel')
+      return found
+    })
+    if (!state) throw paymentRequired()
+    return state
   }
 
   /**

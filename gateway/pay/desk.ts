@@ -107,6 +107,21 @@ export class PaymentDesk {
   }
 
   /**
+   * Whether there is a channel behind a payment, by its voucher alone: to be asked before the request's body is read, so
+   * that nobody without a deposit has us hold bodies in memory.
+   *
+   * @param caller address of whoever sent it
+   * @throws ApiError 402, 429, 503
+   */
+  async screen({ payload }: PaymentPayload, caller: string): Promise<void> {
+    const { address, params, known } = await this.#find(payload.channel)
+    const voucherKey = known?.voucherKey ?? (params && publicKeyObject(params.voucherKey))
+    if (!voucherKey) throw paymentRequired()
+    this.#demandVoucher(payload.voucher, address, voucherKey)
+    if (!known && params) await this.#channels.inspect(params, caller)
+  }
+
+  /**
    * Verifies a payment for one request, and finds its channel or takes it into the ledger. Nothing of the payment is
    * kept yet: see {@link accept}.
    *
@@ -218,9 +233,7 @@ export class PaymentDesk {
     demandSignatures: (address: Address, voucherKey: ClientChannel['voucherKey']) => void,
     caller: string,
   ): Promise<ClientChannel> {
-    const params = 'id' in named ? undefined : readParams(named)
-    const address = params ? channelAddress(params) : Address.parseRaw((named as { id: string }).id)
-    const known = await this.#channels.known(address.toRawString())
+    const { address, params, known } = await this.#find(named)
     if (known) {
       demandSignatures(address, known.voucherKey)
       return known
@@ -228,6 +241,12 @@ export class PaymentDesk {
     if (!params) throw paymentRequired()
     demandSignatures(address, publicKeyObject(params.voucherKey))
     return await this.#channels.register(params, caller)
+  }
+
+  async #find(named: PaymentPayload['payload']['channel']) {
+    const params = 'id' in named ? undefined : readParams(named)
+    const address = params ? channelAddress(params) : Address.parseRaw((named as { id: string }).id)
+    return { address, params, known: await this.#channels.known(address.toRawString()) }
   }
 
   #demandSignatures(
@@ -248,6 +267,15 @@ export class PaymentDesk {
     } catch (error) {
       throw fromCodec(error)
     }
+    this.#demandVoucher(voucher, channel, voucherKey)
+  }
+
+  #demandVoucher(
+    voucher: PaymentPayload['payload']['voucher'],
+    channel: Address,
+    voucherKey: ClientChannel['voucherKey'],
+  ): void {
+    const { globalId } = this.#options.chain
     const ceiling = BigInt(voucher.ceiling)
     const given = Buffer.from(voucher.signature, 'base64')
     // Most requests bring the voucher that is held, which was verified when it came.
