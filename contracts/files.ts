@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, rm } from 'node:fs/promises'
+import { link, open, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -14,6 +14,11 @@ export async function syncFolder(dir: string): Promise<void> {
   } finally {
     await folder.close()
   }
+}
+
+/** Whether other users of this machine can reach a file that holds a secret. Windows has no mode bits to ask. */
+export async function isOpenToOthers(file: string): Promise<boolean> {
+  return process.platform !== 'win32' && ((await stat(file)).mode & 0o077) !== 0
 }
 
 /**

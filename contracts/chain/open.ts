@@ -1,8 +1,9 @@
 /** Opens the chain that a process's settings name. */
 
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { ContractsError } from '../errors.ts'
+import { isOpenToOthers } from '../files.ts'
 import { connectLocalChain, type LocalChain } from './local/client.ts'
 import type { ChainSettings } from './settings.ts'
 import { connectToncenter, type ToncenterChain } from './toncenter/chain.ts'
@@ -66,10 +67,10 @@ async function openNetwork(
 
 async function provider(endpoint: string, keyFile: string | undefined): Promise<ProviderOptions> {
   if (keyFile === undefined) return { endpoint }
-  // Windows has no mode bits to check.
-  const { mode } = process.platform === 'win32' ? { mode: 0 } : await stat(keyFile).catch(() => ({ mode: 0 }))
-  if (mode & 0o077) throw wrong('chainKeyFile', `${keyFile} can be read by others; chmod 600 it`)
-  return { endpoint, apiKey: (await read('chainKeyFile', keyFile)).trim() }
+  const apiKey = (await read('chainKeyFile', keyFile)).trim()
+  if (await isOpenToOthers(keyFile))
+    throw wrong('chainKeyFile', `${keyFile} can be read by others; chmod 600 it`)
+  return { endpoint, apiKey }
 }
 
 /** A private network is what its file says; a public one never is, so that no false name lets it pass for private. */

@@ -42,6 +42,16 @@ describe('wallet', () => {
     expect(await readFile(file, 'utf8')).toBe('not a key\n')
   })
 
+  it.skipIf(process.platform === 'win32')('takes no key that others can read', async () => {
+    const file = join(dir, 'shared')
+    await Wallet.open(file, -217)
+    await chmod(file, 0o640)
+    await expect(Wallet.open(file, -217)).rejects.toMatchObject({
+      code: 'ERR_WALLET_FILE',
+      message: expect.stringContaining(file),
+    })
+  })
+
   it('sends one after another, also when asked all at once', async () => {
     const wallet = await chain.wallet(10n * TON)
     await Promise.all([1n, 2n, 3n].map((tons) => wallet.send(chain, [message(tons * TON)])))

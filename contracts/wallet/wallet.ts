@@ -12,7 +12,7 @@ import {
 import { WalletContractV5R1 } from '@ton/ton'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
-import { createFile } from '../files.ts'
+import { createFile, isOpenToOthers } from '../files.ts'
 import { privateKeyFromSeed, rawPublicKey } from '../voucher/keys.ts'
 
 /** How long a signed wallet message may wait for inclusion, in seconds. */
@@ -39,6 +39,12 @@ export function defaultPause(): Promise<void> {
 
 async function readSeed(file: string): Promise<Buffer> {
   const text = (await readFile(file, 'utf8')).trim()
+  if (await isOpenToOthers(file)) {
+    throw new ContractsError(
+      'ERR_WALLET_FILE',
+      `wallet key file ${file}: other users of this machine can read it: move what the wallet holds to a new one, or chmod 600 it if nobody has`,
+    )
+  }
   if (!/^[0-9a-f]{64}$/.test(text)) {
     throw new ContractsError('ERR_WALLET_FILE', 'wallet key file: 64 lower-case hexadecimal digits expected')
   }
@@ -84,7 +90,7 @@ export class Wallet implements MessageSender {
 
   /**
    * The wallet whose seed is in `file`; a new key is made, and synced to disk, when there is none.
-   * @throws ContractsError ERR_WALLET_FILE when the file holds anything else
+   * @throws ContractsError ERR_WALLET_FILE when the file holds anything else, or others can read it
    */
   static async open(file: string, globalId: number): Promise<Wallet> {
     try {
