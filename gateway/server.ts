@@ -199,12 +199,13 @@ export async function startGateway(
 }
 
 /** Ledger, keys, chain and treasury, with the quickstart's channel and API key. */
-async function openMoney(config: GatewayConfig, { real }: Trust, log: Logger) {
+async function openMoney(config: GatewayConfig, { real, kind }: Trust, log: Logger) {
   const dir = config.data
   await ensurePrivateDir(dir)
   const chain = await openChain(config, real ? {} : { admit: refusePublicNetwork })
   if (!chain) throw new ConfigError('setting chainUrl: needed, with chainTokenFile; or another network')
-  const keys = await TreasuryKeys.open(join(dir, 'keys'), chain.globalId)
+  // A guest's disk is its host's.
+  const keys = await TreasuryKeys.open(join(dir, 'keys'), chain.globalId, kind === 'tdx' ? 'memory' : 'file')
   const onWarning = (message: string, error: unknown) => log.warn({ code: codeOf(error) }, message)
   const ledger = await openLedger({
     ...(await ledgerPlace(config)),

@@ -30,6 +30,7 @@ interface ChannelStatus {
 export interface ChannelReport {
   channels: ChannelStatus[]
   balances: Record<string, string>
+  delegatedKey: 'file' | 'memory'
 }
 
 /** Verbs of those who pay a gateway from a channel of their own; each is loaded only when called. */
@@ -112,7 +113,12 @@ export function readAccess(data: string): ControlAccess {
   }
 }
 
-function table({ channels, balances }: ChannelReport): string {
+const DELEGATED = {
+  file: 'a 0600 file on this machine: who reads it can spend what is deposited on such channels',
+  memory: 'in enclave memory only; a restart opens a new channel',
+}
+
+function table({ channels, balances, delegatedKey }: ChannelReport): string {
   const lines: string[] = []
   for (const { role, signer, address, state, frozen, ...amounts } of channels) {
     const signed = signer === 'client' ? ', vouchers signed by the client' : ''
@@ -123,6 +129,7 @@ function table({ channels, balances }: ChannelReport): string {
   }
   lines.push('balances')
   for (const [name, nanotons] of Object.entries(balances)) lines.push(`  ${name.padEnd(10)} ${ton(nanotons)}`)
+  lines.push('voucher key of channels without one of their client', `  ${DELEGATED[delegatedKey]}`)
   return `${lines.join('\n')}\n`
 }
 

@@ -13,13 +13,19 @@ import { ensurePrivateDir, openSecret } from '../data/index.ts'
 import type { ChannelRole } from '../ledger/index.ts'
 import { TreasuryError } from './errors.ts'
 
+/** Where the delegated voucher key is kept. */
+export type DelegatedKeyPlace = 'file' | 'memory'
+
 /**
  * Every private key that moves the gateway's money, each a 32-byte seed in a 0600 file. Outside a TDX guest that is
  * where the delegated voucher key of client channels lives too, so that a restart keeps its channel: who reads this
- * folder can spend what clients deposited.
+ * folder can spend what clients deposited. Inside a guest, whose disk is the host's, it is made at every start and
+ * never leaves memory.
  */
 export class TreasuryKeys {
   readonly globalId: number
+  /** Where the delegated voucher key is: in a file others may get at, or nowhere but here. */
+  readonly delegated: DelegatedKeyPlace
   /** Receives what client channels settle, and pays into the channels of workers. */
   readonly gateway: Wallet
   /** The demonstration's client, which pays into the client channel. */
@@ -28,8 +34,13 @@ export class TreasuryKeys {
   readonly #release: KeyObject
   readonly #roles = new Map<string, ChannelRole>()
 
-  private constructor(globalId: number, seeds: Record<(typeof NAMES)[number], Uint8Array>) {
+  private constructor(
+    globalId: number,
+    delegated: DelegatedKeyPlace,
+    seeds: Record<(typeof NAMES)[number], Uint8Array>,
+  ) {
     this.globalId = globalId
+    this.delegated = delegated
     this.gateway = Wallet.fromSeed(seeds['gateway-wallet'], globalId)
     this.payer = Wallet.fromSeed(seeds['payer-wallet'], globalId)
     this.#vouchers = {
@@ -43,19 +54,32 @@ export class TreasuryKeys {
    * Reads the keys in `dir`, and makes those that are missing.
    *
    * @param globalId of the network that the keys are used on; part of every wallet's address and every signature
+   * @param delegated `memory`: a new key for the vouchers of client channels, whatever `dir` holds
    * @throws DataError `ERR_SECRET_MODE` when other users can reach a key
    */
-  static async open(dir: string, globalId: number): Promise<TreasuryKeys> {
+  static async open(
+    dir: string,
+    globalId: number,
+    delegated: DelegatedKeyPlace = 'file',
+  ): Promise<TreasuryKeys> {
     await ensurePrivateDir(dir)
-    const seeds = await Promise.all(
-      NAMES.map(async (name) => [name, await openSeed(join(dir, name))] as const),
-    )
-    return new TreasuryKeys(globalId, Object.fromEntries(seeds) as Record<(typeof NAMES)[number], Uint8Array>)
+    const open = (name: (typeof NAMES)[number]) =>
+      name === DELEGATED && delegated === 'memory' ? randomBytes(32) : openSeed(join(dir, name))
+    const seeds = await Promise.all(NAMES.map(async (name) => [name, await open(name)] as const))
+    const made = Object.fromEntries(seeds) as Record<(typeof NAMES)[number], Uint8Array>
+    const keys = new TreasuryKeys(globalId, delegated, made)
+    for (const [, seed] of seeds) seed.fill(0)
+    return keys
   }
 
   /** The public key (32 bytes) that signs vouchers of channels of this kind. */
   voucherKey(role: ChannelRole): Uint8Array {
     return rawPublicKey(this.#vouchers[role])
+  }
+
+  /** Whether a channel of this kind takes vouchers that are signed here. */
+  holds(role: ChannelRole, voucherKey: Uint8Array): boolean {
+    return Buffer.from(this.voucherKey(role)).equals(voucherKey)
   }
 
   /** The public key (32 bytes) with which the gateway, as payee, agrees to close a client channel. */
@@ -86,13 +110,8 @@ export class TreasuryKeys {
   }
 }
 
-const NAMES = [
-  'gateway-wallet',
-  'payer-wallet',
-  'client-vouchers',
-  'worker-vouchers',
-  'client-release',
-] as const
+const DELEGATED = 'client-vouchers'
+const NAMES = ['gateway-wallet', 'payer-wallet', DELEGATED, 'worker-vouchers', 'client-release'] as const
 
 async function openSeed(path: string): Promise<Uint8Array> {
   const seed = await openSecret(path, () => randomBytes(32))

@@ -4,7 +4,7 @@ import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import type { ChannelDesk, TreasuryChain } from './desk.ts'
 import { TreasuryError } from './errors.ts'
 import type { TreasuryKeys } from './keys.ts'
-import { checkRoom, newChannel, paramsOf, planParams, type TreasuryTerms } from './terms.ts'
+import { checkRoom, isPaidBy, newChannel, paramsOf, planParams, type TreasuryTerms } from './terms.ts'
 
 /** Channels whose vouchers the gateway signs: finds the one that fits, or plans and opens it. */
 export class Openings {
@@ -42,7 +42,8 @@ export class Openings {
   ): Promise<ChannelRecord> {
     const fits = (record: ChannelRecord) => {
       if (record.role !== role || record.state !== 'open' || record.signer !== 'gateway') return false
-      const { payee, payeeKey } = paramsOf(record)
+      const { payee, payeeKey, voucherKey } = paramsOf(record)
+      if (!this.#keys.holds(role, voucherKey)) return false
       return payee.equals(wanted.payee) && (anyKey || Buffer.from(payeeKey).equals(wanted.payeeKey))
     }
     for (const record of (await this.#ledger.channels()).filter(fits)) {
@@ -63,10 +64,31 @@ export class Openings {
     )
   }
 
-  /** API keys of client channels that end draw on the open one from now on. */
+  /**
+   * Client channels whose vouchers nobody can sign any more, since their key was in the memory of a former process:
+   * they take no new requests, and the last voucher of each says what it still pays.
+   *
+   * @returns how many that is newly true of
+   */
+  async retire(): Promise<number> {
+    const orphans = (await this.#ledger.channels()).filter(
+      (record) =>
+        record.role === 'client' &&
+        record.signer === 'gateway' &&
+        record.state === 'open' &&
+        !this.#keys.holds('client', paramsOf(record).voucherKey),
+    )
+    for (const { id } of orphans) await this.#ledger.setChannelState(id, 'closing')
+    return orphans.length
+  }
+
+  /** API keys of our own client channels that end draw on the open one from now on. */
   async moveKeys(to: string): Promise<void> {
-    for (const { id, role, signer, state } of await this.#ledger.channels()) {
-      if (role === 'client' && signer === 'gateway' && state !== 'open') await this.#ledger.moveKeys(id, to)
+    for (const record of await this.#ledger.channels()) {
+      const { id, role, signer, state } = record
+      if (role !== 'client' || signer !== 'gateway' || state === 'open') continue
+      // What another payer deposited is no reason to let its keys draw on our payer's channel.
+      if (isPaidBy(record, this.#keys.payer.address)) await this.#ledger.moveKeys(id, to)
     }
   }
 }

@@ -5,12 +5,12 @@ import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import { type Balances, readBalances } from './balances.ts'
 import { ChannelDesk, type ChannelStatus, requirePayer, type TreasuryChain } from './desk.ts'
 import { TreasuryError } from './errors.ts'
-import type { TreasuryKeys } from './keys.ts'
+import type { DelegatedKeyPlace, TreasuryKeys } from './keys.ts'
 import { Openings } from './openings.ts'
 import { judgeShownVoucher } from './rollback.ts'
 import { Settler } from './settler.ts'
 import { Sightings } from './sightings.ts'
-import { DEFAULT_TERMS, isPaidBy, parsePayout, paymentTerms, type TreasuryTerms } from './terms.ts'
+import { DEFAULT_TERMS, isPaidBy, paramsOf, parsePayout, paymentTerms, type TreasuryTerms } from './terms.ts'
 import { Watcher } from './watcher.ts'
 
 export interface TreasuryOptions {
@@ -31,6 +31,8 @@ export interface TreasuryOptions {
 export interface TreasuryStatus {
   channels: ChannelStatus[]
   balances: Balances
+  /** Where the key is that signs for client channels without a key of their client's. */
+  delegatedKey: DelegatedKeyPlace
 }
 
 /** How the link pays a worker: the ledger's name of the channel, and what the worker is told of it. */
@@ -93,8 +95,12 @@ export class Treasury {
    * @returns the client channel, open and funded
    */
   async setup(): Promise<ChannelRecord> {
-    for (const { id, role, signer, state, deposited } of await this.#ledger.channels()) {
-      if (signer === 'gateway') this.keys.admit(id, role)
+    await this.#openings.retire()
+    for (const record of await this.#ledger.channels()) {
+      const { id, role, signer, state, deposited } = record
+      // With another key than its channel's a voucher would be worth nothing, and replace one that is.
+      if (signer === 'gateway' && this.keys.holds(role, paramsOf(record).voucherKey))
+        this.keys.admit(id, role)
       if (state !== 'closed' && deposited > 0n) this.#sightings.expect(id)
     }
     await this.#watcher.look()
@@ -180,7 +186,8 @@ export class Treasury {
       const records = await this.#ledger.channels()
       const channels = []
       for (const record of records) channels.push(await this.#desk.status(record))
-      return { channels, balances: await readBalances(this.#chain, this.keys, records) }
+      const balances = await readBalances(this.#chain, this.keys, records)
+      return { channels, balances, delegatedKey: this.keys.delegated }
     })
   }
 

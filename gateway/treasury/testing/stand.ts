@@ -8,7 +8,7 @@ import type { LocalNode } from '../../../contracts/chain/local/node.ts'
 import { Wallet } from '../../../contracts/index.ts'
 import { Ledger } from '../../ledger/index.ts'
 import type { TreasuryChain } from '../desk.ts'
-import { TreasuryKeys } from '../keys.ts'
+import { type DelegatedKeyPlace, TreasuryKeys } from '../keys.ts'
 import { Treasury, type TreasuryOptions } from '../treasury.ts'
 
 export interface Stand {
@@ -16,7 +16,8 @@ export interface Stand {
   readonly dir: string
   node: LocalNode
   chain: TreasuryChain & Required<Pick<TreasuryChain, 'fund' | 'audit'>>
-  keys: TreasuryKeys
+  /** Others after a {@link Stand.restart} when the delegated one is in memory. */
+  readonly keys: TreasuryKeys
   /** Another one after each {@link Stand.restart}. */
   readonly ledger: Ledger
   readonly treasury: Treasury
@@ -36,10 +37,15 @@ export interface Stand {
  * An installation of its own on a chain that many may share: keys, ledger and treasury. What others on the chain own
  * is left out of its `audit`, so that the sum has to come out for this one alone.
  */
-export async function setUp(node: LocalNode, options: Partial<TreasuryOptions> = {}): Promise<Stand> {
+export async function setUp(
+  node: LocalNode,
+  options: Partial<TreasuryOptions> = {},
+  delegated: DelegatedKeyPlace = 'file',
+): Promise<Stand> {
   const dir = mkdtempSync(join(tmpdir(), 'chrysalis-treasury-'))
   const chain = chainOf(node)
-  const keys = await TreasuryKeys.open(join(dir, 'keys'), node.globalId)
+  const openKeys = () => TreasuryKeys.open(join(dir, 'keys'), node.globalId, delegated)
+  let keys = await openKeys()
   const warnings: string[] = []
   const openLedger = () =>
     Ledger.open({
@@ -57,7 +63,9 @@ export async function setUp(node: LocalNode, options: Partial<TreasuryOptions> =
     dir,
     node,
     chain,
-    keys,
+    get keys() {
+      return keys
+    },
     get ledger() {
       return ledger
     },
@@ -82,6 +90,8 @@ export async function setUp(node: LocalNode, options: Partial<TreasuryOptions> =
     restart: async (meanwhile = () => {}) => {
       await ledger.close()
       meanwhile()
+      // Keys in files are the same ones.
+      if (delegated === 'memory') keys = await openKeys()
       ledger = await openLedger()
       treasury = again()
     },
