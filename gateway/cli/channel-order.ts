@@ -89,7 +89,7 @@ function meaning({ params }: ChannelRecord, data: string): string[] {
 function narrow(columns: number, link: string): string[] {
   if (columns === 0) return []
   return [
-    `(The terminal is too narrow for a QR code of ${link.length} characters: make it wider, or its letters smaller.)`,
+    `(The terminal is too narrow for a QR code of ${link.length} characters: make it wider, or say --qr FILE.svg.)`,
     '',
   ]
 }

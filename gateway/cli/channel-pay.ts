@@ -5,12 +5,13 @@ import { z } from 'zod'
 import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
 import { codeOf } from '../../attest/cli/process.ts'
 import { formatTon, parseTon, parseUsdRate } from '../../contracts/amount.ts'
-import { ChannelClient, type MessageSender, Wallet } from '../../contracts/index.ts'
-import { AskedWallet, FundError, friendly } from '../fund/index.ts'
+import { ChannelClient, chainSettings, type MessageSender, Wallet } from '../../contracts/index.ts'
+import { writeFileAtomic } from '../data/index.ts'
+import { AskedWallet, FundError, friendly, svgQr, tonLink } from '../fund/index.ts'
 import { finishClosing, openChannel, topUpChannel } from '../sidecar/channel.ts'
 import { type ChannelFolder, SidecarFolder } from '../sidecar/index.ts'
 import { Upstream } from '../sidecar/upstream.ts'
-import { chainSettings, connectChain, type PayersChain } from './chain-settings.ts'
+import { connectChain, type PayersChain } from './chain-settings.ts'
 import { describeOrder, money, orderJson } from './channel-order.ts'
 import { closeProven, parseAddress } from './sidecar-channel.ts'
 import { dataSetting, payingOptions, payingSettings } from './sidecar-settings.ts'
@@ -29,6 +30,11 @@ const howToPay = {
     .default(600)
     .describe('seconds for which the link is good, and is waited for'),
   usd: z.string().optional().describe('dollars for one TON, to show amounts in both; it is never fetched'),
+  qr: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('write the QR code to this file too, as SVG: for terminals that are too narrow'),
   json: z.boolean().default(false).describe('print JSON lines: pay (link, TON Connect request), then done'),
 }
 const channelSetting = {
@@ -151,6 +157,7 @@ async function paying(config: PayingConfig, work: (on: Paying) => Promise<void>)
       if (!address) throw new ConfigError('--payer: the address of your wallet')
       const show: ConstructorParameters<typeof AskedWallet>[0]['show'] = async (order) => {
         const { record } = await folder.channel(order.to.toRawString())
+        if (config.qr !== undefined) await writeFileAtomic(config.qr, svgQr(tonLink(order)))
         if (json) return say(JSON.stringify(orderJson(order)))
         say(describeOrder(order, record, { rate, data, columns: process.stdout.columns ?? 0 }))
       }

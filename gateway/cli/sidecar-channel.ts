@@ -2,7 +2,13 @@ import { Address } from '@ton/core'
 import { z } from 'zod'
 import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
 import { formatTon, parseTon } from '../../contracts/amount.ts'
-import { ChannelClient, type MessageSender, privateKeyFromSeed, Wallet } from '../../contracts/index.ts'
+import {
+  ChannelClient,
+  chainSettings,
+  type MessageSender,
+  privateKeyFromSeed,
+  Wallet,
+} from '../../contracts/index.ts'
 import { readSecret } from '../data/index.ts'
 import {
   askRelease,
@@ -16,7 +22,7 @@ import { SidecarFolder } from '../sidecar/index.ts'
 import { restoreChannel } from '../sidecar/restore.ts'
 import { openParts } from '../sidecar/server.ts'
 import { Upstream } from '../sidecar/upstream.ts'
-import { chainSettings, connectChain, type PayersChain } from './chain-settings.ts'
+import { connectChain, type PayersChain } from './chain-settings.ts'
 import { dataSetting, payingOptions, payingSettings } from './sidecar-settings.ts'
 
 const walletSetting = {

@@ -11,6 +11,7 @@ import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectLocalChain, type LocalChain, Wallet } from '../../contracts/index.ts'
 import type { orderJson } from '../cli/channel-order.ts'
+import { svgQr } from '../fund/index.ts'
 import { messageOfLink, messagesOfRequest } from '../fund/testing/link-wallet.ts'
 import { channelStatus, workerChannel } from './money.ts'
 import { cleanUp, ROOT, type Stack, startStack, stopChild, temporaryFolder } from './stack.ts'
@@ -147,12 +148,13 @@ it('link, deposit, answer, top-up, books, close: all from a wallet that has no k
 
 it('shows a person what to do and what it means, and finds a payment that nobody waited for', async () => {
   const open = ['channel', 'open', '--gateway', stack.origin, '--deposit', '2', '--usd', '3', ...onChain()]
-  const first = start(...open, ...payer())
+  const first = start(...open, ...payer(), '--qr', join(dir, 'qr.svg'))
   let text = ''
   while (!text.includes('Waiting')) text += `${await first.line()}\n`
   const [link = ''] = /ton:\/\/transfer\/\S+/.exec(text) ?? []
   expect(text).toContain('deposit  2.000000000 TON (6.000000 USD)')
   expect(text).toContain('nobody else has it')
+  expect(readFileSync(join(dir, 'qr.svg'), 'utf8')).toBe(svgQr(link))
   await stopChild(first.child, 'SIGKILL')
   await wallet.send(chain, [messageOfLink(link)])
 
@@ -189,5 +191,7 @@ it('refuses what cannot be meant', async () => {
   await expect(run(...open, ...onChain())).rejects.toThrow(/--payer ADDRESS of your wallet, or --from-wallet/)
   await expect(run(...open, ...payer())).rejects.toThrow(/--chain-url and --chain-token-file/)
   await expect(run(...open, '--payer', 'me', ...onChain())).rejects.toThrow(/--payer: not an address/)
-  await expect(run(...open, ...payer(), '--network', 'testnet')).rejects.toThrow(/--chain-provider: two URLs/)
+  await expect(run(...open, ...payer(), '--network', 'testnet')).rejects.toThrow(
+    /chainProvider: needed with network testnet/,
+  )
 })

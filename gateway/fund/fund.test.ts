@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { encode } from 'uqr'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { World } from '../../contracts/chain/testing/world.ts'
 import { ATTACH, ChannelClient, RENT_RESERVE, type Wallet } from '../../contracts/index.ts'
 import { MemoryChain, TestChannel } from '../../contracts/testing.ts'
 import { AskedWallet } from './asked-wallet.ts'
@@ -90,6 +91,27 @@ describe('a wallet that is asked', () => {
     expect(tonLink(order)).toMatch(/^ton:\/\/transfer\/k[A-Za-z0-9_-]{47}\?amount=\d+&bin=[\w-]+&exp=17$/)
     expect(tonLink({ ...order, globalId: -239 })).toMatch(/^ton:\/\/transfer\/E/)
   })
+})
+
+it('is waited for over two providers, until the deposit is in a final block', async () => {
+  const world = await World.start()
+  onTestFinished(() => world.close())
+  const [person, two] = [await world.wallet(), await world.connect()]
+  const params = { ...test.params, payer: person.address, openUntil: world.network.time + 3600 }
+  let waited = 0
+  let link = ''
+  const pause = async () => {
+    // The person takes five seconds.
+    if (++waited === 5) void person.send(two, [messageOfLink(link)], { pause: () => world.clock.sleep(1000) })
+    await world.clock.sleep(1000)
+  }
+  const show = (order: PaymentOrder) => {
+    link = tonLink(order)
+  }
+  const wallet = new AskedWallet({ address: person.address, globalId: two.globalId, show })
+  const client = new ChannelClient({ chain: two, params, pause })
+  expect(await client.open(wallet, TON)).toMatchObject({ deposited: TON, closeAt: 0 })
+  expect(waited).toBeGreaterThanOrEqual(5)
 })
 
 describe('a wallet that leaves out part of the link', () => {
