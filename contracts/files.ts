@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, rm, stat } from 'node:fs/promises'
+import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -21,19 +21,23 @@ export async function isOpenToOthers(file: string): Promise<boolean> {
   return process.platform !== 'win32' && ((await stat(file)).mode & 0o077) !== 0
 }
 
+/** Puts a file of mode 0600 in the place of what is there; durable when it resolves, and never half of each. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const temporary = await writeBeside(file, text)
+  try {
+    await rename(temporary, file)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+  await syncFolder(dirname(file))
+}
+
 /**
  * Makes a file of mode 0600 that is there as a whole or not at all, and never replaces one.
  * @returns false, with nothing changed, when another process was first
  */
 export async function createFile(file: string, text: string): Promise<boolean> {
-  const temporary = `${file}.${randomBytes(8).toString('hex')}.new`
-  const handle = await open(temporary, 'w', 0o600)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  const temporary = await writeBeside(file, text)
   try {
     await link(temporary, file)
     await syncFolder(dirname(file))
@@ -43,5 +47,22 @@ export async function createFile(file: string, text: string): Promise<boolean> {
     throw error
   } finally {
     await rm(temporary, { force: true })
+  }
+}
+
+async function writeBeside(file: string, text: string): Promise<string> {
+  const temporary = `${file}.${randomBytes(8).toString('hex')}.new`
+  try {
+    const handle = await open(temporary, 'w', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    return temporary
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
   }
 }

@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { ContractsError } from '../errors.ts'
-import { syncFolder } from '../files.ts'
+import { replaceFile } from '../files.ts'
 import type { MarkStore, SnapshotMark } from './reader.ts'
 
 const markSchema = z.strictObject({
@@ -38,19 +36,6 @@ export class FileMarks implements MarkStore {
   }
 
   async save(mark: SnapshotMark): Promise<void> {
-    const temporary = `${this.file}.${randomBytes(8).toString('hex')}.new`
-    try {
-      const handle = await open(temporary, 'w', 0o600)
-      try {
-        await handle.writeFile(`${JSON.stringify(mark)}\n`)
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-      await rename(temporary, this.file)
-    } finally {
-      await rm(temporary, { force: true })
-    }
-    await syncFolder(dirname(this.file))
+    await replaceFile(this.file, `${JSON.stringify(mark)}\n`)
   }
 }
