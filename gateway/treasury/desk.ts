@@ -152,7 +152,9 @@ export class ChannelDesk {
     // A plan that is not carried out yet is `setup`'s and `paymentFor`'s business.
     if (!state && record.deposited === 0n) return undefined
     if (!state) return await this.#gone(record, params.openUntil)
-    if (state.deposited < record.deposited || state.settled < record.settled) throw behind(record)
+    // A close by agreement leaves what it paid out as the deposit: less, and yet newer.
+    const less = state.deposited < record.deposited && !isTombstone(state)
+    if (less || state.settled < record.settled) throw behind(record)
     this.#sightings.saw(record.id)
     await requireNotRolledBack(this.#ledger, record.id, state.settled)
     if (isTombstone(state)) {

@@ -264,6 +264,20 @@ describe('the client channels of others', () => {
     expect(await stand.ledger.channelKey(channel.id)).toMatchObject({ channel: channel.id })
   })
 
+  it('are done with at the next look once their payer has closed by agreement', async () => {
+    const [channel] = await ready(1)
+    if (!channel) expect.fail()
+    await channel.charge(WORTH, worker)
+    await stand.ledger.setChannelState(channel.id, 'closing')
+    const release = stand.keys.signRelease({ channel: channel.client.address, amount: WORTH })
+    // Before openUntil an empty contract stays behind, whose deposit is what was paid out.
+    expect(await channel.client.coopClose(channel.payer, WORTH, release)).toMatchObject({ deposited: WORTH })
+    await stand.treasury.sync()
+    expect(stand.warnings).toEqual([])
+    expect(await stand.ledger.channelState(channel.id)).toMatchObject({ state: 'closed', settled: WORTH })
+    await stand.ledger.audit()
+  })
+
   it('are credited in full, beyond the cap of those that the gateway signs', async () => {
     const [channel] = await ready(1)
     if (!channel) expect.fail()
