@@ -24,10 +24,11 @@ import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
 import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms } from './config.ts'
 import { keyVerbs, ledgerVerbs, serveControl } from './control/index.ts'
-import { ensurePrivateDir, openSecret, writeFileAtomic } from './data/index.ts'
+import { ensurePrivateDir, writeFileAtomic } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
-import { Ledger, type LedgerOptions, newKeySecret } from './ledger/index.ts'
+import { openKeptKey } from './kept-key.ts'
+import { Ledger, type LedgerOptions } from './ledger/index.ts'
 import { ledgerPlace } from './ledger-place.ts'
 import { systemClock, WorkerPool } from './link/index.ts'
 import { PaymentDesk } from './pay/index.ts'
@@ -215,11 +216,8 @@ async function openMoney(config: GatewayConfig, { real, kind }: Trust, log: Logg
   })
   const treasury = new Treasury({ chain, keys, ledger, onWarning, terms: treasuryTerms(config) })
   const channel = await openOwnChannel(treasury, chain, log)
-  if (channel !== undefined) {
-    const secret = await openSecret(join(dir, 'api-key'), () => Buffer.from(newKeySecret()))
-    await ledger.createKey({ name: 'quickstart', channel, secret: Buffer.from(secret).toString().trim() })
-  }
-  return { chain, keys, ledger, treasury, channel }
+  const keptKey = channel === undefined ? undefined : await openKeptKey(join(dir, 'api-key'), ledger, channel)
+  return { chain, keys, ledger, treasury, channel, keptKey }
 }
 
 /**
@@ -278,7 +276,7 @@ async function openLedger(options: LedgerOptions): Promise<Ledger> {
 /** The control plane, and the 0600 file by which this user's command line finds it while it serves. */
 async function openControl(
   { data }: GatewayConfig,
-  { treasury, ledger, chain }: Pick<Awaited<ReturnType<typeof openMoney>>, 'treasury' | 'ledger' | 'chain'>,
+  { treasury, ledger, chain, keptKey }: Awaited<ReturnType<typeof openMoney>>,
 ) {
   const channelOf = (input: Record<string, unknown>) =>
     typeof input.channel === 'string' ? input.channel : undefined
@@ -286,7 +284,7 @@ async function openControl(
     'channel/status': () => treasury.status(),
     'channel/settle': (input) => treasury.settle(channelOf(input)),
     'channel/close': (input) => treasury.close(channelOf(input), AbortSignal.timeout(CLOSE_MS)),
-    ...keyVerbs(ledger),
+    ...keyVerbs(ledger, keptKey),
     ...ledgerVerbs(ledger, chain),
   })
   const file = join(data, 'control.json')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keyVerbs, serveControl } from '../control/index.ts'
+import { openKeptKey } from '../kept-key.ts'
 import { Ledger } from '../ledger/index.ts'
 import { TestBooks } from '../ledger/testing/books.ts'
 import { key as command } from './key.ts'
@@ -20,16 +21,19 @@ beforeAll(async () => {
   ledger = await Ledger.open({ file, now: Date.now, signVoucher: books.signVoucher })
   await books.open(ledger)
   control = await serveControl(keyVerbs(ledger))
-  writeFileSync(
-    join(dir, 'gateway', 'control.json'),
-    JSON.stringify({ url: control.url, token: control.token }),
-  )
+  writeAccess()
 })
 afterAll(async () => {
   await control.close()
   await ledger.close()
   rmSync(dir, { recursive: true, force: true })
 })
+
+/** Where commands find the control plane. */
+function writeAccess(): void {
+  const access = JSON.stringify({ url: control.url, token: control.token })
+  writeFileSync(join(dir, 'gateway', 'control.json'), access)
+}
 
 /** A call that succeeds; `--json` makes it an object. */
 async function key(...argv: string[]) {
@@ -92,8 +96,21 @@ describe('chrysalis key', () => {
     ledger = await Ledger.open({ file, now: Date.now, signVoucher: books.signVoucher })
     await control.close()
     control = await serveControl(keyVerbs(ledger))
-    const access = JSON.stringify({ url: control.url, token: control.token })
-    writeFileSync(join(dir, 'gateway', 'control.json'), access)
+    writeAccess()
+  })
+
+  it('tells where the secret is kept of the key that the quickstart shows', async () => {
+    const file = join(dir, 'gateway', 'api-key')
+    const kept = await openKeptKey(file, ledger, books.delegated.id)
+    await control.close()
+    control = await serveControl(keyVerbs(ledger, kept))
+    writeAccess()
+    const { stdout } = await runHere(command, 'rotate', kept.id, '--data', dir)
+    expect(stdout).toContain(readFileSync(file, 'utf8'))
+    expect(stdout).toContain(`${file} has the new secret`)
+    expect(stdout).not.toContain('the only time')
+    const revoked = await runHere(command, 'revoke', kept.id, '--data', dir)
+    expect(revoked.stdout).toContain('its next start makes a new one')
   })
 
   it('says what is wrong with a call', async () => {

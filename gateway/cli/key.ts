@@ -72,6 +72,8 @@ interface Answer {
   keys?: KeyReport[]
   key?: KeyReport
   secret?: string
+  /** What else a person has to know of what was done. */
+  note?: string
 }
 
 /** `chrysalis key create|list|limits|rotate|revoke`: asks the running server through its control plane. */
@@ -125,10 +127,12 @@ function inputOf(config: Partial<Record<string, unknown>>): Record<string, unkno
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
 }
 
-function describe({ keys, key: one, secret }: Answer): string {
+function describe({ keys, key: one, secret, note }: Answer): string {
   const shown = (keys ?? (one ? [one] : [])).map(lines).join('')
-  if (secret === undefined) return shown === '' ? 'There are no API keys.\n' : shown
-  return `${shown}\n${secret}\n\nThis is the only time that the secret is shown.\n`
+  const more = note === undefined ? '' : `\n${note}\n`
+  if (secret === undefined) return shown === '' ? 'There are no API keys.\n' : shown + more
+  // One that is kept in a file is shown again at every start.
+  return `${shown}\n${secret}\n${more || '\nThis is the only time that the secret is shown.\n'}`
 }
 
 function lines({ id, name, channel, limits, createdAt, revokedAt, spentToday }: KeyReport): string {

@@ -1,3 +1,4 @@
+import type { KeptKey } from '../kept-key.ts'
 import type { ApiKey, KeyLimits, Ledger } from '../ledger/index.ts'
 import { parseChannel, wrong } from './input.ts'
 import { ControlError, type ControlVerb } from './server.ts'
@@ -14,8 +15,12 @@ export interface KeyView extends ApiKey {
   spentToday: bigint
 }
 
-/** Verbs with which the gateway's operator makes and manages API keys. */
-export function keyVerbs(ledger: KeyLedger): Record<string, ControlVerb> {
+/**
+ * Verbs with which the gateway's operator makes and manages API keys.
+ *
+ * @param kept the key whose secret is in a file, which follows the key
+ */
+export function keyVerbs(ledger: KeyLedger, kept?: KeptKey): Record<string, ControlVerb> {
   const view = (key: ApiKey): KeyView => ({ ...key, spentToday: ledger.spentToday(key.id) })
   return {
     'key/create': async (input) => {
@@ -34,9 +39,20 @@ export function keyVerbs(ledger: KeyLedger): Record<string, ControlVerb> {
       const { graceMs } = input
       if (typeof graceMs !== 'number') throw wrong('graceMs', 'milliseconds, as a number')
       const { key, secret } = await ledger.rotateKey(text(input, 'id'), { graceMs })
-      return { key: view(key), secret }
+      if (key.id !== kept?.id) return { key: view(key), secret }
+      await kept.keep(secret)
+      return {
+        key: view(key),
+        secret,
+        note: `The quickstart shows this key: ${kept.file} has the new secret.`,
+      }
     },
-    'key/revoke': async (input) => ({ key: view(await ledger.revokeKey(text(input, 'id'))) }),
+    'key/revoke': async (input) => {
+      const key = await ledger.revokeKey(text(input, 'id'))
+      if (key.id !== kept?.id) return { key: view(key) }
+      const note = `The quickstart shows this key: its next start makes a new one with these limits, in ${kept.file}.`
+      return { key: view(key), note }
+    },
   }
 }
 
