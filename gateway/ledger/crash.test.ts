@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -55,6 +55,37 @@ describe('a disk that takes no more', () => {
     await compare({ file }, [parseAcknowledged(readFileSync(said, 'utf8'))])
   })
 
+  it.skipIf(!canTrace())(
+    'whose fsync fails once ends the process, and nothing of that commit is acknowledged',
+    async () => {
+      const file = join(dir, 'ledger.sqlite')
+      const [said, trace] = [join(dir, 'said.txt'), join(dir, 'trace.txt')]
+      const output = openSync(said, 'w')
+      // The kernel answers one fsync of the write-ahead log with an error, as a broken disk does, and the next ones without.
+      const watch = ['-P', `${file}-wal`, '-P', said, '-e', 'trace=fsync,fdatasync,write']
+      const fail = ['-e', 'inject=fsync,fdatasync:error=EIO:when=60']
+      const child = spawn(
+        'strace',
+        ['-f', '-qq', '-o', trace, ...watch, ...fail, process.execPath, CHARGER, file, 'small'],
+        { stdio: ['ignore', output, 'pipe'] },
+      )
+      let errors = ''
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text))
+      const [status, signal] = await once(child, 'close')
+      closeSync(output)
+      expect({ status, signal, errors }).toEqual({
+        status: 70,
+        signal: null,
+        errors: expect.stringContaining('the ledger cannot write any more: disk I/O error'),
+      })
+      const [before, after] = readFileSync(trace, 'utf8').split('(INJECTED)')
+      expect(before).toContain('write(1, "charged ')
+      expect(after).toBeDefined()
+      expect(after).not.toContain('write(1, ')
+      await compare({ file }, [parseAcknowledged(readFileSync(said, 'utf8'))])
+    },
+  )
+
   it('refuses everything from then on', async () => {
     const lost: Error[] = []
     const bench = await setUp({ onFatal: (error) => lost.push(error) })
@@ -74,6 +105,18 @@ describe('a disk that takes no more', () => {
     await bench.end()
   })
 })
+
+/** Whether system calls can be made to fail here: `strace` is installed and may trace. */
+function canTrace(): boolean {
+  if (process.platform !== 'linux') return false
+  const { status } = spawnSync('strace', ['-o', '/dev/null', 'true'])
+  if (status === 0) return true
+  if ((process.env.CHRYSALIS_REQUIRE ?? '').includes('strace')) {
+    throw new Error('CHRYSALIS_REQUIRE asks for strace, but it cannot trace here')
+  }
+  console.warn('SKIPPED: no fsync can be made to fail here (install strace)')
+  return false
+}
 
 /** Passes the checks of the input and then is not there any more: stands for any row that the file refuses. */
 const broken = {

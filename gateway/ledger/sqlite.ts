@@ -62,6 +62,8 @@ export class SqliteStore implements Store {
 export function nodeSqliteDialect(database: DatabaseSync): Dialect {
   const statements = new Map<string, SqliteStatement>()
   const prepare = (sql: string): SqliteStatement => {
+    // A commit that cannot be written is rolled back by SQLite itself, and why it cannot is what has to be told.
+    if (sql === 'rollback' && !database.isTransaction) return NOTHING
     const known = statements.get(sql)
     if (known) return known
     const statement = adapt(database.prepare(sql, { readBigInts: true }))
@@ -69,6 +71,13 @@ export function nodeSqliteDialect(database: DatabaseSync): Dialect {
     return statement
   }
   return new SqliteDialect({ database: { prepare, close: () => database.close() } })
+}
+
+const NOTHING: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
 }
 
 function adapt(statement: StatementSync): SqliteStatement {

@@ -10,7 +10,6 @@ import { runCommand } from './commands.ts'
 import { writeBatch } from './commit.ts'
 import { LedgerError, type LedgerErrorCode } from './errors.ts'
 import { migrationProvider } from './migrations/index.ts'
-import { PostgresStore } from './postgres.ts'
 import { opening, runQuery } from './queries.ts'
 import type { Database } from './schema.ts'
 import { SqliteStore } from './sqlite.ts'
@@ -36,9 +35,7 @@ try {
 
 async function open({ place }: ThreadData): Promise<Store> {
   const store =
-    place.postgres === undefined
-      ? SqliteStore.open(place.file)
-      : await PostgresStore.open(place.postgres, end)
+    place.postgres === undefined ? SqliteStore.open(place.file) : await openPostgres(place.postgres)
   try {
     await migrate(store)
     await store.takeOver()
@@ -47,6 +44,12 @@ async function open({ place }: ThreadData): Promise<Store> {
     await store.close()
     throw error
   }
+}
+
+/** Its driver is loaded only by who uses it: every start waits for what it loads. */
+async function openPostgres(connection: string): Promise<Store> {
+  const { PostgresStore } = await import('./postgres.ts')
+  return await PostgresStore.open(connection, end)
 }
 
 async function migrate(store: Store): Promise<void> {

@@ -28,19 +28,16 @@ export function postgresPrograms(): string | undefined {
 export class TestPostgres {
   readonly #programs: string
   readonly #dir: string
-  readonly #settings: readonly string[]
   #server: ChildProcess | undefined
   #schemas = 0
 
-  private constructor(programs: string, settings: readonly string[]) {
+  private constructor(programs: string) {
     this.#programs = programs
     this.#dir = mkdtempSync(join(tmpdir(), 'chrysalis-pg-'))
-    this.#settings = settings
   }
 
-  /** @param settings more arguments of the server, like `-c fsync=off` */
-  static async start(programs: string, settings: readonly string[] = []): Promise<TestPostgres> {
-    const server = new TestPostgres(programs, settings)
+  static async start(programs: string): Promise<TestPostgres> {
+    const server = new TestPostgres(programs)
     const data = server.#data
     mkdirSync(data, { mode: 0o700 })
     const { uid, gid } = server.#options
@@ -61,10 +58,14 @@ export class TestPostgres {
     return { ...user, cwd: this.#dir, env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' } }
   }
 
-  /** Starts the server, also once more after `kill`. */
-  async run(): Promise<void> {
-    const settings = ['-D', this.#data, '-k', this.#dir, '-c', 'listen_addresses=', ...this.#settings]
-    const server = spawn(join(this.#programs, 'postgres'), settings, {
+  /**
+   * Starts the server, also once more after `kill`.
+   *
+   * @param settings more arguments of the server, like `-c fsync=off`
+   */
+  async run(settings: readonly string[] = []): Promise<void> {
+    const all = ['-D', this.#data, '-k', this.#dir, '-c', 'listen_addresses=', ...settings]
+    const server = spawn(join(this.#programs, 'postgres'), all, {
       ...this.#options,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
