@@ -26,8 +26,8 @@ describe('external messages', () => {
         message: expect.stringMatching(message),
       })
     // As deep as may be: the contract itself refuses it.
-    await refused(deep(256), /did not accept/)
-    for (const levels of [257, 450, 512, 1000]) await refused(deep(levels), /levels/)
+    await refused(deep(320), /did not accept/)
+    for (const levels of [321, 450, 512, 1000]) await refused(deep(levels), /levels/)
     expect((await test.from(test.payer, test.channel.topUp(1n))).success).toBe(true)
   })
 

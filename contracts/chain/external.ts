@@ -4,8 +4,8 @@ import { ContractsError } from '../errors.ts'
 /** The network takes no larger external message. */
 const MAX_BYTES = 65_535
 
-/** The network takes 512 levels of cells; the emulator's stack overflows at some 430, and nothing of ours has ten. */
-const MAX_DEPTH = 256
+/** The network takes 512 levels of cells; the emulator's stack overflows at some 430; a batch of 255 messages has 258. */
+const MAX_DEPTH = 320
 
 /** @throws ContractsError ERR_CHAIN_REJECTED when the bytes are not an external message, or too many or too deep */
 export function parseExternal(boc: Uint8Array): Message {

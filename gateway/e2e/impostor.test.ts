@@ -2,6 +2,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { toHex } from '../../attest/bytes.ts'
 import { verifyEvidence } from '../../attest/evidence/index.ts'
 import { simulatedWithoutLog } from '../../attest/evidence/testing.ts'
+import { Gate } from '../../worker/engine/testing/scripted.ts'
 import type { AttestationAnswer } from '../../worker/protocol/index.ts'
 import { GATEWAY_ID } from '../../worker/testing/fake-gateway.ts'
 import { Harness } from '../../worker/testing/harness.ts'
@@ -35,15 +36,20 @@ async function genuineGateway({ clock, gateway: { tee } }: Harness) {
 }
 
 it('an impostor with the fresh evidence of a genuine gateway gets no worker, and makes it forget no receipt', async () => {
-  await using harness = await Harness.open()
+  const gate = new Gate()
+  await using harness = await Harness.open({ engine: { script: () => ['a', 'b', gate, 'c'] } })
   const { gateway, clock } = harness
 
-  // Work for a gateway of that name, whose receipt is kept: its link is lost before anything acknowledges it.
+  // Work for a gateway of that name, part of which it can be held to: its link is lost before anything acknowledges it.
   const first = await harness.joined()
   const reader = await first.request()
-  await reader.read()
+  await reader.read(() => reader.text === 'ab')
+  await gate.reached
+  clock.advance(1_000)
+  await reader.read(() => reader.receipts.length === 1)
   const { requestId } = reader.sealed.ctx
   first.ws.terminate()
+  await (await harness.engine.run(0)).settled
   await clock.timerWithin(125)
   clock.advance(125)
 
