@@ -26,7 +26,7 @@ const howToPay = {
     .number()
     .int()
     .min(60)
-    .max(3000)
+    .max(900)
     .default(600)
     .describe('seconds for which the link is good, and is waited for'),
   usd: z.string().optional().describe('dollars for one TON, to show amounts in both; it is never fetched'),

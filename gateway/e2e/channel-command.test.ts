@@ -109,7 +109,12 @@ it('link, deposit, answer, top-up, books, close: all from a wallet that has no k
   expect(answer.choices[0]?.message.content).not.toBe('')
   await stopChild(child, 'SIGTERM')
 
-  const added = await pay(({ tonkeeper }) => [messageOfLink(tonkeeper)], 'top-up', '--amount', '0.5')
+  let again = ''
+  const topUp = ({ tonkeeper }: Order) => {
+    again = tonkeeper
+    return [messageOfLink(tonkeeper)]
+  }
+  const added = await pay(topUp, 'top-up', '--amount', '0.5')
   expect(added.deposited).toBe(String((TON * 3n) / 2n))
   expect(await listed()).toMatchObject([
     {
@@ -121,6 +126,8 @@ it('link, deposit, answer, top-up, books, close: all from a wallet that has no k
     },
   ])
 
+  // Paid once more, while nobody waits.
+  await wallet.send(chain, [messageOfLink(again)])
   const before = await wallet.balance(chain)
   await pay(({ tonConnect }) => messagesOfRequest(tonConnect), 'close', ...trust())
   expect(await wallet.balance(chain)).toBeGreaterThan(before + TON)
@@ -134,7 +141,7 @@ it('link, deposit, answer, top-up, books, close: all from a wallet that has no k
     books
       .filter((each) => each.kind === kind)
       .reduce((all, { ton }) => all + BigInt(ton.replace('.', '')), 0n)
-  expect(sum('deposit')).toBe((TON * 3n) / 2n)
+  expect(sum('deposit')).toBe(2n * TON)
   expect(sum('charge')).toBe(BigInt(String(gone?.proven)))
   expect(sum('charge')).toBeGreaterThan(0n)
   expect(sum('payee')).toBe(sum('charge'))
@@ -158,9 +165,11 @@ it('shows a person what to do and what it means, and finds a payment that nobody
   await stopChild(first.child, 'SIGKILL')
   await wallet.send(chain, [messageOfLink(link)])
 
-  const said = await run(...open, ...payer())
+  // Another amount this time: what is there counts.
+  const said = await run(...open, '--deposit', '3', ...payer())
   expect(said).not.toContain('ton://')
   expect(said).toContain('the channel is open')
+  expect(said).toContain('deposit 2.000000000 TON (6.000000 USD), as the chain shows it')
   const [address = ''] = /channel (\S+):/.exec(said) ?? []
   expect(Address.parse(/transfer\/([^?]+)/.exec(link)?.[1] ?? '').toString()).toBe(
     Address.parse(address.slice('channel '.length, -1)).toString(),

@@ -115,7 +115,10 @@ export async function openChannel(options: OpenOptions): Promise<ChannelFolder> 
   const planned = (await unfunded(options, terms)) ?? (await plan(options, terms))
   const channel = await planned.allowSlice(slice)
   const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
-  const { deposited } = await client.open(wallet, deposit)
+  const paid = await client.state()
+  // What was paid while nobody waited counts, be it another amount than is asked for now.
+  const isThere = paid && paid.deposited > 0n && paid.closeAt === 0
+  const { deposited } = isThere ? paid : await client.open(wallet, deposit)
   await noteDeposit(channel, deposited)
   await folder.makeCurrent(channel)
   return channel
@@ -195,17 +198,23 @@ export async function topUpChannel(
 
 /** So that vouchers within it are signed from the first request on, and the books have it. */
 async function noteDeposit(channel: ChannelFolder, deposited: bigint): Promise<void> {
-  const noted = (await channel.movements()).reduce((sum, { kind, amount }) => {
-    return kind === 'deposit' ? sum + amount : sum
-  }, 0n)
-  if (deposited > noted) await channel.noteMovement({ kind: 'deposit', amount: deposited - noted })
+  await bookDeposit(channel, deposited)
   const state = new SidecarState(channel.stateFile, channel.address)
   state.setDeposited(deposited)
   state.close()
 }
 
+/** Books what was deposited and is not in the books, whoever paid it. @param deposited in all */
+async function bookDeposit(channel: ChannelFolder, deposited: bigint): Promise<void> {
+  const noted = (await channel.movements()).reduce((sum, { kind, amount }) => {
+    return kind === 'deposit' ? sum + amount : sum
+  }, 0n)
+  if (deposited > noted) await channel.noteMovement({ kind: 'deposit', amount: deposited - noted })
+}
+
 /** For the books: how a channel ended. Amounts are nanotons. */
 async function noteEnd(channel: ChannelFolder, deposited: bigint, taken: bigint): Promise<void> {
+  await bookDeposit(channel, deposited)
   await channel.noteMovement({ kind: 'payee', amount: taken })
   await channel.noteMovement({ kind: 'returned', amount: deposited - taken })
 }
