@@ -14,7 +14,7 @@ beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'chrysalis-kept-key-'))
   file = join(dir, 'api-key')
   bench = await setUp()
-  kept = await openKeptKey(file, bench.ledger, 'C')
+  kept = await openKeptKey(file, bench.ledger.keys, 'C')
 })
 afterEach(async () => {
   await bench.end()
@@ -22,11 +22,11 @@ afterEach(async () => {
 })
 
 const shown = () => readFileSync(file, 'utf8')
-const found = () => bench.ledger.findKey(shown())
+const found = () => bench.ledger.keys.find(shown())
 const ask = (verb: string, input: object = {}) =>
   keyVerbs(bench.ledger, kept)[`key/${verb}`]?.({ id: kept.id, ...input })
 async function startAgain(): Promise<KeptKey> {
-  return await openKeptKey(file, await bench.reopen(), 'C')
+  return await openKeptKey(file, (await bench.reopen()).keys, 'C')
 }
 
 describe('the key that is kept in a file', () => {
@@ -41,7 +41,7 @@ describe('the key that is kept in a file', () => {
     const old = shown()
     const rotated = await ask('rotate', { graceMs: 0 })
     expect(rotated).toMatchObject({ secret: shown(), note: expect.stringContaining(file) })
-    expect(await bench.ledger.findKey(old)).toBeUndefined()
+    expect(await bench.ledger.keys.find(old)).toBeUndefined()
     expect(await found()).toMatchObject({ id: kept.id })
     expect(statSync(file).mode & 0o777).toBe(0o600)
     expect(await startAgain()).toMatchObject({ id: kept.id })
@@ -50,7 +50,7 @@ describe('the key that is kept in a file', () => {
 
   it('is followed by another with the same limits when it was revoked, from the next start on', async () => {
     const limits = { perDay: 50n, models: ['m1'] }
-    await bench.ledger.setKeyLimits(kept.id, limits)
+    await bench.ledger.keys.setLimits(kept.id, limits)
     const revoked = await ask('revoke')
     expect(revoked).toMatchObject({ note: expect.stringMatching(/next start makes a new one.*api-key/) })
     expect(await found()).toBeUndefined()
@@ -61,7 +61,7 @@ describe('the key that is kept in a file', () => {
   })
 
   it('is followed by another when the file was left behind, so that what is shown works', async () => {
-    await bench.ledger.rotateKey(kept.id, { graceMs: 1000 })
+    await bench.ledger.keys.rotate(kept.id, { graceMs: 1000 })
     expect(await startAgain()).toMatchObject({ id: kept.id })
     bench.clock.now += 1000
     const { id } = await startAgain()

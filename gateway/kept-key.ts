@@ -1,5 +1,5 @@
 import { openSecret, writeFileAtomic } from './data/index.ts'
-import { type Ledger, newKeySecret } from './ledger/index.ts'
+import { type ApiKeys, newKeySecret } from './ledger/index.ts'
 
 /** The API key whose secret is kept in a file, so that the quickstart can show it at every start. */
 export interface KeptKey {
@@ -18,7 +18,7 @@ export interface KeptKey {
  */
 export async function openKeptKey(
   file: string,
-  ledger: Pick<Ledger, 'createKey' | 'findKey'>,
+  keys: Pick<ApiKeys, 'create' | 'find'>,
   channel: string,
 ): Promise<KeptKey> {
   const keep = (secret: string) => writeFileAtomic(file, secret)
@@ -26,11 +26,11 @@ export async function openKeptKey(
   const secret = Buffer.from(await openSecret(file, () => Buffer.from(newKeySecret())))
     .toString()
     .trim()
-  const { key } = await ledger.createKey({ name, channel, secret })
-  if (await ledger.findKey(secret)) return { id: key.id, file, keep }
+  const { key } = await keys.create({ name, channel, secret })
+  if (await keys.find(secret)) return { id: key.id, file, keep }
   // The file first: a crash in between leaves a secret there that the next start makes a key of.
   const next = newKeySecret()
   await keep(next)
-  const { key: made } = await ledger.createKey({ name, channel, limits: key.limits, secret: next })
+  const { key: made } = await keys.create({ name, channel, limits: key.limits, secret: next })
   return { id: made.id, file, keep }
 }

@@ -137,7 +137,7 @@ export async function startGateway(
   let stopping = false
   const app = createApp({
     dispatcher,
-    keys: ledger,
+    keys: ledger.keys,
     payments: openPayments(config, money),
     receipts: ledger,
     proofs,
@@ -216,7 +216,8 @@ async function openMoney(config: GatewayConfig, { real, kind }: Trust, log: Logg
   })
   const treasury = new Treasury({ chain, keys, ledger, onWarning, terms: treasuryTerms(config) })
   const channel = await openOwnChannel(treasury, chain, log)
-  const keptKey = channel === undefined ? undefined : await openKeptKey(join(dir, 'api-key'), ledger, channel)
+  const keptKey =
+    channel === undefined ? undefined : await openKeptKey(join(dir, 'api-key'), ledger.keys, channel)
   return { chain, keys, ledger, treasury, channel, keptKey }
 }
 

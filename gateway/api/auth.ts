@@ -11,7 +11,7 @@ export type AdmitKey = (c: Context<Env>, secret: string | undefined) => Promise<
 export function keyAdmission(keys: ApiDeps['keys'], limiter: RateLimiter): AdmitKey {
   return async (c, secret) => {
     if (secret === undefined) throw unauthorized(false)
-    const key = await keys.findKey(secret).catch(asBusy)
+    const key = await keys.find(secret).catch(asBusy)
     if (!key) throw unauthorized(true)
     for (const [name, value] of Object.entries(limiter.take(key.id))) c.header(name, value)
     c.set('key', key)

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { AttestationAnswer, AttestationQuery, Prices } from '../../worker/protocol/index.ts'
 import type { DispatcherFace } from '../dispatch/index.ts'
-import type { ApiKey, StoredReceipt } from '../ledger/index.ts'
+import type { ApiKeys, StoredReceipt } from '../ledger/index.ts'
 import type { PaymentDesk } from '../pay/index.ts'
 import type { ChargeProofs } from '../proofs.ts'
 import type { IdempotencyStore } from './idempotency/index.ts'
@@ -30,7 +30,7 @@ export interface CatalogModel {
 /** What the HTTP face stands on. Everything behind it is reached through this. */
 export interface ApiDeps {
   dispatcher: Pick<DispatcherFace, 'dispatch'>
-  keys: { findKey(secret: string): Promise<ApiKey | undefined> }
+  keys: Pick<ApiKeys, 'find'>
   /** Payments that clients sign themselves; absent: API keys only. */
   payments?: PaymentDesk | undefined
   receipts: { receipt(requestId: string): Promise<StoredReceipt | undefined> }

@@ -56,7 +56,7 @@ describe('a captured payment', () => {
     const requestId = paymentRequestId(payer.client.address, id)
     await shop.chat(payer)
     // As a former process of this gateway did.
-    const { id: key } = await shop.net.ledger.channelKey(payer.address)
+    const { id: key } = await shop.net.ledger.keys.accountOf(payer.address)
     const worker = { id: 'w', bootId: 'b' }
     await shop.net.ledger.reserve({ requestId, channel: payer.address, key, worker, maxCharge: 1n })
     await shop.net.ledger.release(requestId, 'test')

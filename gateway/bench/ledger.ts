@@ -32,7 +32,7 @@ async function measure(clients: number): Promise<void> {
   })
   await ledger.putChannel({ id: 'C', address: 'EQC', role: 'client', params: '{}', deposited: 10n ** 17n })
   await ledger.putChannel({ id: 'W', address: 'EQW', role: 'worker', params: '{}', deposited: 10n ** 17n })
-  const { key } = await ledger.createKey({ name: 'bench', channel: 'C' })
+  const { key } = await ledger.keys.create({ name: 'bench', channel: 'C' })
   const took: number[] = []
   const end = performance.now() + seconds * 1000
 

@@ -60,7 +60,7 @@ describe('chrysalis key', () => {
       spentToday: '0',
     })
     expect(made.limits.expiresAt - made.createdAt).toBeGreaterThan(29 * 86_400_000)
-    expect(await ledger.findKey(secret)).toMatchObject({ id: made.id })
+    expect(await ledger.keys.find(secret)).toMatchObject({ id: made.id })
 
     const changed = await key('limits', made.id, '--per-day', '3.5', '--models', 'none')
     const { models: _, ...rest } = made.limits
@@ -69,13 +69,13 @@ describe('chrysalis key', () => {
     const rotated = await key('rotate', made.id, '--grace', '1h')
     expect(rotated.key.id).toBe(made.id)
     for (const works of [secret, rotated.secret]) {
-      expect(await ledger.findKey(works)).toMatchObject({ id: made.id })
+      expect(await ledger.keys.find(works)).toMatchObject({ id: made.id })
     }
     const again = await key('rotate', made.id, '--grace', '0')
-    expect(await ledger.findKey(rotated.secret)).toBeUndefined()
+    expect(await ledger.keys.find(rotated.secret)).toBeUndefined()
 
     expect((await key('revoke', made.id)).key.revokedAt).toBeGreaterThan(0)
-    for (const gone of [secret, again.secret]) expect(await ledger.findKey(gone)).toBeUndefined()
+    for (const gone of [secret, again.secret]) expect(await ledger.keys.find(gone)).toBeUndefined()
     const { keys } = await key('list')
     expect(keys.map(({ id }: { id: string }) => id)).toContain(made.id)
     expect(JSON.stringify(keys)).not.toContain('sk-chry-')
@@ -85,7 +85,7 @@ describe('chrysalis key', () => {
   it('shows the secret once, and leaves it nowhere', async () => {
     const { stdout } = await chrysalis('key', 'create', '--data', dir, '--name', 'once')
     const [secret = ''] = /sk-chry-[A-Za-z0-9_-]{43}/.exec(stdout) ?? []
-    expect(await ledger.findKey(secret)).toMatchObject({ name: 'once', limits: {} })
+    expect(await ledger.keys.find(secret)).toMatchObject({ name: 'once', limits: {} })
     expect((await runHere(command, 'list', '--data', dir)).stdout).toContain('no limit')
     await ledger.close()
     const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
@@ -101,7 +101,7 @@ describe('chrysalis key', () => {
 
   it('tells where the secret is kept of the key that the quickstart shows', async () => {
     const file = join(dir, 'gateway', 'api-key')
-    const kept = await openKeptKey(file, ledger, books.delegated.id)
+    const kept = await openKeptKey(file, ledger.keys, books.delegated.id)
     await control.close()
     control = await serveControl(keyVerbs(ledger, kept))
     writeAccess()

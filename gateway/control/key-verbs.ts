@@ -4,10 +4,7 @@ import { parseChannel, wrong } from './input.ts'
 import { ControlError, type ControlVerb } from './server.ts'
 
 /** What the verbs need of the ledger. */
-export type KeyLedger = Pick<
-  Ledger,
-  'channels' | 'createKey' | 'key' | 'listKeys' | 'revokeKey' | 'rotateKey' | 'setKeyLimits' | 'spentToday'
->
+export type KeyLedger = Pick<Ledger, 'channels' | 'keys'>
 
 /** A key as the command line shows it. The secret is in the answer that made it and in no other. */
 export interface KeyView extends ApiKey {
@@ -21,24 +18,24 @@ export interface KeyView extends ApiKey {
  * @param kept the key whose secret is in a file, which follows the key
  */
 export function keyVerbs(ledger: KeyLedger, kept?: KeptKey): Record<string, ControlVerb> {
-  const view = (key: ApiKey): KeyView => ({ ...key, spentToday: ledger.spentToday(key.id) })
+  const view = (key: ApiKey): KeyView => ({ ...key, spentToday: ledger.keys.spentToday(key.id) })
   return {
     'key/create': async (input) => {
       const name = text(input, 'name')
       const channel = await channelOf(ledger, input.channel)
-      const { key, secret } = await ledger.createKey({ name, channel, limits: changed({}, input) })
+      const { key, secret } = await ledger.keys.create({ name, channel, limits: changed({}, input) })
       return { key: view(key), secret }
     },
-    'key/list': async () => ({ keys: (await ledger.listKeys()).map(view) }),
+    'key/list': async () => ({ keys: (await ledger.keys.list()).map(view) }),
     'key/limits': async (input) => {
-      const key = await ledger.key(text(input, 'id'))
+      const key = await ledger.keys.byId(text(input, 'id'))
       if (!key) throw new ControlError('ERR_UNKNOWN_KEY', `API key ${text(input, 'id')} is not in the ledger`)
-      return { key: view(await ledger.setKeyLimits(key.id, changed(key.limits, input))) }
+      return { key: view(await ledger.keys.setLimits(key.id, changed(key.limits, input))) }
     },
     'key/rotate': async (input) => {
       const { graceMs } = input
       if (typeof graceMs !== 'number') throw wrong('graceMs', 'milliseconds, as a number')
-      const { key, secret } = await ledger.rotateKey(text(input, 'id'), { graceMs })
+      const { key, secret } = await ledger.keys.rotate(text(input, 'id'), { graceMs })
       if (key.id !== kept?.id) return { key: view(key), secret }
       await kept.keep(secret)
       return {
@@ -48,7 +45,7 @@ export function keyVerbs(ledger: KeyLedger, kept?: KeptKey): Record<string, Cont
       }
     },
     'key/revoke': async (input) => {
-      const key = await ledger.revokeKey(text(input, 'id'))
+      const key = await ledger.keys.revoke(text(input, 'id'))
       if (key.id !== kept?.id) return { key: view(key) }
       const note = `The quickstart shows this key: its next start makes a new one with these limits, in ${kept.file}.`
       return { key: view(key), note }

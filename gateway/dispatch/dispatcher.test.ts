@@ -269,7 +269,7 @@ describe('before any worker', () => {
     const refused = await failure(harness.dispatch())
     expect(refused).toMatchObject({ status: 429, apiCode: 'too_many_active' })
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)
-    const { key } = await books.ledger.createKey({ name: 'other', channel: 'client' })
+    const { key } = await books.ledger.keys.create({ name: 'other', channel: 'client' })
     running.push(harness.dispatch({ key }))
     await worker.job(2)
     for (const job of gates) await job.answer(['x'])

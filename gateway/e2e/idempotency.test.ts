@@ -92,7 +92,7 @@ describe('a repeat of an Idempotency-Key', () => {
 
   it('by another API key is another request', async () => {
     await using net = await InProcess.open()
-    const { secret } = await net.ledger.createKey({ name: 'second', channel: 'client' })
+    const { secret } = await net.ledger.keys.create({ name: 'second', channel: 'client' })
     const first = await seen(await ask(net))
     const second = await ask(net, {}, secret)
     expect(second.headers.get('idempotent-replayed')).toBeNull()

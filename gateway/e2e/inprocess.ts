@@ -182,8 +182,8 @@ export class InProcess implements AsyncDisposable {
     await channel('client', 'client', DEPOSIT)
     await channel('poor', 'client', 10n)
     await channel('worker', 'worker', DEPOSIT)
-    this.apiKey = (await this.ledger.createKey({ name: 'client', channel: 'client' })).secret
-    this.poorKey = (await this.ledger.createKey({ name: 'poor', channel: 'poor' })).secret
+    this.apiKey = (await this.ledger.keys.create({ name: 'client', channel: 'client' })).secret
+    this.poorKey = (await this.ledger.keys.create({ name: 'poor', channel: 'poor' })).secret
   }
 
   #makePool(): WorkerPool {
@@ -246,7 +246,7 @@ export class InProcess implements AsyncDisposable {
     const catalog = new Catalog(this.pool)
     const app = createApp({
       dispatcher: this.dispatcher,
-      keys: this.ledger,
+      keys: this.ledger.keys,
       payments: this.#makePayments(),
       receipts: this.ledger,
       proofs: this.#proofs,

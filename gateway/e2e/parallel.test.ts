@@ -9,7 +9,7 @@ const ANSWER = ['One ', 'two ', 'three.']
 
 it('a hundred streams on eight slots all finish, in order, and are charged once each', async () => {
   await using net = await InProcess.open({ engine: { sequences: 8, script: () => ANSWER } })
-  const second = (await net.ledger.createKey({ name: 'second', channel: 'client' })).secret
+  const second = (await net.ledger.keys.create({ name: 'second', channel: 'client' })).secret
   const body = { messages: [{ role: 'user', content: QUESTION }], stream: true }
   const texts = await Promise.all(
     Array.from({ length: STREAMS }, async (_, n) => {
@@ -38,7 +38,7 @@ it('a key with one request waits for one turn of a key with many', async () => {
     return ['Hello', gate]
   }
   await using net = await InProcess.open({ engine: { sequences: 1, script } })
-  const other = (await net.ledger.createKey({ name: 'other', channel: 'client' })).secret
+  const other = (await net.ledger.keys.create({ name: 'other', channel: 'client' })).secret
   const body = (content: string) => ({ messages: [{ role: 'user', content }] })
   const asked = (count: number) => until(() => net.dispatcher.stats().queued === count)
   const many: Promise<Response>[] = []

@@ -64,7 +64,7 @@ describe('the schema', () => {
     const signed = { id: 'D', address: 'EQD', role: 'client', signer: 'client', params: '{}' } as const
     await bench.ledger.putChannel({ ...signed, deposited: 1000n })
     await bench.ledger.acceptVoucher('D', 100n, new Uint8Array(64))
-    const account = await bench.ledger.channelKey('D')
+    const account = await bench.ledger.keys.accountOf('D')
     await bench.ledger.reserve(reservation('d', account, 60n, { channel: 'D' }))
     await bench.ledger.charge(chargeOf('d', 60n, 0n))
     await bench.ledger.close()

@@ -14,7 +14,7 @@ const ask = (requestId: string, most: bigint) => reservation(requestId, account,
 beforeEach(async () => {
   bench = await setUp()
   await bench.ledger.putChannel({ ...D, deposited: 1000n })
-  account = await bench.ledger.channelKey('D')
+  account = await bench.ledger.keys.accountOf('D')
 })
 afterEach(() => bench.end())
 
@@ -77,26 +77,26 @@ describe('a channel that its client signs', () => {
   it('has an account of its own that no secret finds, with limits like any key', async () => {
     const { ledger } = bench
     expect(account.id).toMatch(/^chan_[0-9a-f]{24}$/)
-    expect(await ledger.channelKey('D')).toEqual(account)
-    expect(await ledger.findKey(account.id)).toBeUndefined()
-    expect((await ledger.listKeys()).map(({ id }) => id)).toEqual([bench.key.id])
-    await expect(ledger.channelKey('C')).rejects.toEqual(code('ERR_UNKNOWN_CHANNEL'))
-    await expect(ledger.createKey({ name: 'x', channel: 'D' })).rejects.toEqual(code('ERR_LEDGER_INPUT'))
-    await expect(ledger.rotateKey(account.id, { graceMs: 0 })).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
+    expect(await ledger.keys.accountOf('D')).toEqual(account)
+    expect(await ledger.keys.find(account.id)).toBeUndefined()
+    expect((await ledger.keys.list()).map(({ id }) => id)).toEqual([bench.key.id])
+    await expect(ledger.keys.accountOf('C')).rejects.toEqual(code('ERR_UNKNOWN_CHANNEL'))
+    await expect(ledger.keys.create({ name: 'x', channel: 'D' })).rejects.toEqual(code('ERR_LEDGER_INPUT'))
+    await expect(ledger.keys.rotate(account.id, { graceMs: 0 })).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
     await ledger.acceptVoucher('D', 1000n, voucher(1000n))
-    await ledger.setKeyLimits(account.id, { perRequest: 5n })
+    await ledger.keys.setLimits(account.id, { perRequest: 5n })
     await expect(ledger.reserve(ask('a', 6n))).rejects.toEqual(code('ERR_KEY_REQUEST_LIMIT'))
     const again = await bench.reopen()
-    expect(await again.channelKey('D')).toMatchObject({ id: account.id, limits: { perRequest: 5n } })
-    await again.revokeKey(account.id)
+    expect(await again.keys.accountOf('D')).toMatchObject({ id: account.id, limits: { perRequest: 5n } })
+    await again.keys.revoke(account.id)
     await expect(again.reserve(ask('a', 5n))).rejects.toEqual(code('ERR_KEY_REVOKED'))
   })
 
   it('keeps its account, and takes no keys of others, when keys move', async () => {
     const { ledger } = bench
-    await expect(ledger.moveKeys('C', 'D')).rejects.toEqual(code('ERR_LEDGER_INPUT'))
-    await ledger.moveKeys('D', 'C')
-    expect(await ledger.channelKey('D')).toMatchObject({ channel: 'D' })
+    await expect(ledger.keys.move('C', 'D')).rejects.toEqual(code('ERR_LEDGER_INPUT'))
+    await ledger.keys.move('D', 'C')
+    expect(await ledger.keys.accountOf('D')).toMatchObject({ channel: 'D' })
     await expect(ledger.putChannel({ ...D, signer: 'gateway', deposited: 0n })).rejects.toEqual(
       code('ERR_CHANNEL_CONFLICT'),
     )

@@ -1,3 +1,4 @@
+export type { ApiKeys, KeyWithSecret } from './api-keys.ts'
 export { LedgerError, type LedgerErrorCode, StaleCeilingError } from './errors.ts'
 export { newKeySecret } from './keys.ts'
 export { Ledger } from './ledger.ts'

@@ -15,46 +15,46 @@ describe('API keys', () => {
   it('are found by their secret, from the file and from the cache', async () => {
     expect(bench.secret).toMatch(/^sk-chry-[A-Za-z0-9_-]{43}$/)
     const ledger = await bench.reopen()
-    expect(await ledger.findKey(bench.secret)).toEqual(bench.key)
-    expect(await ledger.findKey(bench.secret)).toEqual(bench.key)
+    expect(await ledger.keys.find(bench.secret)).toEqual(bench.key)
+    expect(await ledger.keys.find(bench.secret)).toEqual(bench.key)
     for (const wrong of ['', 'sk-chry-', newKeySecret(), `${bench.secret}x`, bench.secret.toLowerCase()]) {
-      expect(await ledger.findKey(wrong)).toBeUndefined()
+      expect(await ledger.keys.find(wrong)).toBeUndefined()
     }
   })
 
   it('are refused at once and for good when revoked, also those in use', async () => {
     const { ledger, key, secret } = bench
-    await ledger.findKey(secret)
+    await ledger.keys.find(secret)
     await ledger.reserve(reservation('a', key, 10n))
-    const revoking = ledger.revokeKey(key.id)
-    expect(await ledger.findKey(secret)).toBeUndefined()
+    const revoking = ledger.keys.revoke(key.id)
+    expect(await ledger.keys.find(secret)).toBeUndefined()
     await expect(ledger.reserve(reservation('b', key, 10n))).rejects.toEqual(code('ERR_KEY_REVOKED'))
     expect(await revoking).toMatchObject({ revokedAt: NOON })
     await ledger.charge(chargeOf('a', 10n, 10n))
     const again = await bench.reopen()
-    expect(await again.findKey(secret)).toBeUndefined()
+    expect(await again.keys.find(secret)).toBeUndefined()
     await expect(again.reserve(reservation('b', key, 10n))).rejects.toEqual(code('ERR_KEY_REVOKED'))
-    await expect(again.revokeKey('key_none')).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
-    expect(await again.listKeys()).toEqual([{ ...key, revokedAt: NOON }])
+    await expect(again.keys.revoke('key_none')).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
+    expect(await again.keys.list()).toEqual([{ ...key, revokedAt: NOON }])
   })
 
   it('do not come back from look-ups that were under way when they were revoked', async () => {
     const ledger = await bench.reopen()
-    const found = ledger.findKey(bench.secret)
-    const revoked = ledger.revokeKey(bench.key.id)
+    const found = ledger.keys.find(bench.secret)
+    const revoked = ledger.keys.revoke(bench.key.id)
     expect(await found).toBeUndefined()
     await revoked
-    expect(await ledger.findKey(bench.secret)).toBeUndefined()
+    expect(await ledger.keys.find(bench.secret)).toBeUndefined()
   })
 
   it('with a kept secret are made once', async () => {
     const { ledger } = bench
     const secret = newKeySecret()
-    const first = await ledger.createKey({ name: 'quickstart', channel: 'C', secret })
-    const again = await ledger.createKey({ name: 'quickstart', channel: 'C', secret })
+    const first = await ledger.keys.create({ name: 'quickstart', channel: 'C', secret })
+    const again = await ledger.keys.create({ name: 'quickstart', channel: 'C', secret })
     expect(again.key).toEqual(first.key)
-    await expect(ledger.createKey({ name: 'x', channel: 'W' })).rejects.toEqual(code('ERR_UNKNOWN_CHANNEL'))
-    await expect(ledger.createKey({ name: 'x', channel: 'C', secret: 'guess' })).rejects.toEqual(
+    await expect(ledger.keys.create({ name: 'x', channel: 'W' })).rejects.toEqual(code('ERR_UNKNOWN_CHANNEL'))
+    await expect(ledger.keys.create({ name: 'x', channel: 'C', secret: 'guess' })).rejects.toEqual(
       code('ERR_LEDGER_INPUT'),
     )
   })
@@ -71,7 +71,7 @@ describe('API keys', () => {
     clock.now = NOON + 1000
     await expect(ask('b', 50n, 'm1')).rejects.toEqual(code('ERR_KEY_EXPIRED'))
     const again = await bench.reopen()
-    expect(await again.listKeys()).toContainEqual(key)
+    expect(await again.keys.list()).toContainEqual(key)
   })
 
   it('keep to their limit per day over charges, releases, restarts and midnight', async () => {
@@ -96,78 +96,78 @@ describe('API keys', () => {
 
   it('get a new secret, and the old one works until its grace is over, then never', async () => {
     const { key, secret: old, clock, ledger } = bench
-    await ledger.setKeyLimits(key.id, { perDay: 100n })
+    await ledger.keys.setLimits(key.id, { perDay: 100n })
     await ledger.reserve(reservation('a', key, 60n))
-    expect(await ledger.findKey(old)).toMatchObject({ id: key.id })
-    const { key: same, secret } = await ledger.rotateKey(key.id, { graceMs: 1000 })
+    expect(await ledger.keys.find(old)).toMatchObject({ id: key.id })
+    const { key: same, secret } = await ledger.keys.rotate(key.id, { graceMs: 1000 })
     expect(same).toEqual({ ...key, limits: { perDay: 100n } })
     expect(secret).not.toBe(old)
-    for (const works of [old, secret]) expect(await ledger.findKey(works)).toEqual(same)
+    for (const works of [old, secret]) expect(await ledger.keys.find(works)).toEqual(same)
     // What is spent today is the key's, whatever its secret.
     await expect(ledger.reserve(reservation('b', key, 41n))).rejects.toEqual(code('ERR_KEY_DAY_LIMIT'))
     const again = await bench.reopen()
     clock.now += 999
-    for (const works of [old, secret]) expect(await again.findKey(works)).toEqual(same)
+    for (const works of [old, secret]) expect(await again.keys.find(works)).toEqual(same)
     clock.now += 1
-    expect(await again.findKey(old)).toBeUndefined()
+    expect(await again.keys.find(old)).toBeUndefined()
     clock.now = NOON
-    expect(await again.findKey(old)).toBeUndefined()
-    expect(await again.findKey(secret)).toEqual(same)
+    expect(await again.keys.find(old)).toBeUndefined()
+    expect(await again.keys.find(secret)).toEqual(same)
   })
 
   it('without grace lose the old secret at once; each one that was replaced has its own time', async () => {
     const { key, secret: first, clock, ledger } = bench
-    const { secret: second } = await ledger.rotateKey(key.id, { graceMs: 5000 })
-    const { secret: third } = await ledger.rotateKey(key.id, { graceMs: 0 })
-    expect(await ledger.findKey(second)).toBeUndefined()
-    for (const works of [first, third]) expect(await ledger.findKey(works)).toMatchObject({ id: key.id })
+    const { secret: second } = await ledger.keys.rotate(key.id, { graceMs: 5000 })
+    const { secret: third } = await ledger.keys.rotate(key.id, { graceMs: 0 })
+    expect(await ledger.keys.find(second)).toBeUndefined()
+    for (const works of [first, third]) expect(await ledger.keys.find(works)).toMatchObject({ id: key.id })
     clock.now += 5000
-    expect(await ledger.findKey(first)).toBeUndefined()
-    await ledger.revokeKey(key.id)
-    expect(await ledger.findKey(third)).toBeUndefined()
-    await expect(ledger.rotateKey(key.id, { graceMs: 0 })).rejects.toEqual(code('ERR_KEY_REVOKED'))
-    await expect(ledger.rotateKey('key_none', { graceMs: 0 })).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
+    expect(await ledger.keys.find(first)).toBeUndefined()
+    await ledger.keys.revoke(key.id)
+    expect(await ledger.keys.find(third)).toBeUndefined()
+    await expect(ledger.keys.rotate(key.id, { graceMs: 0 })).rejects.toEqual(code('ERR_KEY_REVOKED'))
+    await expect(ledger.keys.rotate('key_none', { graceMs: 0 })).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
     for (const graceMs of [-1, 0.5, 31 * 86_400_000]) {
-      await expect(ledger.rotateKey(key.id, { graceMs })).rejects.toEqual(code('ERR_LEDGER_INPUT'))
+      await expect(ledger.keys.rotate(key.id, { graceMs })).rejects.toEqual(code('ERR_LEDGER_INPUT'))
     }
   })
 
   it('that lost their secret do not come back when it is kept in a file, as the quickstart keeps its own', async () => {
     const { key, secret: old, clock } = bench
-    await bench.ledger.rotateKey(key.id, { graceMs: 1000 })
+    await bench.ledger.keys.rotate(key.id, { graceMs: 1000 })
     clock.now += 1000
     const ledger = await bench.reopen()
-    expect(await ledger.createKey({ name: 'quickstart', channel: 'C', secret: old })).toMatchObject({
+    expect(await ledger.keys.create({ name: 'quickstart', channel: 'C', secret: old })).toMatchObject({
       key: { id: key.id },
     })
-    expect(await ledger.findKey(old)).toBeUndefined()
-    expect(await ledger.listKeys()).toHaveLength(1)
-    await expect(ledger.rotateKey(key.id, { graceMs: 0, secret: old })).rejects.toEqual(
+    expect(await ledger.keys.find(old)).toBeUndefined()
+    expect(await ledger.keys.list()).toHaveLength(1)
+    await expect(ledger.keys.rotate(key.id, { graceMs: 0, secret: old })).rejects.toEqual(
       code('ERR_LEDGER_INPUT'),
     )
   })
 
   it('that are revoked are found by no secret, also not by one whose grace still runs', async () => {
     const { key, secret: old, ledger } = bench
-    await ledger.rotateKey(key.id, { graceMs: 5000 })
-    await ledger.revokeKey(key.id)
-    expect(await ledger.findKey(old)).toBeUndefined()
-    expect(await (await bench.reopen()).findKey(old)).toBeUndefined()
+    await ledger.keys.rotate(key.id, { graceMs: 5000 })
+    await ledger.keys.revoke(key.id)
+    expect(await ledger.keys.find(old)).toBeUndefined()
+    expect(await (await bench.reopen()).keys.find(old)).toBeUndefined()
   })
 
   it('keep to new limits from the call on', async () => {
     const { key, ledger } = bench
     await ledger.reserve(reservation('a', key, 90n))
     const limits = { perRequest: 50n, models: ['m1'], expiresAt: NOON + 1 }
-    expect(await ledger.setKeyLimits(key.id, limits)).toEqual({ ...key, limits })
+    expect(await ledger.keys.setLimits(key.id, limits)).toEqual({ ...key, limits })
     await expect(ledger.reserve(reservation('b', key, 1n))).rejects.toEqual(code('ERR_KEY_MODEL'))
     await expect(ledger.reserve(reservation('b', key, 51n, { model: 'm1' }))).rejects.toEqual(
       code('ERR_KEY_REQUEST_LIMIT'),
     )
-    expect(await ledger.setKeyLimits(key.id, {})).toEqual(key)
+    expect(await ledger.keys.setLimits(key.id, {})).toEqual(key)
     await ledger.reserve(reservation('b', key, 90n))
-    await expect(ledger.setKeyLimits('key_none', {})).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
-    await expect(ledger.setKeyLimits(key.id, { perDay: -1n })).rejects.toEqual(code('ERR_LEDGER_INPUT'))
+    await expect(ledger.keys.setLimits('key_none', {})).rejects.toEqual(code('ERR_UNKNOWN_KEY'))
+    await expect(ledger.keys.setLimits(key.id, { perDay: -1n })).rejects.toEqual(code('ERR_LEDGER_INPUT'))
   })
 
   it('draw on their own channel only', async () => {
@@ -183,9 +183,9 @@ describe('guesses', () => {
   it('of a secret that becomes a key later do not shut it out', async () => {
     const { ledger, key } = bench
     const secret = newKeySecret()
-    expect(await ledger.findKey(secret)).toBeUndefined()
-    const made = await ledger.createKey({ name: 'later', channel: key.channel, secret })
-    expect(await ledger.findKey(secret)).toEqual(made.key)
+    expect(await ledger.keys.find(secret)).toBeUndefined()
+    const made = await ledger.keys.create({ name: 'later', channel: key.channel, secret })
+    expect(await ledger.keys.find(secret)).toEqual(made.key)
   })
 
   const key = { id: 'key_1' } as ApiKey

@@ -334,7 +334,7 @@ describe('the file', () => {
     bench = await setUp()
     await bench.ledger.reserve(reservation('a', bench.key, 100n))
     await bench.ledger.charge(chargeOf('a', 100n, 80n))
-    await bench.ledger.findKey(bench.secret)
+    await bench.ledger.keys.find(bench.secret)
     const beforeClose = await everythingStored(bench.place)
     await bench.ledger.close()
     for (const bytes of [...beforeClose, ...(await everythingStored(bench.place))]) {

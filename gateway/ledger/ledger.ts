@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { toHex } from '../../attest/bytes.ts'
+import { ApiKeys } from './api-keys.ts'
 import { Book, dayOf } from './book.ts'
 import { Committer } from './committer.ts'
 import { Connection } from './connection.ts'
@@ -9,20 +8,16 @@ import {
   checkCharge,
   checkCount,
   checkId,
-  checkLimits,
   checkReserve,
   checkSignature,
   checkText,
 } from './input.ts'
-import { accountOf, hashOfSecret, isKeySecret, KeyCache, KeyLookups, newKeySecret } from './keys.ts'
 import type {
-  ApiKey,
   AuditReport,
   ChannelRecord,
   ChannelState,
   ChargeRequest,
   ChargeResult,
-  KeyLimits,
   LedgerOptions,
   LedgerPlace,
   NewChannel,
@@ -34,10 +29,7 @@ import type {
 } from './types.ts'
 import type { PageQuery } from './verify/pages.ts'
 import type { ReadPage, VerifyOptions, VerifyReport } from './verify/verify.ts'
-import type { EndedRequest, FoundKey } from './wire.ts'
-
-/** A replaced secret works for at most 30 days. */
-const MOST_GRACE_MS = 30 * 86_400_000
+import type { EndedRequest } from './wire.ts'
 
 /**
  * Who owes what: channels, API keys, reservations, charges, receipts and vouchers, in one SQLite file or PostgreSQL schema that
@@ -48,14 +40,13 @@ const MOST_GRACE_MS = 30 * 86_400_000
  * reserved for it, none is charged twice, and a voucher's ceiling passes neither what was charged nor the deposit.
  */
 export class Ledger {
+  /** API keys, and the accounts of clients that sign for themselves. */
+  readonly keys: ApiKeys
   readonly #book: Book
   readonly #committer: Committer
   readonly #connection: Connection
   readonly #now: () => number
-  readonly #keys = new KeyCache()
-  readonly #lookups = new KeyLookups()
   readonly #charging = new Map<string, Promise<ChargeResult>>()
-  #latest = 0
   #closed = false
 
   private constructor(connection: Connection, committer: Committer, book: Book, now: () => number) {
@@ -63,6 +54,7 @@ export class Ledger {
     this.#committer = committer
     this.#book = book
     this.#now = now
+    this.keys = new ApiKeys(book, committer, now)
   }
 
   /**
@@ -105,8 +97,9 @@ export class Ledger {
    */
   async hold(request: ReserveRequest): Promise<{ readonly durable: Promise<void> }> {
     checkReserve(request)
-    const key = this.#keys.byId(request.key) ?? (await this.#loadKey(request.key))
-    if (!key || this.#keys.isRevoked(request.key)) {
+    const key = this.keys.cached(request.key) ?? (await this.keys.load(request.key))
+    // Also of one that was revoked while it was read.
+    if (!key || this.keys.isRevoked(request.key)) {
       throw new LedgerError('ERR_KEY_REVOKED', `API key ${request.key} is unknown or revoked`)
     }
     const durable = this.#committer.reserve(this.#book.reserve(request, key, this.#now()))
@@ -343,125 +336,6 @@ export class Ledger {
   }
 
   /**
-   * Makes an API key. Its secret is given here and never again: only its SHA-256 is stored.
-   *
-   * @param options.secret a secret of `newKeySecret` that the caller has already kept; with one that is known, the
-   *   key that it belongs to is given
-   */
-  async createKey(options: {
-    name: string
-    channel: string
-    limits?: KeyLimits
-    secret?: string
-  }): Promise<{ key: ApiKey; secret: string }> {
-    const { name, channel, limits = {}, secret = newKeySecret() } = options
-    checkText('name', name, 200)
-    checkLimits(limits)
-    checkSecret(secret)
-    const id = `key_${toHex(randomBytes(12))}`
-    const hash = hashOfSecret(secret)
-    const key = (await this.#committer.command({
-      do: 'createKey',
-      id,
-      hash,
-      name,
-      channel,
-      limits,
-    })) as ApiKey
-    this.#lookups.forget()
-    return { key, secret }
-  }
-
-  /**
-   * The key of a secret, if it exists and is not revoked. Limits, expiry too, are enforced by `reserve`.
-   * @throws LedgerError `ERR_LEDGER_BUSY` when too many unknown secrets are being looked up
-   */
-  async findKey(secret: string): Promise<ApiKey | undefined> {
-    if (!isKeySecret(secret)) return undefined
-    const hash = hashOfSecret(secret)
-    const now = this.#clock()
-    const cached = this.#keys.byHash(hash, now)
-    if (cached) return cached
-    const found = await this.#lookups.find(
-      hash,
-      async () => (await this.#committer.query({ ask: 'keyByHash', hash, now })) as FoundKey | undefined,
-    )
-    return this.#usable(found?.key, { hash, until: found?.until })
-  }
-
-  /**
-   * The account of a channel that its client signs: what stands for an API key in reservations, limits and receipts.
-   * No secret finds it.
-   *
-   * @throws LedgerError `ERR_UNKNOWN_CHANNEL`, also for a channel that the gateway signs
-   */
-  async channelKey(channel: string): Promise<ApiKey> {
-    const id = accountOf(channel)
-    const known = this.#keys.byId(id)
-    if (known) return known
-    const key = (await this.#committer.command({ do: 'channelKey', id, channel })) as ApiKey
-    if (key.revokedAt === null) this.#keys.put(key)
-    return key
-  }
-
-  /**
-   * Gives a key a new secret; id, limits and what is spent today stay. The old secret works for `graceMs` more, then
-   * never again.
-   *
-   * @param options.secret a secret of `newKeySecret` that the caller has already kept
-   * @throws LedgerError `ERR_UNKNOWN_KEY`, `ERR_KEY_REVOKED`
-   */
-  async rotateKey(
-    id: string,
-    { graceMs, secret = newKeySecret() }: { graceMs: number; secret?: string },
-  ): Promise<{ key: ApiKey; secret: string }> {
-    checkCount('graceMs', graceMs, MOST_GRACE_MS, 0)
-    checkSecret(secret)
-    const hash = hashOfSecret(secret)
-    const until = this.#clock() + graceMs
-    const key = (await this.#committer.command({ do: 'rotateKey', id, hash, until })) as ApiKey
-    this.#keys.drop(id)
-    this.#lookups.forget()
-    return { key, secret }
-  }
-
-  /** Puts these limits in the place of the ones that a key had. @throws LedgerError `ERR_UNKNOWN_KEY` */
-  async setKeyLimits(id: string, limits: KeyLimits): Promise<ApiKey> {
-    checkLimits(limits)
-    const key = (await this.#committer.command({ do: 'keyLimits', id, limits })) as ApiKey
-    this.#keys.drop(id)
-    return key
-  }
-
-  /** Revokes a key for good: from the call on it finds nothing and reserves nothing. */
-  async revokeKey(id: string): Promise<ApiKey> {
-    this.#keys.revoke(id)
-    return (await this.#committer.command({ do: 'revokeKey', id })) as ApiKey
-  }
-
-  /** From now on the keys of one client channel draw on another, as when a closed one was replaced. */
-  async moveKeys(from: string, to: string): Promise<void> {
-    await this.#committer.command({ do: 'moveKeys', from, to })
-    this.#keys.clear()
-  }
-
-  /** A key, revoked ones too. */
-  async key(id: string): Promise<ApiKey | undefined> {
-    checkId('id', id)
-    return (await this.#committer.query({ ask: 'keyById', id })) as ApiKey | undefined
-  }
-
-  /** Nanotons charged and held for a key's requests that began on this UTC day. */
-  spentToday(id: string): bigint {
-    return this.#book.spentToday(id, this.#now())
-  }
-
-  /** All keys, revoked ones too, oldest first. */
-  async listKeys(): Promise<ApiKey[]> {
-    return (await this.#committer.query({ ask: 'keys' })) as ApiKey[]
-  }
-
-  /**
    * Adds everything up again from the entries.
    *
    * @throws LedgerError `ERR_AUDIT` on any difference
@@ -498,26 +372,6 @@ export class Ledger {
     checkId('requestId', requestId)
     return (await this.#committer.query({ ask: 'request', requestId })) as EndedRequest | undefined
   }
-
-  async #loadKey(id: string): Promise<ApiKey | undefined> {
-    return this.#usable((await this.#committer.query({ ask: 'keyById', id })) as ApiKey | undefined)
-  }
-
-  #usable(key: ApiKey | undefined, secret?: { hash: string; until: number | undefined }): ApiKey | undefined {
-    if (!key || key.revokedAt !== null || this.#keys.isRevoked(key.id)) return undefined
-    this.#keys.put(key, secret)
-    return key
-  }
-
-  /** Ms; a clock that is set back gives no replaced secret its time again. */
-  #clock(): number {
-    this.#latest = Math.max(this.#latest, this.#now())
-    return this.#latest
-  }
-}
-
-function checkSecret(secret: string): void {
-  if (!isKeySecret(secret)) throw new LedgerError('ERR_LEDGER_INPUT', 'secret: not of the form sk-chry-…')
 }
 
 function noReservation(requestId: string): LedgerError {

@@ -239,7 +239,7 @@ describe('the ledger', () => {
       try {
         const D = { id: 'D', address: 'EQD', role: 'client', signer: 'client', params: '{}' } as const
         await bench.ledger.putChannel({ ...D, deposited: 1000n })
-        const real = { bench, accounts: { C: bench.key, D: await bench.ledger.channelKey('D') } }
+        const real = { bench, accounts: { C: bench.key, D: await bench.ledger.keys.accountOf('D') } }
         await fc.asyncModelRun(() => ({ model: new Model(), real }), steps)
         await bench.ledger.audit()
       } finally {

@@ -46,7 +46,7 @@ function stand(options: Partial<ClientChannelsOptions> = {}) {
   }
   const ledger = {
     channelNow: (id: string) => records.get(id),
-    channelKey: async (channel: string) => ({ id: `chan_${channel}`, channel }) as ApiKey,
+    keys: { accountOf: async (channel: string) => ({ id: `chan_${channel}`, channel }) as ApiKey },
     putChannel: async (channel: NewChannel) => {
       const record = {
         state: 'open',

@@ -12,7 +12,7 @@ import {
   publicKeyObject,
   readChannel,
 } from '../../contracts/index.ts'
-import type { ApiKey, ChannelRecord, Ledger } from '../ledger/index.ts'
+import type { ApiKey, ApiKeys, ChannelRecord, Ledger } from '../ledger/index.ts'
 import { PaymentDue } from './due.ts'
 import { ChainLooks, type LooksOptions } from './looks.ts'
 import { channelRefused, fromChain, paymentRequired } from './refusals.ts'
@@ -30,7 +30,7 @@ export interface ClientTerms {
 
 export interface ClientChannelsOptions extends LooksOptions {
   chain: Chain
-  ledger: Pick<Ledger, 'channelNow' | 'channelKey' | 'putChannel' | 'updateDeposit'>
+  ledger: Pick<Ledger, 'channelNow' | 'putChannel' | 'updateDeposit'> & { keys: Pick<ApiKeys, 'accountOf'> }
   terms: ClientTerms
 }
 
@@ -178,7 +178,7 @@ export class ClientChannels {
   async #keep(params: ChannelParams): Promise<ClientChannel> {
     const address = channelAddress(params)
     const id = address.toRawString()
-    const key = await this.#options.ledger.channelKey(id)
+    const key = await this.#options.ledger.keys.accountOf(id)
     const channel = { id, address, params, voucherKey: publicKeyObject(params.voucherKey), key }
     this.#kept.set(id, channel)
     const [oldest] = this.#kept.keys()

@@ -57,7 +57,7 @@ describe('in memory', () => {
     stand = await setUp(node, {}, 'memory')
     const first = await stand.treasury.setup()
     const worker = await payWorker()
-    const { secret } = await stand.ledger.createKey({ name: 'mine', channel: first.id })
+    const { secret } = await stand.ledger.keys.create({ name: 'mine', channel: first.id })
     await stand.reserve('one', 3n * TON)
     await stand.charge('one', 3n * TON, TON, worker)
     const { voucher } = await of(first.id)
@@ -71,7 +71,7 @@ describe('in memory', () => {
       ceiling: 3n * TON,
       voucher,
     })
-    expect((await stand.ledger.findKey(secret))?.channel).toBe(second.id)
+    expect((await stand.ledger.keys.find(secret))?.channel).toBe(second.id)
     expect((await stand.treasury.status()).balances).toMatchObject({ difference: 0n })
     // Workers' vouchers are signed with a key that stays.
     expect(await payWorker()).toBe(worker)

@@ -88,7 +88,7 @@ export class Openings {
       const { id, role, signer, state } = record
       if (role !== 'client' || signer !== 'gateway' || state === 'open') continue
       // What another payer deposited is no reason to let its keys draw on our payer's channel.
-      if (isPaidBy(record, this.#keys.payer.address)) await this.#ledger.moveKeys(id, to)
+      if (isPaidBy(record, this.#keys.payer.address)) await this.#ledger.keys.move(id, to)
     }
   }
 }

@@ -46,7 +46,7 @@ const away = () => {
 }
 let requests = 0
 const hold = async () => {
-  const { id: key } = await stand.ledger.channelKey(channel.id)
+  const { id: key } = await stand.ledger.keys.accountOf(channel.id)
   const worker = { id: 'w', bootId: 'b' }
   const request = { requestId: `r${requests++}`, channel: channel.id, key, worker, maxCharge: 1n }
   const { durable } = await whileSeen(stand.ledger, treasury).hold(request)

@@ -261,7 +261,7 @@ describe('the client channels of others', () => {
     // Nor does its account when it ends.
     await stand.ledger.setChannelState(channel.id, 'closing')
     await stand.again().setup()
-    expect(await stand.ledger.channelKey(channel.id)).toMatchObject({ channel: channel.id })
+    expect(await stand.ledger.keys.accountOf(channel.id)).toMatchObject({ channel: channel.id })
   })
 
   it('are done with at the next look once their payer has closed by agreement', async () => {

@@ -63,7 +63,7 @@ async function start(): Promise<Treasury> {
 let requests = 0
 async function charge(amount: bigint): Promise<void> {
   const requestId = `request-${requests++}`
-  const key = (await ledger.createKey({ name: 'test', channel: client })).key.id
+  const key = (await ledger.keys.create({ name: 'test', channel: client })).key.id
   const reservation = { channel: client, key, worker: { id: 'w', bootId: 'b' }, maxCharge: amount }
   await ledger.reserve({ requestId, ...reservation })
   const receipt = { payload: 'p', signature: 's' }

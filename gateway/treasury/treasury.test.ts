@@ -103,7 +103,9 @@ describe('setup', () => {
       const crash = new CrashPoint(at)
       const doomed = stand.again({
         chain: crash.wrap(stand.chain, ['send', 'fund']),
-        ledger: crash.wrap(stand.ledger, ['putChannel', 'updateDeposit', 'setChannelState', 'moveKeys']),
+        ledger: crash.wrap(stand.ledger, ['putChannel', 'updateDeposit', 'setChannelState'], {
+          keys: crash.wrap(stand.ledger.keys, ['move']),
+        }),
       })
       const run = doomed.setup().then(() => payWorker(doomed))
       await run.catch((error: unknown) => {
@@ -280,7 +282,7 @@ describe('closing', () => {
     await stand.treasury.close()
     const next = await stand.again().setup()
     expect(next.id).not.toBe(client.id)
-    expect((await stand.ledger.listKeys()).map(({ channel }) => channel)).toEqual([next.id])
+    expect((await stand.ledger.keys.list()).map(({ channel }) => channel)).toEqual([next.id])
     await chargeOne('b', 10n, 10n, worker)
     expect((await stand.treasury.status()).balances).toMatchObject({ difference: 0n })
     await stand.ledger.audit()

@@ -39,7 +39,7 @@ export function scriptedApp(
   const app = createApp({
     dispatcher: { dispatch },
     keys: {
-      findKey: async (secret) =>
+      find: async (secret) =>
         secret === TEST_SECRET ? ({ id: 'key-1', channel: 'channel-1' } as ApiKey) : undefined,
     },
     receipts: { receipt: async () => undefined },

@@ -72,7 +72,7 @@ export async function openBooks(): Promise<Books> {
   await channel('client', 'client', DEPOSIT)
   await channel('poor', 'client', 10n)
   await channel('worker-channel', 'worker', DEPOSIT)
-  const make = async (id: string) => (await ledger.createKey({ name: id, channel: id })).key
+  const make = async (id: string) => (await ledger.keys.create({ name: id, channel: id })).key
   const [rich, poor] = [await make('client'), await make('poor')]
   return {
     clock,

@@ -17,10 +17,10 @@ async function holding(net: InProcess, count: number): Promise<void> {
 describe('a key', () => {
   it('that is revoked is refused at once, and the client does not try again', async () => {
     await using net = await InProcess.open()
-    const { key, secret } = await net.ledger.createKey({ name: 'gone', channel: 'client' })
+    const { key, secret } = await net.ledger.keys.create({ name: 'gone', channel: 'client' })
     const sdk = client(net, secret)
     await sdk.models.list()
-    await net.ledger.revokeKey(key.id)
+    await net.ledger.keys.revoke(key.id)
     const requests = net.requests
     await expect(sdk.models.list()).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' })
     expect(net.requests).toBe(requests + 1)
@@ -34,7 +34,7 @@ describe('a key', () => {
     const { stored } = await net.receipt(String(response.headers.get('chrysalis-receipt')))
     const deposited = 8n * stored.charged
     await net.ledger.putChannel({ id: 'small', address: 'small', role: 'client', params: '{}', deposited })
-    const { secret } = await net.ledger.createKey({ name: 'small', channel: 'small' })
+    const { secret } = await net.ledger.keys.create({ name: 'small', channel: 'small' })
     const sdk = client(net, secret)
     const asked = Array.from({ length: 20 }, () => sdk.chat.completions.create(ask))
     const answers = await Promise.allSettled(asked)

@@ -104,8 +104,8 @@ export class TestBooks {
     await ledger.putChannel(this.#channel(this.delegated, 'client'))
     await ledger.putChannel(this.#channel(this.clientSigned, 'client', 'client'))
     await ledger.putChannel({ ...this.#channel(this.worker, 'worker'), deposited: 60n })
-    const { key } = await ledger.createKey({ name: 'test', channel: this.delegated.id })
-    return { key, account: await ledger.channelKey(this.clientSigned.id) }
+    const { key } = await ledger.keys.create({ name: 'test', channel: this.delegated.id })
+    return { key, account: await ledger.keys.accountOf(this.clientSigned.id) }
   }
 
   /** Requests of every kind on both channels: charged alone and together, for nothing, released and open. */
@@ -132,6 +132,6 @@ export class TestBooks {
     await ledger.updateDeposit(this.worker.id, 1000n)
     await ledger.acceptVoucher(clientSigned.id, 200n, clientSigned.sign(200n))
     await ledger.charge(this.charge('e', 45n, 40n))
-    await ledger.rotateKey(key.id, { graceMs: 60_000 })
+    await ledger.keys.rotate(key.id, { graceMs: 60_000 })
   }
 }

@@ -21,7 +21,7 @@ await ledger.putChannel({ id: 'C', address: 'EQC', role: 'client', params: '{}',
 await ledger.putChannel({ id: 'W', address: 'EQW', role: 'worker', params: '{}', deposited: 10n ** 12n })
 const signed = { id: 'D', address: 'EQD', role: 'client', signer: 'client', params: '{}' } as const
 let { ceiling } = await ledger.putChannel({ ...signed, deposited: 10n ** 15n })
-const { key } = await ledger.createKey({ name: 'charger', channel: 'C' })
+const { key } = await ledger.keys.create({ name: 'charger', channel: 'C' })
 
 let acknowledged = 0
 function say(line: string): void {

@@ -56,7 +56,7 @@ export async function setUp(
   const ledger = await open()
   await ledger.putChannel({ id: 'C', address: 'EQC', role: 'client', params: '{"c":1}', deposited: 1000n })
   await ledger.putChannel({ id: 'W', address: 'EQW', role: 'worker', params: '{}', deposited: workerDeposit })
-  const { key, secret } = await ledger.createKey({ name: 'test', channel: 'C' })
+  const { key, secret } = await ledger.keys.create({ name: 'test', channel: 'C' })
   const bench: Bench = {
     ledger,
     place,
@@ -66,7 +66,8 @@ export async function setUp(
     clock,
     signed,
     warnings,
-    keyWith: async (limits) => (await bench.ledger.createKey({ name: 'limited', channel: 'C', limits })).key,
+    keyWith: async (limits) =>
+      (await bench.ledger.keys.create({ name: 'limited', channel: 'C', limits })).key,
     reopen: async (more) => {
       await bench.ledger.close()
       bench.ledger = await open(more)

@@ -65,7 +65,7 @@ export async function openClientChannel(stand: Stand): Promise<ClientChannel> {
     },
     charge: async (amount, workerChannel) => {
       const requestId = `client-${requests++}`
-      const { id: key } = await stand.ledger.channelKey(id)
+      const { id: key } = await stand.ledger.keys.accountOf(id)
       const worker = { id: 'w', bootId: 'b' }
       await stand.ledger.reserve({ requestId, channel: id, key, worker, maxCharge: amount })
       await stand.charge(requestId, amount, 1n, workerChannel)

@@ -77,7 +77,7 @@ export async function setUp(
     again,
     reserve: async (requestId, maxCharge) => {
       const channel = (await ledger.channels()).findLast(({ role }) => role === 'client')?.id ?? ''
-      key ??= (await ledger.createKey({ name: 'test', channel })).key.id
+      key ??= (await ledger.keys.create({ name: 'test', channel })).key.id
       await ledger.reserve({ requestId, channel, key, worker: { id: 'w', bootId: 'b' }, maxCharge })
     },
     charge: async (requestId, clientCharge, workerCharge, workerChannel) => {
@@ -141,9 +141,11 @@ export class CrashPoint {
     return this.#count >= this.#at
   }
 
-  wrap<T extends object>(target: T, names: readonly (keyof T)[]): T {
+  /** @param parts objects in the target that are wrapped as well */
+  wrap<T extends object>(target: T, names: readonly (keyof T)[], parts: Partial<T> = {}): T {
     return new Proxy(target, {
       get: (object, name) => {
+        if (name in parts) return parts[name as keyof T]
         const value: unknown = Reflect.get(object, name, object)
         if (typeof value !== 'function') return value
         const call = (...args: unknown[]) => Reflect.apply(value, object, args)
