@@ -1,24 +1,27 @@
-/** The word as it might be found: plain, hex, base64 at each of its three alignments, JSON-escaped, UTF-16. */
-export function disguises(word: string): string[] {
-  const bytes = Buffer.from(word)
+/** Bytes as they might be found: plain, hex, base64 at each of its three alignments. */
+export function byteForms(bytes: Uint8Array): string[] {
+  const plain = Buffer.from(bytes)
   const base64 = [0, 1, 2].map((shift) => {
-    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64')
+    const text = Buffer.concat([Buffer.alloc(shift), plain]).toString('base64')
     // The first and last characters depend on the neighbours: only the middle is certain.
     return text.slice(shift === 0 ? 0 : 4, -4)
   })
+  return [
+    // Needles are searched for byte by byte: one character for each byte.
+    plain.toString('latin1'),
+    plain.toString('hex'),
+    plain.toString('hex').toUpperCase(),
+    ...base64,
+    ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
+  ]
+}
+
+/** The word as it might be found: its UTF-8 in every form of bytes, JSON-escaped, UTF-16. */
+export function disguises(word: string): string[] {
   const escaped = [...word]
     .map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .join('')
-  return [
-    // Needles are searched for byte by byte: this is the UTF-8 of the word, one character for each byte.
-    bytes.toString('latin1'),
-    bytes.toString('hex'),
-    bytes.toString('hex').toUpperCase(),
-    ...base64,
-    ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
-    escaped,
-    Buffer.from(word, 'utf16le').toString('latin1'),
-  ]
+  return [...byteForms(Buffer.from(word)), escaped, Buffer.from(word, 'utf16le').toString('latin1')]
 }
 
 /** A sequence of token ids as it might be found: as text with the usual separators, as 16-bit and 32-bit numbers. */
