@@ -86,7 +86,7 @@ export const workerSettings = z.object({
     .describe('nanotons on the worker’s wallet above which all but some for fees is sent to the owner'),
   creditLimit: amountSchema
     .default('100000000')
-    .describe('nanotons that the gateway may owe before work stops'),
+    .describe('nanotons that gateways may owe, all together, before work stops'),
   settleOverheadBps: wholeNumber(1, 10_000)
     .default(DEFAULT_SETTLE_POLICY.overheadBps)
     .describe(

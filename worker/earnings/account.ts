@@ -24,7 +24,7 @@ export type Obstacle = 'ERR_CREDIT_LIMIT' | 'ERR_DEPOSIT_SPENT' | (string & {})
 export interface Standing {
   /** Undefined while work is taken. */
   obstacle: Obstacle | undefined
-  /** Nanotons earned and not covered by a voucher. */
+  /** Nanotons earned and not covered by a voucher, on all channels together. */
   owed: bigint
 }
 
@@ -47,7 +47,9 @@ export interface AccountParts {
   channel?: CheckedPayment | undefined
   /** The highest voucher that the gateway names. */
   voucher?: PaymentTerms['voucher'] | undefined
-  /** Nanotons that may be owed before work stops. */
+  /** Nanotons owed on the other channels of this worker, by whomever. */
+  owedElsewhere: () => bigint
+  /** Nanotons that may be owed, on all channels together, before work stops. */
   creditLimit: bigint
   clock: Clock
   log: Log
@@ -90,9 +92,10 @@ export class Account {
     this.#scheduleCheck()
   }
 
-  /** Nanotons earned and not covered by a voucher; never below 0. */
+  /** Nanotons earned and not covered by a voucher, on all channels together; never below 0. */
   get owed(): bigint {
-    return this.#parts.book.owed
+    const { book, channel, owedElsewhere } = this.#parts
+    return book.owed + (channel ? owedElsewhere() : 0n)
   }
 
   /** Whether work may go on: the debt is within its limit and the deposit can pay for it. */
@@ -269,7 +272,7 @@ export class Account {
     const { book, channel, creditLimit } = this.#parts
     if (!channel) return undefined
     if (this.#refused !== undefined) return this.#refused
-    if (book.owed > creditLimit) return 'ERR_CREDIT_LIMIT'
+    if (this.owed > creditLimit) return 'ERR_CREDIT_LIMIT'
     return book.account.earned >= book.account.deposited ? 'ERR_DEPOSIT_SPENT' : undefined
   }
 

@@ -49,6 +49,7 @@ export class Earnings {
   constructor(options: EarningsOptions) {
     this.#options = options
     this.#store = new EarningsStore(options.file, options.tokenBatch)
+    this.books()
   }
 
   /** The key to name as `payoutKey`, hex. */
@@ -97,8 +98,17 @@ export class Earnings {
   ): Account {
     const { creditLimit, clock, log, onKept, onStanding } = this.#options
     const book = this.#book(address)
-    const parts = { store: this.#store, book, gateway, channel, voucher }
+    const owedElsewhere = () => this.#owedBeside(address)
+    const parts = { store: this.#store, book, gateway, channel, voucher, owedElsewhere }
     return new Account({ ...parts, creditLimit, clock, log, onKept, onStanding })
+  }
+
+  /** Debts on all other channels: a new channel, or a new name, must not be a way to new credit. */
+  #owedBeside(address: string): bigint {
+    let sum = 0n
+    for (const { owed, account } of this.#books.values())
+      if (account.address !== address && account.address !== UNPAID) sum += owed
+    return sum
   }
 
   #book(address: string): ChannelBook {
