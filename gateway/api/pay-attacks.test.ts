@@ -307,6 +307,15 @@ describe('payments of any shape', () => {
     expect(await headAlone(known.header(shop.signed()))).toBe('waits')
   })
 
+  it.each([2n ** 63n, 2n ** 70n])('with a ceiling of %s nanotons are refused by name', async (ceiling) => {
+    const payer = await shop.payee.payer()
+    expect(await refused(await shop.chat(payer, { ceiling }))).toEqual([402, 'insufficient_quota'])
+    expect(await refused(await shop.chat(payer, { ceiling, amount: ceiling }))).toEqual([
+      402,
+      'insufficient_quota',
+    ])
+  })
+
   it('too large for HTTP: 431', async () => {
     const payer = await shop.payee.payer(0n)
     const response = await shop.chat(payer, {}, { payment: 'A'.repeat(20_000) })

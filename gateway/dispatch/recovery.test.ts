@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
-import type { FakeWorker } from '../link/testing/fake-worker.ts'
+import { type FakeWorker, makeBoot } from '../link/testing/fake-worker.ts'
 import type { DispatchLedger } from './index.ts'
 import { type Books, Harness, openBooks } from './testing/harness.ts'
 
@@ -106,6 +106,21 @@ it('what the same boot does not know is let go with nothing', async () => {
   await next.gateway.join({ boot: worker.boot })
   await next.gateway.until(() => next.dispatcher.recovering === 0)
   expect(await next.account()).toEqual({ charged: 0n, reserved: 0n, earned: 0n })
+})
+
+it('another worker that gives out the boot for its own lets nothing of it go', async () => {
+  const { requestId, worker, partials } = await cutInMidRequest()
+  const next = await restart()
+  // Boot ids are in everybody's evidence.
+  const thief = await next.gateway.join({
+    boot: { ...(await makeBoot(books.clock)), bootId: worker.boot.bootId },
+  })
+  expect(next.dispatcher.recovering).toBe(1)
+  thief.die()
+  await next.gateway.until(() => next.gateway.pool.workers().length === 0)
+  const again = await next.gateway.join({ boot: worker.boot, held: held(requestId, partials) })
+  await again.hear('ack', ({ requestIds }) => requestIds.includes(requestId))
+  expect((await next.account()).charged).toBe(11n)
 })
 
 it('another boot without the receipt changes nothing; after the stated time it is let go', async () => {

@@ -59,8 +59,11 @@ export class Recovery {
       const settlement = await this.#charge(requestId, proof)
       if (settlement) tell(worker, requestId, settlement)
     }
-    const unknown = ({ requestId, worker: { bootId } }: OpenReservation) =>
-      bootId === worker.bootId && !this.#proven.has(requestId)
+    // Whoever likes may claim the id of a boot; only that boot has its key.
+    const unknown = ({ requestId, worker: ref }: OpenReservation) =>
+      ref.bootId === worker.bootId &&
+      parseWorkerRef(ref)?.signingKey === worker.workerId &&
+      !this.#proven.has(requestId)
     await this.#letGo(unknown, 'not_held')
   }
 

@@ -1,5 +1,4 @@
 import { Address } from '@ton/core'
-import { codeOf } from '../../attest/cli/process.ts'
 import {
   type ChannelParams,
   channelAddress,
@@ -161,11 +160,9 @@ export class PaymentDesk {
     // Nothing new is charged on a channel that ends, so it needs no higher voucher.
     if (voucher.ceiling <= ceiling || state !== 'open') return
     if (voucher.ceiling > deposited) await this.#channels.refresh(channel, caller)
-    try {
-      await this.#options.ledger.acceptVoucher(channel.id, voucher.ceiling, voucher.signature)
-    } catch (error) {
-      throw codeOf(error) === 'ERR_ABOVE_DEPOSIT' ? aboveDeposit() : error
-    }
+    // Before the ledger is asked: a header can name amounts that it cannot hold.
+    if (voucher.ceiling > this.#channels.record(channel.id).deposited) throw aboveDeposit()
+    await this.#options.ledger.acceptVoucher(channel.id, voucher.ceiling, voucher.signature)
   }
 
   /** @throws ApiError 402 when a channel takes no new requests */
