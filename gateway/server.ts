@@ -31,7 +31,7 @@ import { openKeptKey } from './kept-key.ts'
 import { Ledger, type LedgerOptions } from './ledger/index.ts'
 import { ledgerPlace } from './ledger-place.ts'
 import { systemClock, WorkerPool } from './link/index.ts'
-import { PaymentDesk } from './pay/index.ts'
+import { PaymentDesk, UsedOnce } from './pay/index.ts'
 import { ChargeProofs } from './proofs.ts'
 import { quotesFor } from './quotes.ts'
 import { Treasury, type TreasuryChain, TreasuryKeys, whileSeen } from './treasury/index.ts'
@@ -138,7 +138,7 @@ export async function startGateway(
   const app = createApp({
     dispatcher,
     keys: ledger.keys,
-    payments: openPayments(config, money),
+    payments: await openPayments(config, money),
     receipts: ledger,
     proofs,
     attestation,
@@ -241,13 +241,14 @@ async function openOwnChannel(
 }
 
 /** Takes payments on channels that clients sign, to the gateway's own wallet. */
-function openPayments(
-  { minDeposit }: GatewayConfig,
+async function openPayments(
+  { data, minDeposit }: GatewayConfig,
   { chain, keys, ledger }: Pick<Awaited<ReturnType<typeof openMoney>>, 'chain' | 'keys' | 'ledger'>,
-): PaymentDesk {
+): Promise<PaymentDesk> {
   return new PaymentDesk({
     chain,
     ledger,
+    used: await UsedOnce.open(join(data, 'used-payments')),
     terms: {
       payee: keys.gateway.address,
       payeeKey: keys.releaseKey(),

@@ -22,7 +22,7 @@ import { Dispatcher, type DispatchLedger, type DispatchLimits } from '../dispatc
 import type { GatewayIdentity } from '../identity.ts'
 import type { Ledger, StoredReceipt } from '../ledger/index.ts'
 import { WorkerPool } from '../link/index.ts'
-import { PaymentDesk, type PaymentDeskOptions } from '../pay/index.ts'
+import { PaymentDesk, type PaymentDeskOptions, UsedOnce } from '../pay/index.ts'
 import { ChargeProofs } from '../proofs.ts'
 import { quotesFor } from '../quotes.ts'
 import { GATEWAY_ID, openParts, type Parts, type PartsOptions } from './inprocess-parts.ts'
@@ -42,7 +42,7 @@ export interface InProcessOptions extends PartsOptions {
   /** Evidence bundles a minute for one address; plenty when absent. */
   attestationsPerMinute?: number
   /** Takes payments that clients sign, on this chain and by these terms. */
-  payments?: Omit<PaymentDeskOptions, 'ledger' | 'now' | 'monotonic'>
+  payments?: Omit<PaymentDeskOptions, 'ledger' | 'used' | 'now' | 'monotonic'>
   /** Requests a minute for one API key, on the standing clock; a thousand when absent. */
   requestsPerMinute?: number
 }
@@ -287,7 +287,7 @@ export class InProcess implements AsyncDisposable {
     const { payments } = this.#options
     if (!payments) return undefined
     const { now, monotonic } = this.clock
-    return new PaymentDesk({ ...payments, ledger: this.ledger, now, monotonic })
+    return new PaymentDesk({ ...payments, ledger: this.ledger, used: new UsedOnce(), now, monotonic })
   }
 
   async #dial(url: string): Promise<void> {

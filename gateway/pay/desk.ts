@@ -18,7 +18,7 @@ import {
 import { unavailable } from '../../worker/protocol/index.ts'
 import type { ApiKey, Ledger, StoredReceipt } from '../ledger/index.ts'
 import { type ClientChannel, ClientChannels, type ClientChannelsOptions } from './channels.ts'
-import { UsedOnce } from './once.ts'
+import type { UsedOnce } from './once.ts'
 import {
   aboveDeposit,
   channelClosing,
@@ -39,6 +39,8 @@ import {
 export interface PaymentDeskOptions extends Omit<ClientChannelsOptions, 'ledger'> {
   ledger: ClientChannelsOptions['ledger'] &
     Pick<Ledger, 'acceptVoucher' | 'setChannelState' | 'idle' | 'receipts'>
+  /** Ids of payments that were taken. */
+  used: UsedOnce
   /** Agrees to a close, with the release key of `terms`. */
   signRelease(terms: Omit<ReleaseTerms, 'globalId'>): Uint8Array
   /** Wall ms. */
@@ -80,7 +82,6 @@ export interface Payment {
 export class PaymentDesk {
   readonly #options: PaymentDeskOptions
   readonly #channels: ClientChannels
-  readonly #used = new UsedOnce()
   readonly #network: string
 
   constructor(options: PaymentDeskOptions) {
@@ -150,12 +151,14 @@ export class PaymentDesk {
   }
 
   /**
-   * Takes a verified payment, once: keeps its voucher, durably, when that is the highest so far.
+   * Takes a verified payment, once and for good: its id and, when that is the highest so far, its voucher are on disk when
+   * this resolves.
    *
-   * @throws ApiError 409 for a payment that was used, 402 for a voucher that passes the deposit, 429, 503
+   * @throws ApiError 409 for a payment that was used, 402 for one that expired meanwhile or a voucher that passes the
+   *   deposit, 429, 503
    */
   async accept({ channel, requestId, expires, voucher, caller }: Payment): Promise<void> {
-    this.#used.take(requestId, expires, this.#seconds())
+    await this.#options.used.take(requestId, expires, this.#seconds())
     const { state, ceiling, deposited } = this.#channels.record(channel.id)
     // Nothing new is charged on a channel that ends, so it needs no higher voucher.
     if (voucher.ceiling <= ceiling || state !== 'open') return

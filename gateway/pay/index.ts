@@ -3,3 +3,4 @@
 export type { ClientTerms } from './channels.ts'
 export { type PaidRequest, type Payment, PaymentDesk, type PaymentDeskOptions } from './desk.ts'
 export { type Due, PaymentDue } from './due.ts'
+export { UsedOnce } from './once.ts'

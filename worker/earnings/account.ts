@@ -49,6 +49,8 @@ export interface AccountParts {
   voucher?: PaymentTerms['voucher'] | undefined
   /** Nanotons owed on the other channels of this worker, by whomever. */
   owedElsewhere: () => bigint
+  /** Nanotons written off on the other channels: see {@link ChannelBook.writtenOff}. */
+  writtenOffElsewhere: () => bigint
   /** Nanotons that may be owed, on all channels together, before work stops. */
   creditLimit: bigint
   clock: Clock
@@ -247,12 +249,13 @@ export class Account {
 
   /**
    * A request that a lost link cut short may have been charged by an earlier receipt than the last one: what is still
-   * unpaid of it is given up, or every lost link would eat into the credit for ever. All of it together stays within the
-   * credit limit, so a gateway that cuts links on purpose gains no more than one that does not pay.
+   * unpaid of it is given up, or every lost link would eat into the credit for ever. What payments do not make good of it
+   * stays within one credit limit on all channels together: a gateway that cuts links on purpose gains no more than one that
+   * does not pay, and one that pays is not left without work in the end by the crashes of years.
    */
   #closeCut({ requestId, counted, model }: StoredReceipt): void {
-    const { book, store, creditLimit, clock, log } = this.#parts
-    const loss = least(counted, book.owed, creditLimit - book.account.forgiven)
+    const { book, store, creditLimit, writtenOffElsewhere, clock, log } = this.#parts
+    const loss = least(counted, book.owed, creditLimit - book.writtenOff - writtenOffElsewhere())
     if (loss <= 0n) return
     log.info({ request: requestId, nanotons: String(loss) }, 'unpaid part of a cut request given up')
     book.forgive(loss)

@@ -124,6 +124,25 @@ test('nor under a new name, which costs it nothing', async () => {
   expect(second.standing).toEqual({ obstacle: 'ERR_CREDIT_LIMIT', owed: 1001n })
 })
 
+test('what cut links cost is given up once, not once for each new channel; paying for another changes nothing of that', async () => {
+  const earnings = worker()
+  /** Cuts its link in the middle of so much work, of which nothing can be claimed, and comes back. */
+  const cut = async (salt: number, lost: bigint, paid = 0n): Promise<Account> => {
+    const account = await join(earnings, `gateway-${salt}`, salt)
+    if (paid > 0n) account.voucher(voucher(salt, paid))
+    const receipt = { requestId: `cut-${salt}-${lost}`, receipt: undefined, final: false, model: 'm' }
+    const tokens = { promptTokens: 3, cachedTokens: 0, completionTokens: 2, reasoningTokens: 0 }
+    account.keep({ ...receipt, workerCharge: paid + lost, tokens })
+    account.close()
+    return await join(earnings, `gateway-${salt}`, salt)
+  }
+  expect((await cut(1, LIMIT)).owed).toBe(0n)
+  expect((await cut(2, 300n)).owed).toBe(300n)
+  // A hundredth of 50,000 is 500, which is good on its own channel only.
+  expect((await cut(3, 450n, 50_000n)).owed).toBe(300n)
+  expect((await cut(4, 50n)).owed).toBe(350n)
+})
+
 test('what is paid on the new channel, or late on the old one, makes room again', async () => {
   const earnings = worker()
   const first = await join(earnings, 'gateway-1', 1)

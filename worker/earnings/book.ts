@@ -3,6 +3,9 @@ import { dayOf } from './history.ts'
 import type { ChannelAccount, ChannelPhase, EarningsStore } from './store.ts'
 import { larger } from './sums.ts'
 
+/** Of what a channel has paid, the part that makes good what is given up on it, as a divisor: 1 %. */
+const MAKES_GOOD = 100n
+
 /** What the chain says of a channel. Nanotons. */
 export interface SeenOnChain {
   deposited: bigint
@@ -47,6 +50,14 @@ export class ChannelBook {
   /** Nanotons covered beyond what was counted as earned. */
   get surplus(): bigint {
     return larger(this.covered - this.#account.earned, 0n)
+  }
+
+  /**
+   * Nanotons given up beyond what this channel's payments make good; negative while they would make good more, which is
+   * for this channel alone.
+   */
+  get writtenOff(): bigint {
+    return this.#account.forgiven - this.covered / MAKES_GOOD
   }
 
   /** Nanotons of the highest voucher that have not arrived. */

@@ -313,12 +313,36 @@ describe('across links and restarts', () => {
     again.voucher(voucher(650n))
     again.acknowledge(['request-1', 'request-2'])
     expect(again.owed).toBe(0n)
-    // 50 nanotons are given up; only 950 more may be.
+    // 50 nanotons are given up; only 950 more may be, and 6 for the 650 that were paid.
     again.keep(kept('request-3', 990n))
     again.flush()
     const last = await account(earnings({ file }))
     last.acknowledge(['request-3'])
-    expect(last.owed).toBe(40n)
+    expect(last.owed).toBe(34n)
+  })
+
+  test('a gateway that pays is forgiven crash after crash; one that cuts links gains a hundredth of what it pays', async () => {
+    const files = earnings({ file })
+    /** Work for `paid`, and then a cut that leaves `lost` unpaid. */
+    const crash = async (n: number, paid: bigint, lost: bigint): Promise<Account> => {
+      const before = await account(files)
+      const sum = BigInt(before.held()[0]?.voucher?.ceiling ?? 0) + paid
+      before.keep(kept(`paid-${n}`, paid))
+      before.acknowledge([`paid-${n}`])
+      before.voucher(voucher(sum))
+      before.keep(kept(`cut-${n}`, lost, { receipt: undefined }))
+      before.close()
+      return await account(files)
+    }
+    // 50 crashes cost two and a half limits; each is no more than a hundredth of what was paid since the one before.
+    for (let n = 0; n < 50; n++) {
+      const honest = await crash(n, 5000n, 50n)
+      expect([honest.owed, honest.creditworthy]).toEqual([0n, true])
+    }
+    // The limit itself is left for what costs more; after it nothing is given up that was not paid for a hundredfold.
+    for (let n = 50; n < 60; n++) await crash(n, 100n, 100n)
+    const last = await crash(60, 100n, 100n)
+    expect(last.owed).toBe(11n * 100n - 1000n - 11n)
   })
 
   test('a whole answer on a whole link is never given up', async () => {

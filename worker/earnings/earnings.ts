@@ -15,6 +15,7 @@ import { Account, type CheckedPayment, type Standing } from './account.ts'
 import { ChannelBook, type SeenOnChain } from './book.ts'
 import { EarningsError } from './errors.ts'
 import { EarningsStore } from './store.ts'
+import { larger } from './sums.ts'
 
 /** The account of receipts for which nobody pays. */
 const UNPAID = 'unpaid'
@@ -98,16 +99,17 @@ export class Earnings {
   ): Account {
     const { creditLimit, clock, log, onKept, onStanding } = this.#options
     const book = this.#book(address)
-    const owedElsewhere = () => this.#owedBeside(address)
-    const parts = { store: this.#store, book, gateway, channel, voucher, owedElsewhere }
+    const owedElsewhere = () => this.#sumBeside(address, ({ owed }) => owed)
+    const writtenOffElsewhere = () => this.#sumBeside(address, ({ writtenOff }) => larger(writtenOff, 0n))
+    const parts = { store: this.#store, book, gateway, channel, voucher, owedElsewhere, writtenOffElsewhere }
     return new Account({ ...parts, creditLimit, clock, log, onKept, onStanding })
   }
 
-  /** Debts on all other channels: a new channel, or a new name, must not be a way to new credit. */
-  #owedBeside(address: string): bigint {
+  /** Over all other channels: a new channel, or a new name, must not be a way to new credit or to new indulgence. */
+  #sumBeside(address: string, amount: (book: ChannelBook) => bigint): bigint {
     let sum = 0n
-    for (const { owed, account } of this.#books.values())
-      if (account.address !== address && account.address !== UNPAID) sum += owed
+    for (const book of this.#books.values())
+      if (book.account.address !== address && book.account.address !== UNPAID) sum += amount(book)
     return sum
   }
 
