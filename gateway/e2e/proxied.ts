@@ -24,8 +24,12 @@ export interface Proxied {
   close(): Promise<void>
 }
 
-/** The three processes, the proxy between them; a worker that was cut off may come back at once. */
-export async function startProxied(logLevel = 'warn'): Promise<Proxied> {
+/**
+ * The three processes, the proxy between them; a worker that was cut off may come back at once.
+ *
+ * @param gatewayArgs more flags for the gateway
+ */
+export async function startProxied(logLevel = 'warn', gatewayArgs: readonly string[] = []): Promise<Proxied> {
   const dir = await mkdtemp(join(tmpdir(), 'chrysalis-e2e-'))
   const folder = await openDataFolder(dir)
   const proxy = new LinkProxy()
@@ -42,7 +46,7 @@ export async function startProxied(logLevel = 'warn'): Promise<Proxied> {
       gpu: 'off',
       logLevel,
       link,
-      gatewayArgs: ['--bar-seconds', '0'],
+      gatewayArgs: ['--bar-seconds', '0', ...gatewayArgs],
       onLog: (text) => log.push(text),
     },
     folder,
