@@ -31,6 +31,7 @@ describe.skipIf(programs === undefined)('in PostgreSQL', async () => {
   describe('keys', async () => void (await import('./keys.test.ts')))
   describe('channels of clients', async () => void (await import('./client-signed.test.ts')))
   describe('audits', async () => void (await import('./audit.test.ts')))
+  describe('any order', async () => void (await import('./model.test.ts')))
   describe('verification', async () => void (await import('./verify/in-use.test.ts')))
 
   const open = (place: LedgerPlace) =>

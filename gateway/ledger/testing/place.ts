@@ -10,6 +10,9 @@ export function usePostgres(schema: () => Promise<string>): void {
   newSchema = schema
 }
 
+/** Whether it has: there each step is a few round trips and a commit of another process, so that less is tried. */
+export const onPostgres = (): boolean => newSchema !== undefined
+
 /** A place for a new ledger; `dir` is the test's own folder. */
 export async function newPlace(dir: string): Promise<LedgerPlace> {
   return newSchema ? { postgres: await newSchema() } : { file: join(dir, 'ledger.sqlite') }
