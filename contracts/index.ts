@@ -128,5 +128,5 @@ export {
   verifyVoucher,
   voucherHash,
 } from './voucher/voucher.ts'
-export { type MessageSender, type WaitOptions, Wallet } from './wallet/wallet.ts'
+export { defaultPause, type MessageSender, type WaitOptions, Wallet } from './wallet/wallet.ts'
 export * from './x402/index.ts'

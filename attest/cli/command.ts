@@ -140,7 +140,8 @@ function helpText<F extends Flags>(help: VerbHelp<F>): string {
 
 const LINE = 110
 
-function wrapped(text: string, indent: number): string {
+/** A paragraph in lines for a terminal, of which all but the first are indented. */
+export function wrapped(text: string, indent = 0): string {
   const lines: string[] = []
   let line = ''
   for (const word of text.split(' ')) {

@@ -1,14 +1,15 @@
-/** How a person, or a program, is told what to pay. */
+/** What a person, or a program, is told of what to pay: in words, made once for terminal and page. */
 
 import { formatTon, formatUsd, type UsdRate } from '../../contracts/amount.ts'
-import { ATTACH, OP, RENT_RESERVE } from '../../contracts/index.ts'
+import { ATTACH, OP } from '../../contracts/index.ts'
 import {
-  friendly,
   type PaymentOrder,
-  terminalQr,
+  type PaymentView,
+  type PriceTable,
   tonConnectRequest,
   tonkeeperLink,
   tonLink,
+  type ViewRow,
 } from '../fund/index.ts'
 import type { ChannelRecord } from '../sidecar/index.ts'
 
@@ -31,65 +32,83 @@ export function orderJson(order: PaymentOrder) {
   }
 }
 
-export interface Shown {
+export interface ViewOptions {
   rate: UsdRate | undefined
+  /** Folder of the payer's keys. */
   data: string
-  /** Width of the terminal; 0 where there is none. */
-  columns: number
+  prices?: PriceTable | undefined
 }
 
-/** What to pay and how, what it means, and what happens to money that goes another way. */
-export function describeOrder(order: PaymentOrder, record: ChannelRecord, shown: Shown): string {
-  const { to, from, amount, globalId, expires } = order
-  const link = tonLink(order)
-  const code = terminalQr(link, shown.columns)
-  return [
-    `Channel ${friendly(to, globalId)}`,
-    `  to the gateway ${record.gateway}`,
-    ...amounts(order, shown.rate),
-    '',
-    `Send ${money(amount, shown.rate)} from your wallet ${friendly(from, globalId, false)}`,
-    `until ${new Date(expires * 1000).toISOString()}, by one of these:`,
-    '',
-    ...(code === undefined ? narrow(shown.columns, link) : [code, '']),
-    `wallet     ${link}`,
-    '',
-    `Tonkeeper  ${tonkeeperLink(order)}`,
-    '',
-    ...(order.init ? meaning(record, shown.data) : []),
-    'The link carries a message to the contract. A wallet that leaves part of it out pays nothing in: the contract',
-    'refuses it and the money comes back, less some thousandths of a TON. Do not send to this address by hand:',
-    'what comes without the message, and may not bounce, returns only with the next deposit or at the end.',
-    '',
-    'Waiting until the chain shows it …',
-  ].join('\n')
+/** What to pay, what it means, and what happens to money that goes another way. */
+export function viewOf(order: PaymentOrder, record: ChannelRecord, options: ViewOptions): PaymentView {
+  const { rate, data, prices } = options
+  const { title, rows, meaning } = said(order, record, rate, data)
+  return {
+    ...{ order, title, rows, gateway: record.gateway, total: money(order.amount, rate) },
+    ...(prices && { prices }),
+    meaning: [
+      ...meaning,
+      'The link carries a message to the contract. A wallet that leaves part of it out does nothing: the contract refuses ' +
+        'it and the money comes back, less some thousandths of a TON. Do not send to this address by hand: what comes ' +
+        'without the message, and may not bounce, returns only with the next deposit or at the end.',
+    ],
+  }
 }
 
-function amounts({ amount, body, init }: PaymentOrder, rate: UsdRate | undefined): string[] {
+type Said = Pick<PaymentView, 'title' | 'rows' | 'meaning'>
+
+/** By the message that the wallet is asked for. */
+function said(
+  { amount, body, init }: PaymentOrder,
+  { params }: ChannelRecord,
+  rate: UsdRate | undefined,
+  data: string,
+): Said {
   const slice = body.beginParse()
-  if (slice.loadUint(32) !== OP.topUp) return [`  for gas  ${money(amount, rate)}; most of it comes back`]
-  const deposit = slice.loadCoins()
-  const lines = [
-    `  deposit  ${money(deposit, rate)}`,
-    `  gas      ${money(ATTACH, rate)}; what is not used comes back at once`,
-  ]
-  if (init) lines.push(`  rent     ${money(RENT_RESERVE, rate)}; what is not used comes back at the end`)
-  return lines
+  const op = slice.loadUint(32)
+  const gas = (note: string): ViewRow => ({ name: 'gas', amount: money(ATTACH, rate), note })
+  if (op === OP.topUp) {
+    const deposit = slice.loadCoins()
+    const rent = amount - deposit - ATTACH
+    const rows = [
+      { name: 'deposit', amount: money(deposit, rate) },
+      gas('what is not used comes back at once'),
+    ]
+    if (rent > 0n)
+      rows.push({ name: 'rent', amount: money(rent, rate), note: 'what is not used comes back at the end' })
+    if (!init) return { title: 'Add to a payment channel', rows, meaning: [TOPPED_UP] }
+    return { title: 'Open a payment channel', rows, meaning: [ownKey(params.challengeSeconds, data)] }
+  }
+  const forGas = [gas('most of it comes back')]
+  if (op === OP.coopClose) {
+    const gets = money(slice.loadCoins(), rate)
+    const rows = [
+      { name: 'gateway', amount: gets, note: 'from the deposit, in all; your wallet does not send it' },
+    ]
+    return { title: 'Close a payment channel', rows: [...rows, ...forGas], meaning: [CLOSED] }
+  }
+  if (op === OP.startClose)
+    return {
+      title: 'Start to close a payment channel',
+      rows: forGas,
+      meaning: [
+        `The gateway has ${params.challengeSeconds} s from then on to take what you signed. After that, one more message gets the rest back.`,
+      ],
+    }
+  return { title: 'Finish closing a payment channel', rows: forGas, meaning: [FINISHED] }
 }
 
-function meaning({ params }: ChannelRecord, data: string): string[] {
-  return [
-    `The key that spends the deposit was made on this machine and is in ${data}; nobody else has it. The gateway`,
-    'gets what that key signs, as you use it. Keep the folder: the channel is closed from it. Without the gateway',
-    `that takes ${params.challengeSeconds} s, and everything that was not signed away returns to your wallet.`,
-    '',
-  ]
-}
+const TOPPED_UP =
+  'The deposit of this channel grows. The gateway gets what you sign as you use it; everything else returns to your wallet when the channel is closed.'
+const CLOSED =
+  'The gateway agreed to be content with its part, which receipts prove. Everything else of the deposit returns to your wallet at once, and the channel is gone.'
+const FINISHED =
+  'The challenge period is over. Everything that the gateway did not take returns to your wallet, and the channel is gone.'
 
-function narrow(columns: number, link: string): string[] {
-  if (columns === 0) return []
-  return [
-    `(The terminal is too narrow for a QR code of ${link.length} characters: make it wider, or say --qr FILE.svg.)`,
-    '',
-  ]
+function ownKey(challengeSeconds: number, data: string): string {
+  return (
+    `The key that spends the deposit was made on this machine and is in ${data}; nobody else has it. The gateway gets what ` +
+    'that key signs, as you use it. Keep the folder: the channel is closed from it. Without the gateway that takes ' +
+    `${challengeSeconds} s, and everything that was not signed away returns to your wallet.`
+  )
 }

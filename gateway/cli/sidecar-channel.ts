@@ -7,6 +7,7 @@ import {
   chainSettings,
   type MessageSender,
   privateKeyFromSeed,
+  type WaitOptions,
   Wallet,
 } from '../../contracts/index.ts'
 import { readSecret } from '../data/index.ts'
@@ -117,7 +118,7 @@ export async function close(argv: string[]): Promise<void> {
 /** Asks for the gateway's release, proves what it wants, and closes with it. @returns the release */
 export async function closeProven(
   options: Awaited<ReturnType<typeof payingOptions>>,
-  on: { chain: PayersChain; wallet: MessageSender },
+  on: { chain: PayersChain; wallet: MessageSender } & WaitOptions,
 ): Promise<Release> {
   const parts = await openParts({ ...options, log: console })
   try {

@@ -1,10 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { codeOf } from '../../attest/cli/process.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
 import { isKnown } from '../known.ts'
+import { sameSecret } from '../same-secret.ts'
 
 /** One verb of the control plane: takes a JSON object, returns a JSON value. bigint is written as decimal text. */
 export type ControlVerb = (input: Record<string, unknown>) => Promise<unknown>
@@ -80,11 +81,6 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 
 function stringify(value: unknown): string {
   return JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? item.toString() : item)) ?? 'null'
-}
-
-function sameSecret(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(a), digest(b))
 }
 
 /** Calls a verb of a running server. @throws ControlError with the server's code and sentence. */

@@ -75,16 +75,27 @@ function start(...args: string[]) {
 type Order = ReturnType<typeof orderJson>
 
 /** Runs a command that asks for a transfer, and makes it. @returns the last line of the command */
-async function pay(messages: (order: Order) => MessageRelaxed[], ...args: string[]) {
+async function pay(
+  messages: (order: Order & { page?: string }) => MessageRelaxed[] | Promise<MessageRelaxed[]>,
+  ...args: string[]
+) {
   const { line, child } = start('channel', ...args, ...onChain(), '--json')
   const exited = once(child, 'exit')
   const order: Order = JSON.parse(await line())
   expect(order).toMatchObject({ event: 'pay', from: wallet.address.toRawString() })
-  await wallet.send(chain, messages(order))
+  await wallet.send(chain, await messages(order))
   const last = JSON.parse(await line())
   expect((await exited)[0]).toBe(0)
   expect(last).toMatchObject({ event: 'done', channel: order.channel })
   return last as { channel: string; deposited: string }
+}
+
+/** The TON Connect request that a person copies from a page. */
+function requestOn(page: string): Order['tonConnect'] {
+  expect(page).toContain('Close a payment channel')
+  expect(page).toMatch(/gas<\/th><td>0\.020000000 TON \(0\.040000 USD\)/)
+  const [, text = ''] = /<pre id="ton-connect">([^<]+)</.exec(page) ?? []
+  return JSON.parse(text.replaceAll('&quot;', '"'))
 }
 
 const payer = () => ['--payer', wallet.address.toString({ bounceable: false, testOnly: true })]
@@ -129,7 +140,15 @@ it('link, deposit, answer, top-up, books, close: all from a wallet that has no k
   // Paid once more, while nobody waits.
   await wallet.send(chain, [messageOfLink(again)])
   const before = await wallet.balance(chain)
-  await pay(({ tonConnect }) => messagesOfRequest(tonConnect), 'close', ...trust())
+  let status = Promise.resolve('')
+  const byPage = async ({ page = '' }) => {
+    status = (await fetch(`${page}events`)).text()
+    return messagesOfRequest(requestOn(await (await fetch(page)).text()))
+  }
+  await pay(byPage, 'close', '--page', '--usd', '2', ...trust())
+  expect(await status).toMatch(
+    /^data: {"step":"waiting"[\s\S]*\ndata: {"step":"final","text":"channel \S+: closed: /,
+  )
   expect(await wallet.balance(chain)).toBeGreaterThan(before + TON)
   const [gone] = await listed()
   expect(gone).toMatchObject({ state: 'closed', secondsLeft: null })
@@ -160,7 +179,7 @@ it('shows a person what to do and what it means, and finds a payment that nobody
   while (!text.includes('Waiting')) text += `${await first.line()}\n`
   const [link = ''] = /ton:\/\/transfer\/\S+/.exec(text) ?? []
   expect(text).toContain('deposit  2.000000000 TON (6.000000 USD)')
-  expect(text).toContain('nobody else has it')
+  expect(text.replaceAll('\n', ' ')).toContain('nobody else has it')
   expect(readFileSync(join(dir, 'qr.svg'), 'utf8')).toBe(svgQr(link))
   await stopChild(first.child, 'SIGKILL')
   await wallet.send(chain, [messageOfLink(link)])

@@ -1,5 +1,5 @@
 import type { Address, MessageRelaxed } from '@ton/core'
-import type { Chain, MessageSender } from '../../contracts/index.ts'
+import { type Chain, defaultPause, type MessageSender } from '../../contracts/index.ts'
 import { FundError } from './errors.ts'
 import { orderOf, type PaymentOrder } from './order.ts'
 
@@ -14,8 +14,12 @@ export interface AskedWalletOptions {
   globalId: number
   /** Shows the order to the person. */
   show: (order: PaymentOrder) => Promise<void> | void
+  /** Told once, when the wallet has sent something since it was asked: a sign for who waits, and proof of nothing. */
+  onSent?: () => void
   /** Time to pay, s. */
   patience?: number
+  /** Between two looks at the chain; for tests. */
+  pause?: () => Promise<void>
 }
 
 /**
@@ -28,6 +32,8 @@ export class AskedWallet implements MessageSender {
   readonly looks: number
   readonly #options: AskedWalletOptions
   readonly #patience: number
+  /** What the wallet held when it was asked, nanotons; until it has sent something. */
+  #asked: { chain: Chain; balance: bigint } | undefined
 
   constructor(options: AskedWalletOptions) {
     this.address = options.address
@@ -42,6 +48,25 @@ export class AskedWallet implements MessageSender {
     if (!message || more.length > 0) throw new FundError('ERR_FUND_ORDER', 'message: one at a time')
     const { address: from, globalId } = { ...this.#options }
     const expires = (await chain.now()) + this.#patience
+    const { balance } = await chain.account(from)
     await this.#options.show(orderOf(message, { from, globalId, expires }))
+    this.#asked = { chain, balance }
+  }
+
+  /** The pause of a `ChannelClient` that waits for this wallet: tells, too, when the wallet has sent something. */
+  readonly pause = async (): Promise<void> => {
+    await (this.#options.pause ?? defaultPause)()
+    if (!this.#asked || !(await this.#hasSent(this.#asked))) return
+    this.#asked = undefined
+    this.#options.onSent?.()
+  }
+
+  async #hasSent({ chain, balance }: { chain: Chain; balance: bigint }): Promise<boolean> {
+    try {
+      return (await chain.account(this.address)).balance < balance
+    } catch {
+      // The look that follows says what the chain has to say: a failure here must not end the waiting.
+      return false
+    }
   }
 }

@@ -1,8 +1,9 @@
+import { type Address, internal } from '@ton/core'
 import fc from 'fast-check'
 import { encode } from 'uqr'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { World } from '../../contracts/chain/testing/world.ts'
-import { ATTACH, ChannelClient, RENT_RESERVE, type Wallet } from '../../contracts/index.ts'
+import { ATTACH, ChannelClient, RENT_RESERVE, Wallet } from '../../contracts/index.ts'
 import { MemoryChain, TestChannel } from '../../contracts/testing.ts'
 import { AskedWallet } from './asked-wallet.ts'
 import { orderOf, type PaymentOrder, tonConnectRequest, tonkeeperLink, tonLink } from './order.ts'
@@ -57,6 +58,49 @@ describe('a wallet that is asked', () => {
     expect(await slow.open(wallet, TON)).toMatchObject({ deposited: TON })
     expect(looks).toBe(3)
     await expect(client.topUp(wallet, TON)).rejects.toMatchObject({ code: 'ERR_CHANNEL_UNCONFIRMED' })
+  })
+
+  it('tells when the wallet has sent something, once, and what it receives says nothing', async () => {
+    const said: string[] = []
+    const { address } = payer
+    const elsewhere = Wallet.fromSeed(Buffer.alloc(32, 9), chain.globalId)
+    const message = internal({ to: elsewhere.address, value: TON, bounce: false })
+    const { client } = asked(() => {})
+    const turns = [
+      async () => void (await chain.fund(address, TON)),
+      async () => void (await payer.send(chain, [message, message])),
+      async () => void (await payer.send(chain, [message])),
+      async () => void (await payer.send(chain, [client.channel.deploy(TON)])),
+    ]
+    const pause = async () => {
+      said.push('pause')
+      await turns.shift()?.()
+    }
+    const show = () => void said.push('shown')
+    const wallet = new AskedWallet({
+      ...{ address, globalId: chain.globalId, show, pause, patience: 9 },
+      onSent: () => said.push('sent'),
+    })
+    const waiting = new ChannelClient({ chain, params: test.params, pause: wallet.pause })
+    expect(await waiting.open(wallet, TON)).toMatchObject({ deposited: TON })
+    expect(said).toEqual(['shown', 'pause', 'pause', 'sent', 'pause', 'pause'])
+  })
+
+  it('is waited for although the chain cannot be asked about the wallet', async () => {
+    const { address } = payer
+    const { client } = asked(() => {})
+    let shown = false
+    const deaf = Object.assign(Object.create(chain), {
+      account: (of: Address) =>
+        shown && of.equals(address) ? Promise.reject(new Error('no answer')) : chain.account(of),
+    })
+    const show = () => {
+      shown = true
+    }
+    const pause = () => payer.send(chain, [client.channel.deploy(TON)])
+    const wallet = new AskedWallet({ ...{ address, globalId: chain.globalId, show, pause, patience: 9 } })
+    const waiting = new ChannelClient({ chain: deaf, params: test.params, pause: wallet.pause })
+    expect(await waiting.open(wallet, TON)).toMatchObject({ deposited: TON })
   })
 
   it('pays the very message that the client would have sent, for any channel and amount', async () => {

@@ -1,6 +1,5 @@
 /** The local face: only programs of this machine that know the local key, JSON only, errors in OpenAI's shape. */
 
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import type { Logger } from 'pino'
 import {
@@ -15,6 +14,7 @@ import { secretOf } from '../api/auth.ts'
 import { readJsonBody } from '../api/body.ts'
 import { answerError } from '../api/errors.ts'
 import type { Env } from '../api/route.ts'
+import { sameSecret } from '../same-secret.ts'
 import { SidecarError } from './errors.ts'
 import type { LocalRequest } from './forward.ts'
 
@@ -88,9 +88,4 @@ function shown(error: unknown): unknown {
     headers: { 'x-should-retry': 'false' },
     cause: error,
   })
-}
-
-function sameSecret(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(a), digest(b))
 }

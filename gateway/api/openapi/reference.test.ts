@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chromiumPath, launch } from '../../../attest/browser/testing.ts'
 import { chatFields } from '../../../worker/protocol/index.ts'
+import { html } from '../../html.ts'
 import { serveFace } from '../testing/face.ts'
-import { html, inline } from './page/html.ts'
+import { inline } from './page/prose.ts'
 
 let face: Awaited<ReturnType<typeof serveFace>>
 beforeAll(async () => {

@@ -1,10 +1,11 @@
 /** The reference page: the OpenAPI document for people. It is whole without its script. */
 
 import type { JsonSchema } from '../../../../worker/protocol/readers.ts'
+import { type Html, html } from '../../../html.ts'
 import type { OpenApiDocument } from '../document.ts'
 import type { Operation } from '../operation.ts'
 import { STATUSES } from '../statuses.ts'
-import { type Html, html, inline, prose } from './html.ts'
+import { inline, prose } from './prose.ts'
 import { membersOf, reference, typeOf } from './schema.ts'
 
 /** Where the page's own files are served. */

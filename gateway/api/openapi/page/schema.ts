@@ -1,7 +1,8 @@
 /** A JSON Schema for people: members one under the other, variants folded. */
 
 import type { JsonSchema } from '../../../../worker/protocol/readers.ts'
-import { type Html, html, inline } from './html.ts'
+import { type Html, html } from '../../../html.ts'
+import { inline } from './prose.ts'
 
 const REF = '#/components/schemas/'
 

@@ -1,0 +1,172 @@
+/** How a payer's verbs are paid for: asked of a person, in a terminal and on a page, or taken from a wallet file. */
+
+import { Address } from '@ton/core'
+import { z } from 'zod'
+import { ConfigError } from '../../attest/cli/config.ts'
+import { codeOf } from '../../attest/cli/process.ts'
+import { parseUsdRate } from '../../contracts/amount.ts'
+import { ChannelClient, type chainSettings, type MessageSender, Wallet } from '../../contracts/index.ts'
+import { writeFileAtomic } from '../data/index.ts'
+import {
+  AskedWallet,
+  FundError,
+  friendly,
+  type PaymentOrder,
+  type PaymentPage,
+  type PaymentView,
+  SENT,
+  servePaymentPage,
+  svgQr,
+  tonLink,
+} from '../fund/index.ts'
+import { isKnown } from '../known.ts'
+import { type ChannelFolder, SidecarFolder } from '../sidecar/index.ts'
+import { connectChain, type PayersChain } from './chain-settings.ts'
+import { money, orderJson, viewOf } from './channel-order.ts'
+import { describeView } from './channel-text.ts'
+import type { dataSetting } from './sidecar-settings.ts'
+
+/** Settings of every verb that asks for a payment. */
+export const howToPay = {
+  fromWallet: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('pay from this wallet file (0600, made on first use) instead of asking for a transfer'),
+  patience: z.coerce
+    .number()
+    .int()
+    .min(60)
+    .max(900)
+    .default(600)
+    .describe('seconds for which the link is good, and is waited for'),
+  usd: z.string().optional().describe('dollars for one TON, to show amounts in both; it is never fetched'),
+  page: z
+    .boolean()
+    .default(false)
+    .describe(
+      'show it on a page too, for the browser of this machine: QR code, links, TON Connect request, status',
+    ),
+  qr: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('write the QR code to this file too, as SVG: for terminals that are too narrow'),
+  json: z.boolean().default(false).describe('print JSON lines: pay (link, TON Connect request), then done'),
+}
+
+/** Who pays, for the verbs of a channel. */
+export interface Payer {
+  wallet: MessageSender
+  pause?: () => Promise<void>
+}
+
+export interface Paying {
+  folder: SidecarFolder
+  chain: PayersChain
+  /** The wallet file, or the person's wallet at this address. */
+  payerAt: (address: Address | undefined) => Promise<Payer>
+  /** Says how it ended, with the deposit as it was read back. */
+  done: (channel: ChannelFolder, text: string) => Promise<void>
+}
+
+type PayingConfig = z.infer<z.ZodObject<typeof howToPay & typeof chainSettings & typeof dataSetting>>
+
+/** Does what a payer's verb does, with the folder locked and the chain open; tells the person where it stands. */
+export async function paying(config: PayingConfig, work: (on: Paying) => Promise<void>): Promise<void> {
+  if (config.page && config.fromWallet !== undefined)
+    throw new ConfigError('--page, --from-wallet: one of them; a wallet file pays without asking anybody')
+  const rate = config.usd === undefined ? undefined : parseUsdRate(config.usd)
+  const folder = await SidecarFolder.open(config.data)
+  const asking = new Asking(config)
+  try {
+    const chain = await connectChain(config)
+    const { globalId } = chain
+    const payerAt = async (address: Address | undefined): Promise<Payer> => {
+      if (config.fromWallet !== undefined) return { wallet: await Wallet.open(config.fromWallet, globalId) }
+      if (!address) throw new ConfigError('--payer: the address of your wallet')
+      const show = async (order: PaymentOrder) =>
+        await asking.show(
+          order,
+          viewOf(order, (await folder.channel(order.to.toRawString())).record, { rate, data: config.data }),
+        )
+      const wallet = new AskedWallet({
+        address,
+        globalId,
+        show,
+        onSent: () => asking.sent(),
+        patience: config.patience,
+      })
+      return { wallet, pause: wallet.pause }
+    }
+    const done = async (channel: ChannelFolder, text: string) => {
+      const state = await new ChannelClient({ chain, params: channel.record.params }).state()
+      const { address, record } = channel
+      const deposited = state?.deposited ?? 0n
+      const lines = [`channel ${friendly(Address.parseRaw(address), record.globalId)}: ${text}`]
+      if (state && state.closeAt === 0) lines.push(`deposit ${money(deposited, rate)}, as the chain shows it`)
+      asking.ended(lines, { event: 'done', channel: address, deposited: String(deposited) })
+    }
+    await work({ folder, chain, payerAt, done })
+  } catch (error) {
+    throw asking.failed(unpaid(error, config))
+  } finally {
+    await asking.close()
+    folder.close()
+  }
+}
+
+/** What a person sees of one payment: the terminal, or JSON lines for a program, and a page if there is to be one. */
+class Asking {
+  readonly #config: PayingConfig
+  #page: PaymentPage | undefined
+
+  constructor(config: PayingConfig) {
+    this.#config = config
+  }
+
+  async show(order: PaymentOrder, view: PaymentView): Promise<void> {
+    const { qr, json, page } = this.#config
+    if (qr !== undefined) await writeFileAtomic(qr, svgQr(tonLink(order)))
+    if (page) this.#page = await servePaymentPage(view)
+    const url = this.#page?.url
+    if (json) return say(JSON.stringify({ ...orderJson(order), ...(url !== undefined && { page: url }) }))
+    say(describeView(view, { columns: process.stdout.columns ?? 0, page: url }))
+  }
+
+  sent(): void {
+    if (!this.#config.json) say(SENT.text)
+    this.#page?.say(SENT)
+  }
+
+  ended(lines: readonly string[], json: object): void {
+    say(this.#config.json ? JSON.stringify(json) : lines.join('\n'))
+    this.#page?.say({ step: 'final', text: lines.join('; ') })
+  }
+
+  /** @returns what it was given */
+  failed(error: unknown): unknown {
+    const text = isKnown(error) ? error.message : 'It failed; see the terminal.'
+    this.#page?.say({ step: 'failed', text })
+    return error
+  }
+
+  async close(): Promise<void> {
+    await this.#page?.close()
+  }
+}
+
+/** A person who did not pay is no failure of the chain. */
+function unpaid(error: unknown, { fromWallet, patience }: PayingConfig): unknown {
+  if (fromWallet !== undefined || codeOf(error) !== 'ERR_CHANNEL_UNCONFIRMED') return error
+  return new FundError(
+    'ERR_FUND_UNPAID',
+    `no such payment has arrived within ${patience} s, and the link is no longer good. Look at: chrysalis channel list. ` +
+      'A wallet that left out part of the link gets its money back; then try another wallet, or --json for TON Connect',
+    { cause: error },
+  )
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
