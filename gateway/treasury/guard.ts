@@ -8,10 +8,10 @@ type RequestLedger = Pick<Ledger, 'hold' | 'assign' | 'charge' | 'release' | 'op
  * The ledger as requests may use it: a channel that was out of sight for too long holds nothing for new ones. What
  * runs is charged all the same.
  */
-export function whileSeen(ledger: Ledger, treasury: Pick<Treasury, 'requireSeen'>): RequestLedger {
+export function whileSeen(ledger: Ledger, treasury: Pick<Treasury, 'demandSeen'>): RequestLedger {
   return {
     hold: async (request) => {
-      treasury.requireSeen(request.channel)
+      await treasury.demandSeen(request.channel)
       return await ledger.hold(request)
     },
     assign: (requestId, worker) => ledger.assign(requestId, worker),

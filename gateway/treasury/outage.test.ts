@@ -156,7 +156,8 @@ describe('a chain that shows the past', () => {
 })
 
 describe('on a chain that counts requests', () => {
-  it('each channel is looked at once in a while', async () => {
+  it('each channel that is used is looked at once in a while', async () => {
+    await hold()
     let looks = 0
     let looked = Promise.withResolvers<void>()
     const { instant: _, ...chain } = stand.chain

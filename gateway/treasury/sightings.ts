@@ -36,6 +36,11 @@ export class Sightings {
     return at === undefined ? Number.POSITIVE_INFINITY : this.#monotonic() - at
   }
 
+  /** Whether it is known, and was not seen for too long. */
+  isLost(channel: string): boolean {
+    return this.#seen.has(channel) && this.age(channel) > this.#outageMs
+  }
+
   /**
    * Refuses a channel that has not been seen for too long. One that is new here was checked on the chain when it was
    * accepted: its time begins now.

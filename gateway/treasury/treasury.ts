@@ -85,6 +85,7 @@ export class Treasury {
       onWarning: this.#warn,
       alone: (step) => this.#alone(step),
       everyMs: chain.instant === true ? 0 : terms.lookSeconds * 1000,
+      monotonic,
     })
   }
 
@@ -103,7 +104,9 @@ export class Treasury {
         this.keys.admit(id, role)
       if (state !== 'closed' && deposited > 0n) this.#sightings.expect(id)
     }
-    await this.#watcher.look()
+    // Others may have any number of channels here: nobody waits for a look at them before they are used.
+    const all = this.#chain.instant === true
+    await this.#watcher.look(({ signer }) => all || signer === 'gateway')
     return await this.#alone(async () => {
       for (const record of await this.#ledger.channels()) {
         await this.#ledger.renewVoucher(record.id)
@@ -241,13 +244,27 @@ export class Treasury {
     const timer = setInterval(async () => {
       if (running) return
       running = true
-      await this.#watcher
-        .lookAtDue()
-        .catch((error: unknown) => this.#warn('the channels could not be watched', error))
+      await this.lookAtDue().catch((error: unknown) => this.#warn('the channels could not be watched', error))
       running = false
     }, intervalMs)
     timer.unref()
     return () => clearInterval(timer)
+  }
+
+  /** One turn of {@link watch}: looks at some of the channels whose time has come, the longest wait first. */
+  async lookAtDue(): Promise<void> {
+    await this.#watcher.lookAtDue()
+  }
+
+  /**
+   * As {@link requireSeen}, after a look at a channel that was out of sight for too long because nobody used it.
+   *
+   * @throws TreasuryError `ERR_CHAIN_OUTAGE`
+   */
+  async demandSeen(channel: string): Promise<void> {
+    // While the chain is away nobody waits for it in vain.
+    if (this.#sightings.isLost(channel) && !this.#sightings.blind) await this.#watcher.lookAtOne(channel)
+    this.#sightings.require(channel)
   }
 
   /**

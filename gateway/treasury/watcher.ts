@@ -5,6 +5,13 @@ import type { ChannelDesk } from './desk.ts'
 import type { Settler } from './settler.ts'
 import type { Sightings } from './sightings.ts'
 
+/** Channels that are looked at in one go; then it is judged anew which have waited longest, and what is due is settled. */
+const IN_ONE_GO = 8
+/** So much longer waits a channel on which nothing is at stake: when it is used, it is looked at then. */
+const IDLE_TIMES = 15
+/** Below this, in nanotons, a claim is hardly worth the fees of its settle (0.001 TON in 2026). */
+const DUST = 2_000_000n
+
 export interface WatcherOptions {
   ledger: Ledger
   desk: ChannelDesk
@@ -14,6 +21,8 @@ export interface WatcherOptions {
   alone: <T>(step: () => Promise<T>) => Promise<T>
   /** How often each channel is looked at when nobody asks, in ms. */
   everyMs: number
+  /** Milliseconds that only grow. */
+  monotonic: () => number
   onWarning: (message: string, error: unknown) => void
 }
 
@@ -22,31 +31,86 @@ export class Watcher {
   readonly #options: WatcherOptions
   /** What a channel failed with at the last look. */
   readonly #told = new Map<string, string>()
+  /** When a channel was last looked at, whatever came of it. */
+  readonly #tried = new Map<string, number>()
+  readonly #begun: number
+  /** Looks for the sake of one request. */
+  readonly #asked = new Map<string, Promise<void>>()
 
   constructor(options: WatcherOptions) {
     this.#options = options
+    this.#begun = options.monotonic()
   }
 
   /** All channels that are not closed. What goes wrong with one is a warning, and the others go on. */
-  async look(isDue: (record: ChannelRecord) => boolean = () => true): Promise<void> {
-    const { ledger, settler, sightings, alone } = this.#options
+  async look(which: (record: ChannelRecord) => boolean = () => true): Promise<void> {
+    await this.#lookAt((await this.#open()).filter(which))
+  }
+
+  /**
+   * Those that have waited long enough, the longest first: a channel on which nothing is at stake costs its owner next to
+   * nothing, so that many of them must not hold up the others.
+   */
+  async lookAtDue(): Promise<void> {
+    const { everyMs } = this.#options
+    if (everyMs === 0) return await this.look()
+    const waits = (await this.#open())
+      .map((record) => ({ record, wait: this.#waited(record.id) / (isIdle(record) ? IDLE_TIMES : 1) }))
+      .sort((a, b) => b.wait - a.wait)
+    const due = waits.filter(({ wait }) => wait >= everyMs).slice(0, IN_ONE_GO)
+    await this.#lookAt(due.map(({ record }) => record))
+  }
+
+  /** Looks at one channel for the sake of a request; at most every `everyMs`, as whatever hinders it may last. */
+  async lookAtOne(id: string): Promise<void> {
+    const underWay = this.#asked.get(id)
+    if (underWay) return await underWay
+    if (this.#options.monotonic() - (this.#tried.get(id) ?? Number.NEGATIVE_INFINITY) < this.#options.everyMs)
+      return
+    const asked = this.look((record) => record.id === id).finally(() => this.#asked.delete(id))
+    this.#asked.set(id, asked)
+    await asked
+  }
+
+  async #open(): Promise<ChannelRecord[]> {
+    const { ledger, sightings } = this.#options
+    const open: ChannelRecord[] = []
+    for (const record of await ledger.channels()) {
+      if (record.state !== 'closed') {
+        open.push(record)
+        continue
+      }
+      sightings.forget(record.id)
+      this.#tried.delete(record.id)
+    }
+    return open
+  }
+
+  /** Milliseconds since it was seen, or looked for in vain; of one that never was, since a look was due at the start. */
+  #waited(id: string): number {
+    const { sightings, monotonic, everyMs } = this.#options
+    const tried = this.#tried.get(id) ?? this.#begun - everyMs
+    return Math.min(sightings.age(id), monotonic() - tried)
+  }
+
+  async #lookAt(records: readonly ChannelRecord[]): Promise<void> {
+    const { ledger, settler, alone, monotonic } = this.#options
     const seen = new Set<string>()
     const closing = new Set<string>()
-    for (const record of await ledger.channels()) {
-      if (record.state === 'closed') sightings.forget(record.id)
-      if (record.state === 'closed' || !isDue(record)) continue
+    for (const { id } of records) {
       try {
-        const state = await alone(() => this.#sync(record.id))
-        this.#told.delete(record.id)
-        if (state) seen.add(record.id)
-        if (state && state.closeAt !== 0) closing.add(record.id)
+        const state = await alone(() => this.#sync(id))
+        this.#told.delete(id)
+        if (state) seen.add(id)
+        if (state && state.closeAt !== 0) closing.add(id)
       } catch (error) {
-        this.#tell(record.id, error)
+        this.#tell(id, error)
       }
+      this.#tried.set(id, monotonic())
     }
     const failures = await alone(async () => {
-      const records = (await ledger.channels()).filter(({ id }) => seen.has(id))
-      return await settler.settleDue(records, closing)
+      const found = (await ledger.channels()).filter(({ id }) => seen.has(id))
+      return await settler.settleDue(found, closing)
     })
     for (const failure of failures) this.#options.onWarning(failure.message, failure)
   }
@@ -64,10 +128,9 @@ export class Watcher {
     const record = await ledger.channelState(id)
     return record && record.state !== 'closed' ? await desk.sync(record) : undefined
   }
+}
 
-  /** Those that were not seen for `everyMs`. */
-  lookAtDue(): Promise<void> {
-    const { sightings, everyMs } = this.#options
-    return this.look(({ id }) => sightings.age(id) >= everyMs)
-  }
+/** A client's channel on which nothing is under way, and no more can be lost than a settle costs. */
+function isIdle({ signer, reserved, charged, settled }: ChannelRecord): boolean {
+  return signer === 'client' && reserved === 0n && charged - settled < DUST
 }
