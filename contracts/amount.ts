@@ -45,6 +45,17 @@ export function formatUsd(nanotons: bigint, { micros }: UsdRate): string {
   return decimal((product + half) / NANO, USD_DIGITS)
 }
 
+/** The least of some amounts. */
+export function least(first: bigint, ...rest: bigint[]): bigint {
+  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
+  return rest.reduce((a, b) => (b < a ? b : a), first)
+}
+
+/** The larger of two amounts. */
+export function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}
+
 function decimal(value: bigint, digits: number): string {
   const sign = value < 0n ? '-' : ''
   const text = String(value < 0n ? -value : value).padStart(digits + 1, '0')

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+
+/** Names of the temporary files here: a crash may leave one behind, and nobody ever reads it. */
+export const TEMPORARY_FILE = /^\.[A-Za-z0-9._-]+\.[0-9a-f]{16}\.tmp$/
 
 /**
  * Makes renames and new names in a folder durable. Windows has no such call (opening a folder fails there), and its
@@ -22,8 +25,8 @@ export async function isOpenToOthers(file: string): Promise<boolean> {
 }
 
 /** Puts a file of mode 0600 in the place of what is there; durable when it resolves, and never half of each. */
-export async function replaceFile(file: string, text: string): Promise<void> {
-  const temporary = await writeBeside(file, text)
+export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
+  const temporary = await writeBeside(file, content)
   try {
     await rename(temporary, file)
   } finally {
@@ -36,8 +39,8 @@ export async function replaceFile(file: string, text: string): Promise<void> {
  * Makes a file of mode 0600 that is there as a whole or not at all, and never replaces one.
  * @returns false, with nothing changed, when another process was first
  */
-export async function createFile(file: string, text: string): Promise<boolean> {
-  const temporary = await writeBeside(file, text)
+export async function createFile(file: string, content: string | Uint8Array): Promise<boolean> {
+  const temporary = await writeBeside(file, content)
   try {
     await link(temporary, file)
     await syncFolder(dirname(file))
@@ -50,12 +53,12 @@ export async function createFile(file: string, text: string): Promise<boolean> {
   }
 }
 
-async function writeBeside(file: string, text: string): Promise<string> {
-  const temporary = `${file}.${randomBytes(8).toString('hex')}.new`
+async function writeBeside(file: string, content: string | Uint8Array): Promise<string> {
+  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(8).toString('hex')}.tmp`)
   try {
-    const handle = await open(temporary, 'w', 0o600)
+    const handle = await open(temporary, 'wx', 0o600)
     try {
-      await handle.writeFile(text)
+      await handle.writeFile(content)
       await handle.sync()
     } finally {
       await handle.close()

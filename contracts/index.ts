@@ -1,6 +1,6 @@
 /** The TON side of Chrysalis: payment channel, vouchers, wallet, chain. See README.md. */
 
-export { formatTon, formatUsd, NANO, parseTon, parseUsdRate, type UsdRate } from './amount.ts'
+export { formatTon, formatUsd, larger, least, NANO, parseTon, parseUsdRate, type UsdRate } from './amount.ts'
 export { connectLocalChain, type LocalChain } from './chain/local/client.ts'
 export { openChain } from './chain/open.ts'
 export type { FeePrices } from './chain/prices.ts'
@@ -103,6 +103,7 @@ export {
 export { parseSteps, type Step, stepsCell } from './registry/steps.ts'
 export { type SettleClaim, type SettleOutcome, settleBatch } from './settlement/batch.ts'
 export { MAX_BATCH, settleCost } from './settlement/cost.ts'
+export { LiveFees } from './settlement/fees.ts'
 export {
   DEFAULT_SETTLE_POLICY,
   type Settleable,
@@ -128,5 +129,6 @@ export {
   verifyVoucher,
   voucherHash,
 } from './voucher/voucher.ts'
-export { defaultPause, type MessageSender, type WaitOptions, Wallet } from './wallet/wallet.ts'
+export { looks, pauseOf, type WaitOptions } from './wallet/wait.ts'
+export { type MessageSender, Wallet } from './wallet/wallet.ts'
 export * from './x402/index.ts'

@@ -1,4 +1,5 @@
-import { openSecret, writeFileAtomic } from './data/index.ts'
+import { replaceFile } from '../contracts/files.ts'
+import { openSecret } from './data/index.ts'
 import { type ApiKeys, newKeySecret } from './ledger/index.ts'
 
 /** The API key whose secret is kept in a file, so that the quickstart can show it at every start. */
@@ -21,7 +22,7 @@ export async function openKeptKey(
   keys: Pick<ApiKeys, 'create' | 'find'>,
   channel: string,
 ): Promise<KeptKey> {
-  const keep = (secret: string) => writeFileAtomic(file, secret)
+  const keep = (secret: string) => replaceFile(file, secret)
   const name = 'quickstart'
   const secret = Buffer.from(await openSecret(file, () => Buffer.from(newKeySecret())))
     .toString()

@@ -12,6 +12,7 @@ import { codeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
+import { replaceFile } from '../contracts/files.ts'
 import { MIN_CHALLENGE_SECONDS, openChain } from '../contracts/index.ts'
 import { readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
@@ -24,7 +25,7 @@ import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
 import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms } from './config.ts'
 import { keyVerbs, ledgerVerbs, serveControl } from './control/index.ts'
-import { ensurePrivateDir, writeFileAtomic } from './data/index.ts'
+import { ensurePrivateDir } from './data/index.ts'
 import { Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
 import { openKeptKey } from './kept-key.ts'
@@ -290,7 +291,7 @@ async function openControl(
     ...ledgerVerbs(ledger, chain),
   })
   const file = join(data, 'control.json')
-  await writeFileAtomic(file, JSON.stringify({ url, token }))
+  await replaceFile(file, JSON.stringify({ url, token }))
   return { close, withdraw: () => rm(file, { force: true }) }
 }
 

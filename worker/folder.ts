@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { ConfigError } from '../attest/cli/config.ts'
-import { takeChainLock } from '../contracts/chain/local/lock.ts'
-import { ContractsError } from '../contracts/errors.ts'
+import { waitForLock } from '../contracts/lock.ts'
 
 /** A former worker on the same folder, whose supervisor was killed, gets this long to end. */
 const WAIT_MS = 5_000
@@ -14,14 +13,11 @@ const WAIT_MS = 5_000
  * @throws ConfigError when another worker has it
  */
 export async function takeFolder(folder: string, waitMs = WAIT_MS): Promise<() => void> {
-  try {
-    return await takeChainLock(folder, waitMs)
-  } catch (error) {
-    if (!(error instanceof ContractsError)) throw error
-    throw new ConfigError(
-      `setting data: another worker has ${folder}; name another folder, or stop that worker`,
-    )
-  }
+  const release = await waitForLock(folder, waitMs)
+  if (release) return release
+  throw new ConfigError(
+    `setting data: another worker has ${folder}; name another folder, or stop that worker`,
+  )
 }
 
 /** The file of receipts, vouchers and sums, in a worker's folder. */

@@ -1,7 +1,8 @@
 import type { Address, MessageRelaxed } from '@ton/core'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
-import type { MessageSender, WaitOptions } from '../wallet/wallet.ts'
+import type { WaitOptions } from '../wallet/wait.ts'
+import type { MessageSender } from '../wallet/wallet.ts'
 import { Channel } from './channel.ts'
 import {
   absent,

@@ -43,10 +43,12 @@ export function settleBody(amount: bigint, ceiling: bigint, signature: Uint8Arra
     .endCell()
 }
 
+/** Starts the challenge period; from the payer. */
 export function startCloseBody(): Cell {
   return beginCell().storeUint(OP.startClose, 32).endCell()
 }
 
+/** Ends a channel whose challenge period is over; from anyone. */
 export function finishCloseBody(): Cell {
   return beginCell().storeUint(OP.finishClose, 32).endCell()
 }

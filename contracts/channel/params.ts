@@ -125,8 +125,10 @@ export const channelParamsSchema = z.strictObject({
   salt: hex32,
 })
 
+/** What {@link channelParamsSchema} reads. */
 export type ChannelParamsJson = z.infer<typeof channelParamsSchema>
 
+/** The parameters as JSON, see {@link channelParamsSchema}. */
 export function channelParamsToJson(params: ChannelParams): ChannelParamsJson {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
   return {

@@ -5,11 +5,10 @@ import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
 import { checkVoucherKey } from '../voucher/keys.ts'
 import { type ReleaseTerms, verifyRelease } from '../voucher/voucher.ts'
-import { defaultPause, type MessageSender, type WaitOptions } from '../wallet/wallet.ts'
+import { looks, type WaitOptions } from '../wallet/wait.ts'
+import type { MessageSender } from '../wallet/wallet.ts'
 import { MAX_CHALLENGE_SECONDS } from './check.ts'
 import type { ChannelParams, ChannelState } from './params.ts'
-
-const LOOKS = 30
 
 const refuse = (message: string): never => {
   throw new ContractsError('ERR_CHANNEL_REFUSED', message)
@@ -89,9 +88,7 @@ export async function effect<S>(
   done: (seen: S) => boolean,
 ): Promise<S> {
   await wallet.send(chain, [message], wait)
-  const looks = wallet.looks ?? (chain.instant === true ? 1 : LOOKS)
-  for (let turn = 0; turn < looks; turn++) {
-    if (turn > 0) await (wait.pause ?? defaultPause)()
+  for await (const _ of looks(chain, wait, wallet.looks)) {
     const seen = await look()
     if (done(seen)) return seen
   }

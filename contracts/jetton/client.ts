@@ -10,7 +10,8 @@ import {
   requireSender,
 } from '../channel/verbs.ts'
 import { ContractsError } from '../errors.ts'
-import type { WaitOptions, Wallet } from '../wallet/wallet.ts'
+import type { WaitOptions } from '../wallet/wait.ts'
+import type { Wallet } from '../wallet/wallet.ts'
 import {
   type CheckedJettonChannel,
   checkJettonChannel,

@@ -133,8 +133,10 @@ export const jettonChannelParamsSchema = channelParamsSchema.extend({
   walletCode: z.base64().max(8192),
 })
 
+/** What {@link jettonChannelParamsSchema} reads. */
 export type JettonChannelParamsJson = z.infer<typeof jettonChannelParamsSchema>
 
+/** The parameters as JSON, see {@link jettonChannelParamsSchema}. */
 export function jettonChannelParamsToJson(params: JettonChannelParams): JettonChannelParamsJson {
   return {
     ...channelParamsToJson(params),

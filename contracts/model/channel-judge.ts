@@ -1,5 +1,6 @@
 /** What a TON channel has to do with a message, without TVM. */
 
+import { least } from '../amount.ts'
 import type { NetworkPrices } from '../chain/prices.ts'
 import { RENT_RESERVE } from '../channel/messages.ts'
 import type { ChannelState } from '../channel/params.ts'
@@ -48,8 +49,6 @@ export function gasFee({ gas }: NetworkPrices, amount: bigint): bigint {
 
 /** The most that a message can name. */
 const MOST = 2n ** 120n - 1n
-
-export const least = (a: bigint, b: bigint) => (a < b ? a : b)
 
 /** The amount that a move means, given what the channel holds. */
 export function amountOf({ at, plus }: Amount, state: ChannelState): bigint {

@@ -11,6 +11,7 @@ import {
   storeMessage,
   type Transaction,
 } from '@ton/core'
+import { least } from '../amount.ts'
 import { GENESIS_SUPPLY } from '../chain/local/state.ts'
 import type { NetworkPrices } from '../chain/prices.ts'
 import type { AccountSnapshot } from '../chain/types.ts'
@@ -28,7 +29,6 @@ import {
   FRESH,
   gasFee,
   judge,
-  least,
   type Money,
   permitted,
   type Verdict,

@@ -5,7 +5,8 @@ import { absent, type Claim, readChannelState, requireClaim } from '../channel/c
 import { ATTACH } from '../channel/messages.ts'
 import type { ChannelParams, ChannelState } from '../channel/params.ts'
 import { ContractsError } from '../errors.ts'
-import { defaultPause, type WaitOptions, type Wallet } from '../wallet/wallet.ts'
+import { looks, type WaitOptions } from '../wallet/wait.ts'
+import type { Wallet } from '../wallet/wallet.ts'
 import { MAX_BATCH } from './cost.ts'
 
 /** `amount` nanotons in all, under the payer's voucher for `ceiling`. */
@@ -21,8 +22,6 @@ export interface SettleOutcome {
   error?: ContractsError
 }
 
-/** Looks at the chain for the effect, with a pause in between. */
-const LOOKS = 30
 /** Accounts read at a time. */
 const READS = 8
 /** What a wallet has to hold for each message: the value attached, most of which returns, and its fees. */
@@ -132,12 +131,11 @@ async function sendChunk(items: Item[], chain: Chain, wallet: Wallet, wait: Wait
   )
   const failure = await wallet.send(chain, messages, wait).then(() => undefined, asContractsError)
   // Even what could not be sent may have been sent: a look decides. Only what was sent is worth waiting for.
-  const looks = failure || chain.instant === true ? 1 : LOOKS
   let open = items
-  for (let count = 0; count < looks && open.length > 0; count++) {
-    if (count > 0) await (wait.pause ?? defaultPause)()
+  for await (const _ of looks(chain, wait, failure && 1)) {
     await each(open, (item) => look(item, chain))
     open = open.filter(({ state, claim }) => !shows(state, claim))
+    if (open.length === 0) return
   }
   for (const item of open) item.error ??= failure ?? unconfirmed()
 }

@@ -14,14 +14,10 @@ import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
 import { createFile, isOpenToOthers } from '../files.ts'
 import { privateKeyFromSeed, rawPublicKey } from '../voucher/keys.ts'
+import { pauseOf, type WaitOptions } from './wait.ts'
 
 /** How long a signed wallet message may wait for inclusion, in seconds. */
 const VALIDITY_SECONDS = 60
-
-export interface WaitOptions {
-  /** Waits between two looks at the chain; injected by tests. Default 1 s. */
-  pause?: () => Promise<void>
-}
 
 /** Who sends messages: a {@link Wallet}, or somebody whose wallet is elsewhere and who has to be asked. */
 export interface MessageSender {
@@ -30,11 +26,6 @@ export interface MessageSender {
   readonly looks?: number
   /** Resolves when the messages are on their way. That says nothing of what the destinations do. */
   send(chain: Chain, messages: MessageRelaxed[], wait?: WaitOptions): Promise<void>
-}
-
-/** One second; the default pause between two looks at a chain that is not ours. */
-export function defaultPause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 1000))
 }
 
 async function readSeed(file: string): Promise<Buffer> {
@@ -170,7 +161,7 @@ export class Wallet implements MessageSender {
           },
         )
       }
-      await (wait.pause ?? defaultPause)()
+      await pauseOf(wait)
     }
   }
 

@@ -5,8 +5,8 @@ import { z } from 'zod'
 import { ConfigError } from '../../attest/cli/config.ts'
 import { codeOf } from '../../attest/cli/process.ts'
 import { parseUsdRate } from '../../contracts/amount.ts'
+import { replaceFile } from '../../contracts/files.ts'
 import { ChannelClient, type chainSettings, type MessageSender, Wallet } from '../../contracts/index.ts'
-import { writeFileAtomic } from '../data/index.ts'
 import {
   AskedWallet,
   FundError,
@@ -127,7 +127,7 @@ class Asking {
 
   async show(order: PaymentOrder, view: PaymentView): Promise<void> {
     const { qr, json, page } = this.#config
-    if (qr !== undefined) await writeFileAtomic(qr, svgQr(tonLink(order)))
+    if (qr !== undefined) await replaceFile(qr, svgQr(tonLink(order)))
     if (page) this.#page = await servePaymentPage(view)
     const url = this.#page?.url
     if (json) return say(JSON.stringify({ ...orderJson(order), ...(url !== undefined && { page: url }) }))

@@ -15,7 +15,7 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openDataFolder, openSecret, readSecret, writeFileAtomic } from './index.ts'
+import { openDataFolder, openSecret, readSecret } from './index.ts'
 
 let base: string
 beforeEach(() => {
@@ -128,15 +128,6 @@ describe('the data folder', () => {
 })
 
 describe('files', () => {
-  it('are replaced whole, without leftovers', async () => {
-    const path = join(base, 'state')
-    await writeFileAtomic(path, 'one')
-    await writeFileAtomic(path, 'two')
-    expect(readFileSync(path, 'utf8')).toBe('two')
-    if (posix) expect(mode(path)).toBe(0o600)
-    expect(readdirSync(base)).toEqual(['state'])
-  })
-
   it('hold a secret that all who race for it share', async () => {
     const path = join(base, 'secret')
     let made = 0

@@ -1,10 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { type FileHandle, link, lstat, mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { lstat, mkdir, readFile } from 'node:fs/promises'
+import { createFile } from '../../contracts/files.ts'
 import { DataError, errnoOf } from './errors.ts'
-
-/** Temporary files of `writeFileAtomic` look like this; a crash may leave one behind, and it is never read. */
-export const TEMP_FILE = /^\.[A-Za-z0-9._-]+\.[0-9a-f]{16}\.tmp$/
 
 /** Windows has no mode bits to check: there the folder's access list (the user's profile) has to do. */
 const hasModes = process.platform !== 'win32'
@@ -12,23 +8,6 @@ const hasModes = process.platform !== 'win32'
 /** Makes a folder, and the missing ones above it, readable by this user only (0700). */
 export async function ensurePrivateDir(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 })
-}
-
-/**
- * Replaces a file so that a crash at any moment leaves either the old content or the new one, never a mixture:
- * a temporary file beside it is written and synced, renamed over it, and the folder is synced.
- *
- * @param mode permission bits of the new file, 0600 unless told otherwise
- */
-export async function writeFileAtomic(path: string, data: Uint8Array | string, mode = 0o600): Promise<void> {
-  const temporary = await writeTemporary(path, data, mode)
-  try {
-    await rename(temporary, path)
-  } catch (error) {
-    await unlink(temporary).catch(() => undefined)
-    throw error
-  }
-  await syncDir(dirname(path))
 }
 
 /**
@@ -41,15 +20,8 @@ export async function writeFileAtomic(path: string, data: Uint8Array | string, m
 export async function openSecret(path: string, create: () => Uint8Array): Promise<Uint8Array> {
   const existing = await readSecret(path)
   if (existing) return existing
-  const temporary = await writeTemporary(path, create(), 0o600)
-  try {
-    await link(temporary, path)
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error
-  } finally {
-    await unlink(temporary)
-  }
-  await syncDir(dirname(path))
+  // When another process was first, its secret counts.
+  await createFile(path, create())
   const secret = await readSecret(path)
   if (!secret) throw new DataError('ERR_DATA_FOLDER', `secret file ${path} vanished while it was being made`)
   return secret
@@ -86,32 +58,5 @@ async function checkSecretFile(path: string): Promise<void> {
   }
   if (status.uid !== process.getuid?.()) {
     throw new DataError('ERR_SECRET_MODE', `secret file ${path} belongs to another user (uid ${status.uid})`)
-  }
-}
-
-async function writeTemporary(path: string, data: Uint8Array | string, mode: number): Promise<string> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`)
-  let file: FileHandle | undefined
-  try {
-    file = await open(temporary, 'wx', mode)
-    await file.writeFile(data)
-    await file.sync()
-  } catch (error) {
-    if (file) await unlink(temporary).catch(() => undefined)
-    throw error
-  } finally {
-    await file?.close()
-  }
-  return temporary
-}
-
-/** Makes renames and new names in a folder durable. Windows cannot open a folder, and needs no such step. */
-export async function syncDir(path: string): Promise<void> {
-  if (!hasModes) return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }

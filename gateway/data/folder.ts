@@ -1,8 +1,9 @@
 import { chmod, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, parse, resolve } from 'node:path'
+import { replaceFile, TEMPORARY_FILE } from '../../contracts/files.ts'
 import { DataError, errnoOf } from './errors.ts'
-import { ensurePrivateDir, TEMP_FILE, writeFileAtomic } from './files.ts'
+import { ensurePrivateDir } from './files.ts'
 import { LOCK_FILES, takeLock } from './lock.ts'
 
 /** Version of the folder's layout that this program writes. */
@@ -84,7 +85,7 @@ async function refuseForeign(folder: string): Promise<void> {
   if (entries.includes(VERSION_FILE)) {
     await readVersion(folder)
   } else {
-    const foreign = entries.find((name) => !LOCK_FILES.includes(name) && !TEMP_FILE.test(name))
+    const foreign = entries.find((name) => !LOCK_FILES.includes(name) && !TEMPORARY_FILE.test(name))
     if (foreign !== undefined) {
       throw new DataError(
         'ERR_DATA_FOREIGN',
@@ -121,7 +122,7 @@ async function migrate(folder: string, target: number, options: DataFolderOption
 async function reset(folder: string, target: number, version: number): Promise<void> {
   await writeVersion(folder, version, ' reset')
   for (const name of await readdir(folder)) {
-    if (OUR_FOLDERS.includes(name) || TEMP_FILE.test(name)) {
+    if (OUR_FOLDERS.includes(name) || TEMPORARY_FILE.test(name)) {
       await rm(join(folder, name), { recursive: true, force: true })
     }
   }
@@ -145,5 +146,5 @@ async function readVersion(folder: string): Promise<{ version: number; resetting
 }
 
 async function writeVersion(folder: string, version: number, mark = ''): Promise<void> {
-  await writeFileAtomic(join(folder, VERSION_FILE), `chrysalis-data ${version}${mark}\n`)
+  await replaceFile(join(folder, VERSION_FILE), `chrysalis-data ${version}${mark}\n`)
 }

@@ -1,5 +1,5 @@
 export { DataError } from './errors.ts'
-export { ensurePrivateDir, openSecret, readSecret, syncDir, writeFileAtomic } from './files.ts'
+export { ensurePrivateDir, openSecret, readSecret } from './files.ts'
 export {
   DATA_VERSION,
   type DataFolder,

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { tryLock } from '../../contracts/lock.ts'
 import { DataError } from './errors.ts'
 
 export const LOCK_FILES = [
@@ -12,34 +12,17 @@ export const LOCK_FILES = [
 ]
 
 /**
- * Takes the folder's lock: an exclusive SQLite transaction, that is a lock of the operating system, which ends
- * with this process however it ends, so no stale lock file can block a restart.
+ * Takes a data folder for this process alone, see `tryLock`.
  *
- * POSIX drops a process's locks on a file as soon as it closes *any* handle to it, so the holding process must
- * never open `lock.sqlite` by other means.
- *
- * @returns gives the lock back
+ * @returns gives the folder back
  * @throws DataError `ERR_DATA_LOCKED` when another process holds it
  */
 export function takeLock(dir: string): () => void {
-  const database = new DatabaseSync(join(dir, 'lock.sqlite'), { timeout: 0 })
-  try {
-    database.exec('PRAGMA journal_mode = MEMORY')
-    database.exec('BEGIN EXCLUSIVE')
-  } catch (error) {
-    database.close()
-    if (!isBusy(error)) throw error
-    throw new DataError('ERR_DATA_LOCKED', lockedMessage(dir), { cause: error })
-  }
+  const release = tryLock(dir)
+  if (!release) throw new DataError('ERR_DATA_LOCKED', lockedMessage(dir))
   // The holder's number is a help for people only: nothing is decided by it, so it needs no fsync.
   writeFileSync(join(dir, 'lock.pid'), `${process.pid}\n`, { mode: 0o600 })
-  return () => database.close()
-}
-
-function isBusy(error: unknown): boolean {
-  if (!(error instanceof Error) || !('errcode' in error)) return false
-  // SQLITE_BUSY is 5; extended codes keep the primary one in the low byte.
-  return typeof error.errcode === 'number' && (error.errcode & 0xff) === 5
+  return release
 }
 
 function lockedMessage(dir: string): string {

@@ -1,5 +1,5 @@
 import type { Address, MessageRelaxed } from '@ton/core'
-import { type Chain, defaultPause, type MessageSender } from '../../contracts/index.ts'
+import { type Chain, type MessageSender, pauseOf } from '../../contracts/index.ts'
 import { FundError } from './errors.ts'
 import { orderOf, type PaymentOrder } from './order.ts'
 
@@ -55,7 +55,7 @@ export class AskedWallet implements MessageSender {
 
   /** The pause of a `ChannelClient` that waits for this wallet: tells, too, when the wallet has sent something. */
   readonly pause = async (): Promise<void> => {
-    await (this.#options.pause ?? defaultPause)()
+    await pauseOf(this.#options)
     if (!this.#asked || !(await this.#hasSent(this.#asked))) return
     this.#asked = undefined
     this.#options.onSent?.()

@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises'
+import { replaceFile } from '../../contracts/files.ts'
 import { checkPaymentExpiry } from '../../contracts/index.ts'
 import { conflict } from '../../worker/protocol/index.ts'
-import { writeFileAtomic } from '../data/index.ts'
 import { fromCodec } from './refusals.ts'
 
 /** Lines appended beyond those that still count, before the file is written anew without the others. */
@@ -87,7 +87,7 @@ export class UsedOnce {
     this.#lines = undefined
     if (before === undefined || before > 2 * this.#used.size + SLACK) {
       const all = [...this.#used].map(([id, expires]) => `${id} ${expires}\n`)
-      await writeFileAtomic(file, all.join(''))
+      await replaceFile(file, all.join(''))
       this.#lines = all.length
       return
     }

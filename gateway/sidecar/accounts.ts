@@ -57,6 +57,7 @@ const STOPS: readonly SidecarErrorCode[] = [
   'ERR_TERMS_DIFFER',
 ]
 
+/** The books of one channel, and the looks that fill them. */
 export class Accounts {
   readonly #options: AccountsOptions
   readonly #prover: Prover

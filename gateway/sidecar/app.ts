@@ -27,6 +27,7 @@ export interface SidecarAppOptions {
   log: Pick<Logger, 'info' | 'warn' | 'error'>
 }
 
+/** The local face: who may ask at all. */
 export function createSidecarApp({ apiKey, forward, bodyBytes, log }: SidecarAppOptions): Hono<Env> {
   const app = new Hono<Env>()
   app.use(async (c, next) => {

@@ -1,6 +1,7 @@
 /** What one request may cost: by its length, by the price ceiling, by what a person allows. */
 
 import { z } from 'zod'
+import { least } from '../../contracts/index.ts'
 import {
   ApiError,
   boundFor,
@@ -14,7 +15,6 @@ import {
 } from '../../worker/protocol/index.ts'
 import type { GatewayClient } from './client.ts'
 import { SidecarError } from './errors.ts'
-import { least } from './signer.ts'
 
 /** Context of a model of which nothing is known, in tokens: more than any has. */
 const ANY_CONTEXT = 2 ** 40
@@ -34,6 +34,7 @@ interface Listing {
   until: number
 }
 
+/** What one request may cost. */
 export interface Budget {
   /** Most that it may cost, nanotons. */
   cap: bigint
@@ -49,6 +50,7 @@ export interface BudgetsOptions {
   perRequest: bigint
 }
 
+/** What requests may cost, by the bodies and by what the gateway lists of its models. */
 export class Budgets {
   readonly #options: BudgetsOptions
   readonly #models = new Map<string, Listing>()

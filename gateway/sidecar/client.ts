@@ -33,6 +33,7 @@ export interface OwnAnswer {
   verifiedBefore: bigint
 }
 
+/** Asks the gateway about the channel: what costs nothing and is signed all the same. */
 export class GatewayClient {
   readonly #upstream: Upstream
   readonly #signer: Signer

@@ -8,6 +8,7 @@ import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { firstIssue } from '../../attest/schema.ts'
+import { replaceFile, syncFolder } from '../../contracts/files.ts'
 import {
   type ChannelParams,
   channelAddress,
@@ -18,7 +19,7 @@ import {
   seedOf,
 } from '../../contracts/index.ts'
 import { amountSchema } from '../../worker/protocol/index.ts'
-import { ensurePrivateDir, openSecret, readSecret, syncDir, writeFileAtomic } from '../data/index.ts'
+import { ensurePrivateDir, openSecret, readSecret } from '../data/index.ts'
 import { takeLock } from '../data/lock.ts'
 import { SidecarError } from './errors.ts'
 
@@ -95,7 +96,7 @@ export class ChannelFolder {
   async allowSlice(slice: bigint): Promise<ChannelFolder> {
     if (slice <= this.record.slice) return this
     const record = { ...this.record, slice }
-    await writeFileAtomic(join(this.dir, 'channel.json'), encode(record))
+    await replaceFile(join(this.dir, 'channel.json'), encode(record))
     return new ChannelFolder(this.dir, record)
   }
 
@@ -103,7 +104,7 @@ export class ChannelFolder {
   async noteMovement({ kind, amount }: Omit<Movement, 'at'>): Promise<void> {
     const all = [...(await this.movements()), { at: Date.now(), kind, amount }]
     const lines = all.map((each) => `${JSON.stringify({ ...each, amount: each.amount.toString() })}\n`)
-    await writeFileAtomic(join(this.dir, 'movements.jsonl'), lines.join(''))
+    await replaceFile(join(this.dir, 'movements.jsonl'), lines.join(''))
   }
 
   /** The books of this channel, oldest first. @throws SidecarError ERR_SIDECAR_STATE */
@@ -123,7 +124,7 @@ export class ChannelFolder {
     await ensurePrivateDir(dir)
     const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-')
     const file = join(dir, `${stamp}-${name}.json`)
-    await writeFileAtomic(file, `${JSON.stringify(evidence, undefined, 2)}\n`)
+    await replaceFile(file, `${JSON.stringify(evidence, undefined, 2)}\n`)
     return file
   }
 }
@@ -174,17 +175,17 @@ export class SidecarFolder {
     const dir = join(this.dir, 'channels', name)
     const temporary = join(this.dir, `.${name}.${randomBytes(8).toString('hex')}`)
     await ensurePrivateDir(temporary)
-    await writeFileAtomic(join(temporary, 'voucher-key'), `${seedOf(key).toString('hex')}\n`)
-    await writeFileAtomic(join(temporary, 'channel.json'), encode(record))
+    await replaceFile(join(temporary, 'voucher-key'), `${seedOf(key).toString('hex')}\n`)
+    await replaceFile(join(temporary, 'channel.json'), encode(record))
     await rename(temporary, dir)
-    await syncDir(join(this.dir, 'channels'))
+    await syncFolder(join(this.dir, 'channels'))
     return new ChannelFolder(dir, record)
   }
 
   /** Pays by this channel from now on; its deposit is there. */
   async makeCurrent({ address, dir }: ChannelFolder): Promise<void> {
-    await writeFileAtomic(join(dir, 'opened'), '')
-    await writeFileAtomic(join(this.dir, 'current'), `${address}\n`)
+    await replaceFile(join(dir, 'opened'), '')
+    await replaceFile(join(this.dir, 'current'), `${address}\n`)
   }
 
   /** Whether the deposit of a channel was seen: if not, a run that opened it was interrupted. */

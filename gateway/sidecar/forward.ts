@@ -54,6 +54,7 @@ const LOOK_MS = 1_000
 /** Bytes of the end of a stream that are looked at. */
 const TAIL = 64
 
+/** Passes local requests on: asks for free what is free, pays for the rest. */
 export class Forwarder {
   readonly #options: ForwarderOptions
   /** Whether the gateway knows the channel, so that its address will do. */

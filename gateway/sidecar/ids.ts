@@ -10,6 +10,7 @@ import { paymentRequestId, seedOf } from '../../contracts/index.ts'
 /** Characters of an id: 24 bytes in base64url. */
 const ID_LENGTH = 32
 
+/** The ids of one channel. */
 export class RequestIds {
   readonly #key: Buffer
   readonly #channel: Address

@@ -14,6 +14,7 @@ export interface ProverOptions {
   log: { warn(fields: object, message: string): void }
 }
 
+/** Puts proven charges into the state. */
 export class Prover {
   readonly #options: ProverOptions
 

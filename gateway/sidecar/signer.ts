@@ -8,6 +8,7 @@ import {
   channelAddress,
   channelParamsToJson,
   encodePayment,
+  least,
   paymentNetwork,
   publicKeyObject,
   rawPublicKey,
@@ -55,6 +56,7 @@ export interface Voucher {
   signature: Uint8Array
 }
 
+/** Signs vouchers by the rule, and requests with them. */
 export class Signer {
   readonly ids: RequestIds
   readonly slice: bigint
@@ -145,12 +147,6 @@ export class Signer {
   #terms(ceiling: bigint) {
     return { globalId: this.globalId, channel: this.address, ceiling }
   }
-}
-
-/** The lower of two amounts. */
-export function least(a: bigint, b: bigint): bigint {
-  if (a < b) return a
-  return b
 }
 
 /** Who pays on which channel, and whom. */

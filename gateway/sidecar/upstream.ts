@@ -14,6 +14,7 @@ import { SidecarError } from './errors.ts'
 /** Longest silence on a connection, ms: longer than a gateway lets a request take without a word. */
 const SILENCE_MS = 660_000
 
+/** A request as it leaves. */
 export interface UpstreamRequest {
   method: string
   /** With query. */
@@ -24,6 +25,7 @@ export interface UpstreamRequest {
   signal?: AbortSignal
 }
 
+/** The head of an answer, and the rest of it as it comes. */
 export interface UpstreamAnswer {
   status: number
   /** Lower-case names. */
@@ -32,6 +34,7 @@ export interface UpstreamAnswer {
   body: IncomingMessage
 }
 
+/** The gateway at one address; connections are kept. */
 export class Upstream {
   readonly origin: URL
   readonly #agent: HttpAgent | HttpsAgent
@@ -73,6 +76,7 @@ export class Upstream {
     return promise
   }
 
+  /** Lets go of idle connections. */
   close(): void {
     this.#agent.destroy()
   }

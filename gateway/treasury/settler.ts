@@ -1,13 +1,13 @@
 import {
   ATTACH,
   ContractsError,
-  type FeePrices,
   isTombstone,
+  LiveFees,
+  least,
   MAX_BATCH,
   type SettleClaim,
   type SettleOutcome,
   settleBatch,
-  settleCost,
   type WaitOptions,
   whySettle,
 } from '../../contracts/index.ts'
@@ -18,8 +18,6 @@ import type { TreasuryKeys } from './keys.ts'
 import { requireNotRolledBack } from './rollback.ts'
 import { paramsOf, type TreasuryTerms } from './terms.ts'
 
-/** Fee parameters change by a vote of validators, so that looking every ten minutes is often enough. */
-const PRICES_MS = 600_000
 /** What could not be settled is tried again after so long, twice as long each time… */
 const FIRST_RETRY_MS = 5_000
 /** …up to this: far below any challenge period. */
@@ -46,13 +44,14 @@ interface Due {
 /** Takes what clients owe into the gateway's wallet, many channels at once, when it is worth it. */
 export class Settler {
   readonly #options: SettlerOptions
-  #prices: { value: FeePrices; at: number } | undefined
+  readonly #fees: LiveFees
   /** When a channel was settled last, Unix ms: no charge that is open now is older. */
   readonly #settledAt = new Map<string, number>()
   readonly #retries = new Map<string, { at: number; pause: number }>()
 
   constructor(options: SettlerOptions) {
     this.#options = options
+    this.#fees = new LiveFees(options.chain, options.monotonic)
   }
 
   /**
@@ -65,7 +64,7 @@ export class Settler {
     const claims = this.#claims(records)
     if (claims.length === 0) return []
     const failures: Error[] = []
-    const cost = await this.#cost().catch((error: Error) => void failures.push(error))
+    const cost = await this.#fees.settleCost().catch((error: Error) => void failures.push(error))
     const due: Due[] = []
     try {
       for (const each of claims) {
@@ -118,15 +117,6 @@ export class Settler {
     const signedAt = (await ledger.voucherAbove(id, settled)) ?? now()
     const oldest = Math.max(signedAt, this.#settledAt.get(id) ?? 0) / 1000
     return whySettle({ ...seen, oldestUnsettledAt: oldest }, seconds, cost, terms.settle) !== undefined
-  }
-
-  /** What one settle costs now. @throws ContractsError when the chain does not say */
-  async #cost(): Promise<bigint> {
-    const now = this.#options.monotonic()
-    if (!this.#prices || now - this.#prices.at > PRICES_MS) {
-      this.#prices = { value: await this.#options.chain.prices(), at: now }
-    }
-    return settleCost(this.#prices.value, 1)
   }
 
   async #settle(due: readonly Due[]): Promise<Error[]> {
@@ -183,8 +173,7 @@ function claimOf(record: ChannelRecord): SettleClaim | undefined {
   const { role, state, charged, settled, ceiling, voucher } = record
   if (role !== 'client' || state === 'closed' || !voucher) return undefined
   // A client signs ahead of what it is charged; where the gateway signs, it may lag behind.
-  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
-  const amount = charged < ceiling ? charged : ceiling
+  const amount = least(charged, ceiling)
   if (amount <= settled) return undefined
   return { params: paramsOf(record), amount, ceiling, signature: voucher }
 }

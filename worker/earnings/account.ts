@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { Address } from '@ton/core'
 import { fromBase64 } from '../../attest/bytes.ts'
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
-import { type ChannelParams, publicKeyObject, verifyVoucher } from '../../contracts/index.ts'
+import { type ChannelParams, least, publicKeyObject, verifyVoucher } from '../../contracts/index.ts'
 import type { Clock } from '../clock.ts'
 import type { KeptReceipt } from '../enclave/index.ts'
 import { codeOf, type Log } from '../log.ts'
@@ -12,7 +12,7 @@ import type { ChannelBook, SeenOnChain } from './book.ts'
 import { EarningsError } from './errors.ts'
 import { dayOf } from './history.ts'
 import type { EarningsStore, StoredReceipt } from './store.ts'
-import { least, minus } from './sums.ts'
+import { minus } from './sums.ts'
 
 /** Milliseconds between two looks at the channel on the chain. */
 const RECHECK_MS = 60_000

@@ -1,7 +1,7 @@
+import { larger } from '../../contracts/amount.ts'
 import type { Clock } from '../clock.ts'
 import { dayOf } from './history.ts'
 import type { ChannelAccount, ChannelPhase, EarningsStore } from './store.ts'
-import { larger } from './sums.ts'
 
 /** Of what a channel has paid, the part that makes good what is given up on it, as a divisor: 1 %. */
 const MAKES_GOOD = 100n

@@ -4,13 +4,14 @@ import {
   ATTACH,
   type Chain,
   channelParamsFromJson,
-  type FeePrices,
+  LiveFees,
   type LocalChain,
+  larger,
+  least,
   readChannelState,
   type SettleClaim,
   type SettlePolicy,
   settleBatch,
-  settleCost,
   type Wallet,
   whySettle,
 } from '../../contracts/index.ts'
@@ -18,13 +19,10 @@ import type { Clock } from '../clock.ts'
 import { codeOf, type Log } from '../log.ts'
 import type { ChannelBook } from './book.ts'
 import { withPurse } from './purse.ts'
-import { larger, least } from './sums.ts'
 import { planWithdrawal, withdraw } from './withdraw.ts'
 
 /** Milliseconds between two looks at all channels; a payer that starts to close has to wait an hour or more. */
 const LOOK_MS = 15_000
-/** Fee parameters change by votes of validators. */
-const PRICES_MS = 600_000
 /** Before an end it is worth a tenth of a claim to have it. */
 const LEAVING_BPS = 1_000
 /** What the faucet of a local chain gives a wallet that cannot pay for a settle, and a sweep leaves: enough for many. */
@@ -59,7 +57,7 @@ interface Due {
  */
 export class Collector {
   readonly #options: CollectorOptions
-  #prices: { value: FeePrices; until: number } | undefined
+  readonly #fees: LiveFees
   #round: Promise<void> | undefined
   #cancelTimer: () => void = () => {}
   #closed = false
@@ -68,6 +66,7 @@ export class Collector {
 
   constructor(options: CollectorOptions) {
     this.#options = options
+    this.#fees = new LiveFees(options.chain, () => options.clock.monotonic())
   }
 
   /** Looks now, and again and again until `close`. */
@@ -182,12 +181,8 @@ export class Collector {
 
   /** What a settle costs now. Fees that nobody knows never keep what a closing channel owes from being taken. */
   async #cost(closing: boolean): Promise<bigint> {
-    const { chain, clock } = this.#options
     try {
-      if (!this.#prices || this.#prices.until <= clock.monotonic()) {
-        this.#prices = { value: await chain.prices(), until: clock.monotonic() + PRICES_MS }
-      }
-      return settleCost(this.#prices.value, 1)
+      return await this.#fees.settleCost()
     } catch (error) {
       if (!closing) throw error
       return 0n

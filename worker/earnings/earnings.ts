@@ -6,6 +6,7 @@ import {
   type ChannelParams,
   channelAddress,
   channelParamsFromJson,
+  larger,
 } from '../../contracts/index.ts'
 import type { Clock } from '../clock.ts'
 import type { KeptReceipt } from '../enclave/index.ts'
@@ -15,7 +16,6 @@ import { Account, type CheckedPayment, type Standing } from './account.ts'
 import { ChannelBook, type SeenOnChain } from './book.ts'
 import { EarningsError } from './errors.ts'
 import { EarningsStore } from './store.ts'
-import { larger } from './sums.ts'
 
 /** The account of receipts for which nobody pays. */
 const UNPAID = 'unpaid'

@@ -1,5 +1,5 @@
-import { takeChainLock } from '../../contracts/chain/local/lock.ts'
 import { ContractsError } from '../../contracts/errors.ts'
+import { waitForLock } from '../../contracts/lock.ts'
 
 /** A wallet's message waits a minute for its block, and is then looked at for as long again. */
 const WAIT_MS = 150_000
@@ -10,11 +10,13 @@ const WAIT_MS = 150_000
  * @throws ContractsError ERR_WALLET_BUSY when another process does not let go of it
  */
 export async function withPurse<T>(folder: string, work: () => Promise<T>, waitMs = WAIT_MS): Promise<T> {
-  const release = await takeChainLock(folder, waitMs).catch((cause: unknown) => {
-    if ((cause as { code?: unknown }).code !== 'ERR_CHAIN_LOCKED') throw cause
-    const message = 'the wallet is in use by another process; try again when it is done'
-    throw new ContractsError('ERR_WALLET_BUSY', message, { cause })
-  })
+  const release = await waitForLock(folder, waitMs)
+  if (!release) {
+    throw new ContractsError(
+      'ERR_WALLET_BUSY',
+      'the wallet is in use by another process; try again when it is done',
+    )
+  }
   try {
     return await work()
   } finally {

@@ -26,14 +26,3 @@ export function minus(a: TokenCounts, b: TokenCounts = NO_TOKENS): TokenCounts {
     reasoningTokens: a.reasoningTokens - b.reasoningTokens,
   }
 }
-
-/** The smallest. */
-export function least(first: bigint, ...rest: bigint[]): bigint {
-  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
-  return rest.reduce((a, b) => (b < a ? b : a), first)
-}
-
-/** The larger of two. */
-export function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b
-}

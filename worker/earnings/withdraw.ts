@@ -7,21 +7,19 @@ import {
   type Chain,
   channelParamsFromJson,
   formatTon,
+  least,
+  looks,
   type SettleClaim,
   settleBatch,
   settleCost,
   type WaitOptions,
   type Wallet,
 } from '../../contracts/index.ts'
-import { defaultPause } from '../../contracts/wallet/wallet.ts'
 import { EarningsError } from './errors.ts'
 import type { ChannelAccount } from './store.ts'
-import { least } from './sums.ts'
 
 /** More than the message of a withdrawal costs at any prices so far; also what the receiving wallet may use up. */
 export const FEE = 10_000_000n
-/** Looks for the effect, with a pause in between. */
-const LOOKS = 30
 
 export interface Withdrawal {
   to: Address
@@ -66,8 +64,7 @@ export async function withdraw(
   // Money for a wallet that does not exist yet would come back if it could bounce; to a contract it has to bounce.
   const message = internal({ to, value: amount, bounce: before.state === 'active' })
   await wallet.send(chain, [message], wait)
-  for (let look = 0; look < (chain.instant === true ? 1 : LOOKS); look++) {
-    if (look > 0) await (wait.pause ?? defaultPause)()
+  for await (const _ of looks(chain, wait)) {
     const after = await chain.account(to)
     if (after.lastLt > before.lastLt && after.balance >= before.balance + amount - FEE) return after
   }

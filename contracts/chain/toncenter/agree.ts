@@ -50,6 +50,7 @@ export function agreed(
   return { sighting, seqno: Math.min(sighting.seqno, partner.seqno) }
 }
 
+/** Two providers of which one must be wrong: there is no telling which. @param what they do, as a verb: `show …` */
 export function disagreement(first: string, second: string, what: string): ContractsError {
   const message = `${first} and ${second} ${what}; neither is believed`
   return new ContractsError('ERR_CHAIN_DISAGREEMENT', message)
