@@ -101,6 +101,18 @@ describe('the payee', () => {
     await lost(test.payee, payeeHad, -DEPOSIT)
   })
 
+  it('that runs twice with the same keys loses what both served above the larger claim; the payer nothing', async () => {
+    const [one, other] = [2n * TON, 3n * TON]
+    // Each set of books has served for its own sum, and claims it under the same voucher.
+    const voucher = test.voucher(other)
+    await settle(one, other, voucher)
+    await settle(other, other, voucher)
+    expect((await settle(one, other, voucher)).exitCode).toBe(CHANNEL_EXIT.NOT_ABOVE_SETTLED)
+    await leaveAlone()
+    await lost(test.payee, payeeHad, -other)
+    await lost(test.payer, payerHad, other)
+  })
+
   it('loses everything unsettled if it does not settle within the challenge period', async () => {
     await settle(TON)
     const voucher = test.voucher(9n * TON)

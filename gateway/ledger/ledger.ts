@@ -330,6 +330,15 @@ export class Ledger {
     return (found as { signedAt: number } | undefined)?.signedAt
   }
 
+  /**
+   * Whether what was charged on a channel ever came to exactly this sum, in nanotons. Whatever this ledger has had
+   * settled is such a sum, since a claim is made of what was charged by then.
+   */
+  async cameTo(channel: string, sum: bigint): Promise<boolean> {
+    const { came } = (await this.#committer.query({ ask: 'cameTo', channel, sum })) as { came: boolean }
+    return came
+  }
+
   /** All channels, oldest first. */
   async channels(): Promise<ChannelRecord[]> {
     return (await this.#committer.query({ ask: 'channels' })) as ChannelRecord[]

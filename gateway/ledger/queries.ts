@@ -7,6 +7,9 @@ import { readPage } from './verify/pages.ts'
 import type { EndedRequest, FoundKey, Opening, Query, QueryReply, Refused, ReserveRow } from './wire.ts'
 import { refuse } from './wire.ts'
 
+/** Charges that are in memory at once while they are added up. */
+const CHARGES_AT_ONCE = 1000
+
 /** Answers one read. */
 export async function runQuery(database: Database, query: Query): Promise<QueryReply> {
   switch (query.ask) {
@@ -16,6 +19,8 @@ export async function runQuery(database: Database, query: Query): Promise<QueryR
       return await channels(database)
     case 'voucherAbove':
       return await voucherAbove(database, query.channel, query.ceiling)
+    case 'cameTo':
+      return { came: await cameTo(database, query.channel, query.sum) }
     case 'keyByHash':
       return await keyByHash(database, query.hash, query.now)
     case 'keyById':
@@ -124,6 +129,29 @@ async function voucherAbove(
     .limit(1)
     .executeTakeFirst()
   return row && { signedAt: Number(row.created_at) }
+}
+
+/** Whether the charges on a channel, added up in their order, ever made this sum. Looks at those after it only. */
+async function cameTo(database: Database, channel: string, sum: bigint): Promise<boolean> {
+  let total = (await channelById(database, channel))?.charged ?? 0n
+  let before: bigint | undefined
+  for (;;) {
+    const charges = await database
+      .selectFrom('entries')
+      .select(['seq', 'amount'])
+      .where('channel', '=', channel)
+      .where('kind', '=', sql.lit('charge'))
+      .$if(before !== undefined, (query) => query.where('seq', '<', before ?? 0n))
+      .orderBy('seq', 'desc')
+      .limit(CHARGES_AT_ONCE)
+      .execute()
+    for (const { amount } of charges) {
+      if (total <= sum) break
+      total -= amount
+    }
+    before = charges.at(-1)?.seq
+    if (total <= sum || before === undefined) return total === sum
+  }
 }
 
 async function voucher(

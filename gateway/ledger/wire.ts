@@ -92,6 +92,7 @@ export type Query =
   | { ask: 'channel'; id: string }
   | { ask: 'channels' }
   | { ask: 'voucherAbove'; channel: string; ceiling: bigint }
+  | { ask: 'cameTo'; channel: string; sum: bigint }
   | { ask: 'keyByHash'; hash: string; now: number }
   | { ask: 'keyById'; id: string }
   | { ask: 'keys' }
@@ -134,6 +135,7 @@ export type QueryReply =
   | PageRows
   | Refused
   | { signedAt: number }
+  | { came: boolean }
   | undefined
 
 export interface BatchReply {

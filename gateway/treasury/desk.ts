@@ -156,7 +156,7 @@ export class ChannelDesk {
     const less = state.deposited < record.deposited && !isTombstone(state)
     if (less || state.settled < record.settled) throw behind(record)
     this.#sightings.saw(record.id)
-    await requireNotRolledBack(this.#ledger, record.id, state.settled)
+    await requireNotRolledBack(this.#ledger, record.id, state.settled, { ours: isTombstone(state) })
     if (isTombstone(state)) {
       await this.#ledger.setChannelState(record.id, 'closed')
       return undefined

@@ -5,24 +5,46 @@ import { TreasuryError } from './errors.ts'
 import { paramsOf } from './terms.ts'
 
 /**
- * Notes what was paid out on chain, unless that proves that this ledger is not the newest: nobody but a later state of
- * this gateway can have had more settled than this one has charged. Then the channel is frozen, for both sides' sake:
- * what the lost part of the ledger charged is not known here, and would be sold a second time.
+ * Notes what was paid out on chain, unless that proves that this ledger is not the only one, or not the newest: nobody
+ * but this gateway, or one with its keys, can settle a client's channel, and what it settles is a sum that its charges
+ * came to. Then the channel is frozen, for both sides' sake: what the other ledger charged is not known here, and would
+ * be sold a second time.
  *
+ * @param options.ours this process has just settled exactly so much, or the payer has agreed to it
  * @throws TreasuryError `ERR_ROLLED_BACK`
  */
-export async function requireNotRolledBack(ledger: Ledger, channel: string, settled: bigint): Promise<void> {
+export async function requireNotRolledBack(
+  ledger: Ledger,
+  channel: string,
+  settled: bigint,
+  { ours }: { ours: boolean },
+): Promise<void> {
   // Read after the chain was: charges of meanwhile only make the ledger's sum larger.
   const record = await ledger.channelState(channel)
   if (!record) return
   const owed = mostThatMayBeSettled(record)
-  if (settled <= owed) {
-    if (settled > record.settled) await ledger.updateSettled(channel, settled)
-    return
+  if (settled > owed) {
+    throw await frozen(
+      ledger,
+      record,
+      `${settled} nanotons are settled on chain, but this ledger knows of ${owed}: it is older than the chain. Restore the newest copy, or have the channel closed`,
+    )
   }
-  const reason = `${settled} nanotons are settled on chain, but this ledger knows of ${owed}: it is older than the chain. Restore the newest copy, or have the channel closed`
-  if (record.frozen === null) await ledger.freeze(channel, reason)
-  throw new TreasuryError('ERR_ROLLED_BACK', `channel ${channel} is frozen: ${reason}`)
+  if (settled <= record.settled) return
+  await ledger.updateSettled(channel, settled)
+  // A worker settles its vouchers as it likes.
+  if (ours || record.role === 'worker' || (await ledger.cameTo(channel, settled))) return
+  throw await frozen(
+    ledger,
+    record,
+    `${settled} nanotons are settled on chain, a sum that this ledger never came to: another gateway has the same keys, or had them. Stop it, and restore the newest copy, or have the channel closed`,
+  )
+}
+
+/** Freezes a channel, unless it is. @returns what to throw */
+async function frozen(ledger: Ledger, { id, frozen }: ChannelRecord, reason: string): Promise<TreasuryError> {
+  if (frozen === null) await ledger.freeze(id, reason)
+  return new TreasuryError('ERR_ROLLED_BACK', `channel ${id} is frozen: ${reason}`)
 }
 
 /**

@@ -61,7 +61,8 @@ export class Settler {
    * @returns what went wrong; it is tried again at a later call, after a pause
    */
   async settleDue(records: readonly ChannelRecord[], closing: ReadonlySet<string>): Promise<Error[]> {
-    const claims = this.#claims(records)
+    // One that is frozen is a person's to decide on, or another gateway's that works on; unless it ends now.
+    const claims = this.#claims(records.filter(({ id, frozen }) => frozen === null || closing.has(id)))
     if (claims.length === 0) return []
     const failures: Error[] = []
     const cost = await this.#fees.settleCost().catch((error: Error) => void failures.push(error))
@@ -133,15 +134,15 @@ export class Settler {
     )
     const failures: Error[] = []
     for (const [index, outcome] of outcomes.entries()) {
-      const record = due[index]?.record
-      const failure = record && (await this.#note(record, outcome))
+      const each = due[index]
+      const failure = each && (await this.#note(each, outcome))
       if (failure) failures.push(failure)
     }
     return failures
   }
 
   /** Books what was read back. A channel that is gone is no failure: the next look at it says so. */
-  async #note(record: ChannelRecord, { state, error }: SettleOutcome): Promise<Error | undefined> {
+  async #note({ record, claim }: Due, { state, error }: SettleOutcome): Promise<Error | undefined> {
     const { ledger, now } = this.#options
     if (error?.code === 'ERR_CHANNEL_ABSENT') return undefined
     if (error || !state) {
@@ -155,7 +156,8 @@ export class Settler {
     this.#retries.delete(record.id)
     // What a cooperative close has paid out is in `settled`, too.
     if (!isTombstone(state)) this.#settledAt.set(record.id, now())
-    return await requireNotRolledBack(ledger, record.id, state.settled).then(
+    const ours = state.settled === claim.amount || isTombstone(state)
+    return await requireNotRolledBack(ledger, record.id, state.settled, { ours }).then(
       () => undefined,
       (failure: Error) => failure,
     )
