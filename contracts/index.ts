@@ -66,6 +66,8 @@ export {
   jettonWalletAddress,
   parseJettonChannelData,
 } from './jetton/params.ts'
+export { requireAskable, requireSigned } from './registry/check.ts'
+export { RegistryClient } from './registry/client.ts'
 export { REGISTRY_CODE_HASH, registryCode } from './registry/code.ts'
 export {
   type Entry,
@@ -78,15 +80,36 @@ export {
   type RegistryModel,
 } from './registry/entries.ts'
 export { REGISTRY_EXIT, type RegistryExitName, registryExitName } from './registry/exits.ts'
+export {
+  parseText,
+  parseWith,
+  registryParamsFromJson,
+  stepFromJson,
+  stepsSchema,
+  stepToJson,
+} from './registry/json.ts'
 export { FileMarks } from './registry/marks.ts'
+export { createOwnerKey, readOwnerKey } from './registry/owner-key.ts'
 export {
   type MarkStore,
   type ReaderOptions,
   RegistryReader,
+  type RegistryState,
   readGovernance,
+  readRegistry,
   type SnapshotMark,
 } from './registry/reader.ts'
 export { Registry, type SignedProposal } from './registry/registry.ts'
+export {
+  type Asked,
+  formatRequest,
+  mergeRequests,
+  newRequest,
+  parseRequest,
+  requestHash,
+  type SigningRequest,
+  signRequest,
+} from './registry/request.ts'
 export {
   type ActTerms,
   type OwnerAct,
@@ -100,7 +123,8 @@ export {
   type RegistrySnapshot,
   registryAddress,
 } from './registry/state.ts'
-export { parseSteps, type Step, stepsCell } from './registry/steps.ts'
+export { GRACE_SECONDS, parseSteps, type Step, stepsCell } from './registry/steps.ts'
+export { describeRequest, describeStep, moment, quoted, span, widens } from './registry/words.ts'
 export { type SettleClaim, type SettleOutcome, settleBatch } from './settlement/batch.ts'
 export { MAX_BATCH, settleCost } from './settlement/cost.ts'
 export { LiveFees } from './settlement/fees.ts'

@@ -74,15 +74,17 @@ export interface Doing<S> {
   wait: WaitOptions
   /** Looks at what the message is to change. */
   look: () => Promise<S>
+  /** What it is, where it is no channel. */
+  subject?: 'registry'
 }
 
 /**
  * Sends a message and believes nothing until a look shows its effect.
  * @returns what `look` saw when `done` was true of it
- * @throws ContractsError ERR_CHANNEL_UNCONFIRMED
+ * @throws ContractsError ERR_CHANNEL_UNCONFIRMED, ERR_REGISTRY_UNCONFIRMED
  */
 export async function effect<S>(
-  { chain, wait, look }: Doing<S>,
+  { chain, wait, look, subject }: Doing<S>,
   wallet: MessageSender,
   message: MessageRelaxed,
   done: (seen: S) => boolean,
@@ -93,7 +95,7 @@ export async function effect<S>(
     if (done(seen)) return seen
   }
   throw new ContractsError(
-    'ERR_CHANNEL_UNCONFIRMED',
-    'the message was sent, but the channel does not show its effect; look at the state before trying again',
+    subject === 'registry' ? 'ERR_REGISTRY_UNCONFIRMED' : 'ERR_CHANNEL_UNCONFIRMED',
+    `the message was sent, but the ${subject ?? 'channel'} does not show its effect; look at the state before trying again`,
   )
 }

@@ -2,7 +2,14 @@ import type { Address, Cell } from '@ton/core'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
 import { REGISTRY_CODE_HASH } from './code.ts'
-import { governanceOf, type RegistryGovernance, type RegistrySnapshot, snapshotOf } from './state.ts'
+import {
+  governanceOf,
+  type RawSnapshot,
+  type RegistryGovernance,
+  type RegistrySnapshot,
+  rawSnapshotOf,
+  snapshotOf,
+} from './state.ts'
 
 /** The highest snapshot seen so far. */
 export interface SnapshotMark {
@@ -31,7 +38,7 @@ export interface ReaderOptions {
   clock?: () => number
 }
 
-async function dataOf(chain: Chain, address: Address): Promise<Cell> {
+async function accountOf(chain: Chain, address: Address): Promise<{ data: Cell; balance: bigint }> {
   const account = await chain.account(address)
   if (account.state !== 'active' || !account.code || !account.data) {
     throw new ContractsError(
@@ -42,12 +49,29 @@ async function dataOf(chain: Chain, address: Address): Promise<Cell> {
   if (account.code.hash().toString('hex') !== REGISTRY_CODE_HASH) {
     throw new ContractsError('ERR_REGISTRY_CODE', 'registry: the contract at its address has other code')
   }
-  return account.data
+  return { data: account.data, balance: account.balance }
 }
 
 /** Who decides, and what is coming. @throws ContractsError ERR_REGISTRY_ABSENT, ERR_REGISTRY_CODE, ERR_REGISTRY_DATA */
 export async function readGovernance(chain: Chain, address: Address): Promise<RegistryGovernance> {
-  return governanceOf(await dataOf(chain, address))
+  return governanceOf((await accountOf(chain, address)).data)
+}
+
+/** A registry as its owners see it; not for those who are to trust it. */
+export interface RegistryState {
+  snapshot: RawSnapshot
+  governance: RegistryGovernance
+  /** Nanotons that are left for rent. */
+  balance: bigint
+}
+
+/**
+ * All of a registry at one moment, also when it has expired: for owners, who have to mend what readers refuse.
+ * @throws ContractsError ERR_REGISTRY_ABSENT, ERR_REGISTRY_CODE, ERR_REGISTRY_DATA
+ */
+export async function readRegistry(chain: Chain, address: Address): Promise<RegistryState> {
+  const { data, balance } = await accountOf(chain, address)
+  return { snapshot: rawSnapshotOf(data), governance: governanceOf(data), balance }
 }
 
 function requireNotBelow(seen: SnapshotMark, next: SnapshotMark): void {
@@ -102,7 +126,7 @@ export class RegistryReader {
       this.mark = await marks?.load()
       this.loaded = true
     }
-    const snapshot = snapshotOf(await dataOf(chain, address))
+    const snapshot = snapshotOf((await accountOf(chain, address)).data)
     const next = { version: snapshot.version, hash: snapshot.hash }
     if (pin) requireNotBelow(pin, next)
     if (this.mark) requireNotBelow(this.mark, next)

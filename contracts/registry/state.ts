@@ -10,6 +10,7 @@ import {
   type RegistryGateway,
   type RegistryMeasurement,
   type RegistryModel,
+  type TableName,
 } from './entries.ts'
 import { packSoftware, unpackSoftware } from './software.ts'
 import { checkRules, parseSteps, type Step, sortedOwners, uint32 } from './steps.ts'
@@ -144,40 +145,50 @@ export function registryAddress(params: RegistryParams): Address {
   return contractAddress(0, registryInit(params))
 }
 
-function readTable<T>(
-  table: Dictionary<Buffer, Cell>,
-  revoked: ReadonlyMap<string, number>,
-  parse: (key: string, value: Cell) => T,
-): Map<string, T> {
-  const found = new Map<string, T>()
-  for (const [bytes, value] of table) {
-    const key = bytes.toString('hex')
-    if (!revoked.has(key)) found.set(key, parse(key, value))
-  }
-  return found
+/** A snapshot's cell as it is: what owners look at, who can then repair a table in which an entry says nothing to readers. */
+export interface RawSnapshot {
+  version: number
+  /** Unix seconds. */
+  expiresAt: number
+  policyVersion: number
+  minSoftware: string
+  /** Values by key, with those that are revoked. */
+  tables: Readonly<Record<TableName, ReadonlyMap<string, Cell>>>
+  /** Unix seconds of each revocation. */
+  revoked: ReadonlyMap<string, number>
+  /** Hash of the cell. */
+  hash: string
+}
+
+function readRaw(cell: Cell): RawSnapshot {
+  const slice = cell.beginParse()
+  const [version, expiresAt, policyVersion] = [slice.loadUint(32), slice.loadUint(32), slice.loadUint(32)]
+  const minSoftware = unpackSoftware(slice.loadUint(48))
+  const load = () => byHex(slice.loadDict(KEY, Dictionary.Values.Cell()))
+  const tables = { measurements: load(), models: load(), gateways: load() }
+  const revoked = byHex(slice.loadDict(KEY, Dictionary.Values.Uint(32)))
+  slice.endParse()
+  const hash = cell.hash().toString('hex')
+  return { version, expiresAt, policyVersion, minSoftware, tables, revoked, hash }
+}
+
+function byHex<T>(table: Dictionary<Buffer, T>): Map<string, T> {
+  return new Map([...table].map(([key, value]) => [key.toString('hex'), value]))
 }
 
 /** Reads a snapshot's cell. @throws ContractsError ERR_REGISTRY_DATA, ERR_REGISTRY_ENTRY */
 export function parseSnapshot(cell: Cell): RegistrySnapshot {
   return guarded(() => {
-    const slice = cell.beginParse()
-    const [version, expiresAt, policyVersion] = [slice.loadUint(32), slice.loadUint(32), slice.loadUint(32)]
-    const minSoftware = unpackSoftware(slice.loadUint(48))
-    const load = () => slice.loadDict(KEY, Dictionary.Values.Cell())
-    const [measurements, models, gateways] = [load(), load(), load()]
-    const dates = slice.loadDict(KEY, Dictionary.Values.Uint(32))
-    slice.endParse()
-    const revoked = new Map([...dates].map(([key, at]) => [key.toString('hex'), at]))
+    const { tables, ...rest } = readRaw(cell)
+    const read = <T>(table: ReadonlyMap<string, Cell>, parse: (key: string, value: Cell) => T) => {
+      const trusted = [...table].filter(([key]) => !rest.revoked.has(key))
+      return new Map(trusted.map(([key, value]) => [key, parse(key, value)]))
+    }
     return {
-      version,
-      expiresAt,
-      policyVersion,
-      minSoftware,
-      measurements: readTable(measurements, revoked, parseMeasurement),
-      models: readTable(models, revoked, (_, value) => parseModel(value)),
-      gateways: readTable(gateways, revoked, (_, value) => parseGateway(value)),
-      revoked,
-      hash: cell.hash().toString('hex'),
+      ...rest,
+      measurements: read(tables.measurements, parseMeasurement),
+      models: read(tables.models, (_, value) => parseModel(value)),
+      gateways: read(tables.gateways, (_, value) => parseGateway(value)),
     }
   })
 }
@@ -204,6 +215,11 @@ function halves(data: Cell): { snapshot: Cell; governance: Cell } {
 /** Reads what readers rely on. @throws ContractsError ERR_REGISTRY_DATA, ERR_REGISTRY_ENTRY */
 export function snapshotOf(data: Cell): RegistrySnapshot {
   return guarded(() => parseSnapshot(halves(data).snapshot))
+}
+
+/** Reads it as owners look at it. @throws ContractsError ERR_REGISTRY_DATA */
+export function rawSnapshotOf(data: Cell): RawSnapshot {
+  return guarded(() => readRaw(halves(data).snapshot))
 }
 
 /**

@@ -1,5 +1,4 @@
-import { type KeyObject, randomBytes, sign } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { type KeyObject, sign } from 'node:crypto'
 import {
   type Address,
   beginCell,
@@ -12,7 +11,7 @@ import {
 import { WalletContractV5R1 } from '@ton/ton'
 import type { Chain } from '../chain/types.ts'
 import { ContractsError } from '../errors.ts'
-import { createFile, isOpenToOthers } from '../files.ts'
+import { createSeedFile, readSeedFile } from '../seed-file.ts'
 import { privateKeyFromSeed, rawPublicKey } from '../voucher/keys.ts'
 import { pauseOf, type WaitOptions } from './wait.ts'
 
@@ -28,27 +27,10 @@ export interface MessageSender {
   send(chain: Chain, messages: MessageRelaxed[], wait?: WaitOptions): Promise<void>
 }
 
-async function readSeed(file: string): Promise<Buffer> {
-  const text = (await readFile(file, 'utf8')).trim()
-  if (await isOpenToOthers(file)) {
-    throw new ContractsError(
-      'ERR_WALLET_FILE',
-      `wallet key file ${file}: other users of this machine can read it: move what the wallet holds to a new one, or chmod 600 it if nobody has`,
-    )
-  }
-  if (!/^[0-9a-f]{64}$/.test(text)) {
-    throw new ContractsError('ERR_WALLET_FILE', 'wallet key file: 64 lower-case hexadecimal digits expected')
-  }
-  return Buffer.from(text, 'hex')
-}
-
-/**
- * Makes a key file that is there as a whole or not at all, and never replaces one: money may lie on its address.
- */
-async function createSeed(file: string): Promise<Buffer> {
-  // When another process was first, its key counts.
-  await createFile(file, `${randomBytes(32).toString('hex')}\n`)
-  return readSeed(file)
+const WALLET_FILE = {
+  code: 'ERR_WALLET_FILE',
+  name: 'wallet key file',
+  cure: 'move what the wallet holds to a new one, or chmod 600 it if nobody has',
 }
 
 /**
@@ -85,11 +67,13 @@ export class Wallet implements MessageSender {
    */
   static async open(file: string, globalId: number): Promise<Wallet> {
     try {
-      return Wallet.fromSeed(await readSeed(file), globalId)
+      return Wallet.fromSeed(await readSeedFile(file, WALLET_FILE), globalId)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
-    return Wallet.fromSeed(await createSeed(file), globalId)
+    // When another process was first, its key counts: money may lie on its address.
+    await createSeedFile(file)
+    return Wallet.fromSeed(await readSeedFile(file, WALLET_FILE), globalId)
   }
 
   /** Nanotons on the wallet. */

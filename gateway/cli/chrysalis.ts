@@ -25,6 +25,11 @@ const COMMANDS: Record<string, { summary: string; run: (argv: string[]) => Promi
       'serve OpenAI clients on this machine and pay a gateway with a key of your own: sidecar [open|top-up|close|status|resume|restore]',
     run: async (argv) => (await import('./sidecar.ts')).sidecar(argv),
   },
+  registry: {
+    summary:
+      'what the network trusts, on chain, and its owners: registry show|keygen|deploy|propose|sign|submit|execute|revoke|cancel|renew|top-up',
+    run: async (argv) => (await import('./registry.ts')).registry(argv),
+  },
   earnings: {
     summary: 'what the worker has earned, was promised and has got: by day or model, as text, CSV or JSON',
     run: async (argv) => (await import('./worker-command.ts')).runWorkerCommand('earnings', argv),
