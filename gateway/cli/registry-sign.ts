@@ -1,6 +1,7 @@
 /** `chrysalis registry keygen|sign`: what happens where an owner's key is; neither needs a network. */
 
 import { z } from 'zod'
+import { replaceFile } from '../../contracts/files.ts'
 import {
   ContractsError,
   chainSettings,
@@ -19,7 +20,6 @@ import {
   type SigningRequest,
   signRequest,
 } from '../../contracts/index.ts'
-import { writeFileAtomic } from '../data/index.ts'
 import { keySetting, load, say } from './registry-settings.ts'
 import { readSetting } from './sidecar-settings.ts'
 
@@ -62,7 +62,7 @@ export async function sign(argv: string[]): Promise<void> {
       'hash: is not that of what the file asks now; read it again',
     )
   }
-  await writeFileAtomic(file, formatRequest(signed))
+  await replaceFile(file, formatRequest(signed))
   say(`signed by ${rawPublicKey(key).toString('hex')}; ${signed.signatures.size} signatures are in ${file}`)
 }
 
