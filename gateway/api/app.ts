@@ -21,7 +21,7 @@ import {
 import { loopbackOnly } from './loopback.ts'
 import { modelRoutes } from './models.ts'
 import { openapiRoutes } from './openapi/routes.ts'
-import { authenticateOrPay, channelRoutes, paymentHeaders, paymentTermsRoute } from './pay.ts'
+import { authenticateOrPay, channelRoutes, paymentHeaders, paymentTermsRoutes } from './pay.ts'
 import { receiptRoutes } from './receipts.ts'
 import { clientRequestId, setProcessingTime } from './request-headers.ts'
 import { type Env, only } from './route.ts'
@@ -63,7 +63,7 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   app.route('/v2', deepLRoutes(deps, admitKey))
   libreTranslateRoutes(app, deps, admitKey)
   app.use('/v1/*', paymentHeaders(deps))
-  paymentTermsRoute(app, deps)
+  paymentTermsRoutes(app, deps)
   app.use('/v1/*', authenticateOrPay(deps, admitKey))
   channelRoutes(app, deps)
   modelRoutes(app, deps)

@@ -212,6 +212,23 @@ describe('who has not paid', () => {
     expect(extra).toMatchObject({ minDeposit: (TON / 10n).toString(), challengeSeconds: 3600 })
   })
 
+  it('is told the prices, which are those that it is charged by, without asking for anything', async () => {
+    const response = await fetch(`${shop.net.url}/v1/payment/prices`)
+    const { data } = (await told('/v1/payment/prices', response)) as { data: Record<string, string>[] }
+    const payer = await shop.payee.payer()
+    const models = (await told('/v1/models', await shop.get(payer, '/v1/models'))) as {
+      data: { id: string; chrysalis: { price: Record<string, string> } }[]
+    }
+    const listed = models.data.map(({ id, chrysalis }) => {
+      const { currency, unit, ...price } = chrysalis.price
+      expect([currency, unit]).toEqual(['TON', 'nanoton per million tokens'])
+      return { model: id, ...price }
+    })
+    expect(data).toEqual(listed)
+    expect(data).not.toEqual([])
+    expect((await fetch(`${shop.net.url}/v1/payment/prices`, { method: 'POST' })).status).toBe(405)
+  })
+
   it('gets 402 where it brought nothing, 401 where it tried a key', async () => {
     const ask = (headers: Record<string, string>) =>
       fetch(shop.net.url + CHAT, { method: 'POST', headers, body: shop.body() })

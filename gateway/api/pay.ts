@@ -16,6 +16,7 @@ import { describeReceipt } from './receipts.ts'
 import { type Env, only } from './route.ts'
 
 const TERMS_PATH = '/v1/payment'
+const PRICES_PATH = `${TERMS_PATH}/prices`
 const CHANNEL_PATH = '/v1/channels/:address'
 const RECEIPTS_PATH = `${CHANNEL_PATH}/receipts`
 const CLOSE_PATH = `${CHANNEL_PATH}/close`
@@ -117,12 +118,16 @@ function howToPay(c: Context<Env>): string {
   return `GET ${origin}${TERMS_PATH} has the terms (x402), and \`chrysalis sidecar --gateway ${origin}\` pays by them.`
 }
 
-/** `GET /v1/payment`: what this gateway asks of those who pay without an API key. For everybody. */
-export function paymentTermsRoute(app: Hono<Env>, { payments }: ApiDeps): void {
+/** What this gateway asks of those who pay without an API key, and what models cost. For everybody: nobody pays blindly. */
+export function paymentTermsRoutes(app: Hono<Env>, { payments, catalog }: ApiDeps): void {
   if (!payments) return
-  only(app, 'GET', TERMS_PATH, CHANNEL_PATH, RECEIPTS_PATH)
+  only(app, 'GET', TERMS_PATH, PRICES_PATH, CHANNEL_PATH, RECEIPTS_PATH)
   only(app, 'POST', CLOSE_PATH)
   app.get(TERMS_PATH, (c) => c.json(payments.required({ url: c.req.url, error: 'payment_required' })))
+  app.get(PRICES_PATH, (c) => {
+    const data = catalog().map(({ id, price }) => ({ model: id, ...price }))
+    return c.json({ object: 'list', currency: 'TON', unit: 'nanoton per million tokens', data })
+  })
 }
 
 /** What whoever holds a channel's voucher key may ask of it, and that it ends. */

@@ -8,19 +8,14 @@ import { type ChannelState, chainSettings, isTombstone, readChannelState } from 
 import { type ChannelFolder, readChannels, SidecarState } from '../sidecar/index.ts'
 import { connectChain, type PayersChain } from './chain-settings.ts'
 import { money } from './channel-order.ts'
-import { dataSetting } from './sidecar-settings.ts'
+import { dataSetting, usdSetting } from './sidecar-settings.ts'
 import { knownOf } from './sidecar-status.ts'
-
-const usd = z
-  .string()
-  .optional()
-  .describe('dollars for one TON, to show amounts in both; it is never fetched')
 
 /** `chrysalis channel list`: every channel of the folder; the chain is asked now. */
 export async function list(argv: string[]): Promise<void> {
   const schema = z.strictObject({
     ...dataSetting,
-    usd,
+    ...usdSetting,
     json: z.boolean().default(false).describe('print JSON; amounts are nanotons'),
     ...chainSettings,
   })
@@ -90,7 +85,7 @@ export async function exportBooks(argv: string[]): Promise<void> {
   const schema = z.strictObject({
     ...dataSetting,
     format: z.enum(['csv', 'json']).default('csv').describe('csv or json'),
-    usd,
+    ...usdSetting,
   })
   const summary =
     'Print every proven charge, with the hash of its receipt, and every movement on the chain that was made here.'

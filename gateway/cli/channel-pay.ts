@@ -6,6 +6,7 @@ import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
 import { formatTon, parseTon } from '../../contracts/amount.ts'
 import { ChannelClient, chainSettings } from '../../contracts/index.ts'
 import { finishClosing, openChannel, topUpChannel } from '../sidecar/channel.ts'
+import { readPrices } from '../sidecar/prices.ts'
 import { Upstream } from '../sidecar/upstream.ts'
 import { howToPay, paying } from './channel-paying.ts'
 import { closeProven, parseAddress } from './sidecar-channel.ts'
@@ -42,14 +43,8 @@ export async function open(argv: string[]): Promise<void> {
   await paying(config, async ({ folder, chain, payerAt, done }) => {
     const upstream = new Upstream(config.gateway)
     try {
-      const channel = await openChannel({
-        folder,
-        upstream,
-        chain,
-        ...(await payerAt(payer)),
-        deposit,
-        slice,
-      })
+      const asked = await payerAt(payer, await readPrices(upstream))
+      const channel = await openChannel({ folder, upstream, chain, ...asked, deposit, slice })
       await done(channel, 'the channel is open; serve programs with: chrysalis sidecar')
     } finally {
       upstream.close()

@@ -20,11 +20,12 @@ import {
   tonLink,
 } from '../fund/index.ts'
 import { isKnown } from '../known.ts'
-import { type ChannelFolder, SidecarFolder } from '../sidecar/index.ts'
+import { type ChannelFolder, type ModelPrices, SidecarFolder } from '../sidecar/index.ts'
 import { connectChain, type PayersChain } from './chain-settings.ts'
 import { money, orderJson, viewOf } from './channel-order.ts'
+import { priceTable } from './channel-prices.ts'
 import { describeView } from './channel-text.ts'
-import type { dataSetting } from './sidecar-settings.ts'
+import { type dataSetting, usdSetting } from './sidecar-settings.ts'
 
 /** Settings of every verb that asks for a payment. */
 export const howToPay = {
@@ -40,7 +41,7 @@ export const howToPay = {
     .max(900)
     .default(600)
     .describe('seconds for which the link is good, and is waited for'),
-  usd: z.string().optional().describe('dollars for one TON, to show amounts in both; it is never fetched'),
+  ...usdSetting,
   page: z
     .boolean()
     .default(false)
@@ -64,8 +65,8 @@ export interface Payer {
 export interface Paying {
   folder: SidecarFolder
   chain: PayersChain
-  /** The wallet file, or the person's wallet at this address. */
-  payerAt: (address: Address | undefined) => Promise<Payer>
+  /** The wallet file, or the person's wallet at this address, which is shown `prices` when it is asked. */
+  payerAt: (address: Address | undefined, prices?: readonly ModelPrices[]) => Promise<Payer>
   /** Says how it ended, with the deposit as it was read back. */
   done: (channel: ChannelFolder, text: string) => Promise<void>
 }
@@ -82,14 +83,14 @@ export async function paying(config: PayingConfig, work: (on: Paying) => Promise
   try {
     const chain = await connectChain(config)
     const { globalId } = chain
-    const payerAt = async (address: Address | undefined): Promise<Payer> => {
+    const payerAt: Paying['payerAt'] = async (address, models) => {
       if (config.fromWallet !== undefined) return { wallet: await Wallet.open(config.fromWallet, globalId) }
       if (!address) throw new ConfigError('--payer: the address of your wallet')
-      const show = async (order: PaymentOrder) =>
-        await asking.show(
-          order,
-          viewOf(order, (await folder.channel(order.to.toRawString())).record, { rate, data: config.data }),
-        )
+      const prices = models && models.length > 0 ? priceTable(models, rate) : undefined
+      const show = async (order: PaymentOrder) => {
+        const { record } = await folder.channel(order.to.toRawString())
+        await asking.show(order, viewOf(order, record, { rate, data: config.data, prices }))
+      }
       const wallet = new AskedWallet({
         address,
         globalId,

@@ -39,6 +39,7 @@ const PAYERS: Record<string, (argv: string[]) => Promise<void>> = {
   'top-up': async (argv) => (await import('./channel-pay.ts')).topUp(argv),
   list: async (argv) => (await import('./channel-list.ts')).list(argv),
   export: async (argv) => (await import('./channel-list.ts')).exportBooks(argv),
+  prices: async (argv) => (await import('./channel-prices.ts')).prices(argv),
 }
 
 /** The same words on the folder of a payer mean the payer's own channels. */
@@ -50,7 +51,8 @@ const ON_PAYERS_FOLDER: Record<string, (argv: string[]) => Promise<void>> = {
 const USAGE = `Usage: chrysalis channel VERB [options]
 
 Your own channels to a gateway (folder --data, default ./.chrysalis/sidecar):
-  open      make a channel and deposit into it from your wallet: link, QR code, TON Connect or wallet file
+  prices    what a gateway's models cost, in TON and dollars; needs no channel
+  open      make a channel and deposit into it from your wallet: link, QR code, TON Connect (--page: in the browser) or file
   top-up    raise its deposit
   list      all of them, with the chain's numbers of this moment
   export    every charge and every movement on the chain, as CSV or JSON

@@ -13,6 +13,10 @@ export const dataSetting = {
   data: z.string().min(1).default('./.chrysalis/sidecar').describe('folder of keys, channels and state'),
 }
 
+export const usdSetting = {
+  usd: z.string().optional().describe('dollars for one TON, to show amounts in both; it is never fetched'),
+}
+
 /** Settings of everything that asks the gateway and proves charges. */
 export const payingSettings = {
   ...dataSetting,

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { Address, type MessageRelaxed } from '@ton/core'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { formatTon, formatUsd, parseUsdRate } from '../../contracts/amount.ts'
 import { connectLocalChain, type LocalChain, Wallet } from '../../contracts/index.ts'
 import type { orderJson } from '../cli/channel-order.ts'
 import { svgQr } from '../fund/index.ts'
@@ -179,6 +180,7 @@ it('shows a person what to do and what it means, and finds a payment that nobody
   while (!text.includes('Waiting')) text += `${await first.line()}\n`
   const [link = ''] = /ton:\/\/transfer\/\S+/.exec(text) ?? []
   expect(text).toContain('deposit  2.000000000 TON (6.000000 USD)')
+  expect(text).toContain('Prices, TON (USD) for a million tokens')
   expect(text.replaceAll('\n', ' ')).toContain('nobody else has it')
   expect(readFileSync(join(dir, 'qr.svg'), 'utf8')).toBe(svgQr(link))
   await stopChild(first.child, 'SIGKILL')
@@ -193,6 +195,29 @@ it('shows a person what to do and what it means, and finds a payment that nobody
   expect(Address.parse(/transfer\/([^?]+)/.exec(link)?.[1] ?? '').toString()).toBe(
     Address.parse(address.slice('channel '.length, -1)).toString(),
   )
+})
+
+it('tells the prices before anything is paid, by address or of the channel that is there', async () => {
+  const asked = ['channel', 'prices', '--gateway', stack.origin]
+  const { models } = JSON.parse(await run(...asked, '--json')) as { models: Record<string, string>[] }
+  const [tiny = {}] = models
+  expect(tiny).toMatchObject({ model: stack.ready.models[0] })
+  expect(BigInt(tiny.prompt ?? 0)).toBeGreaterThan(0n)
+  const inTon = formatTon(BigInt(tiny.prompt ?? 0))
+  const text = await run(...asked)
+  expect(text).toMatch(
+    /^Prices, TON for a million tokens\n {2}model +prompt +cached +completion +reasoning\n/,
+  )
+  expect(text).toContain(`${tiny.model}  ${inTon}  `)
+  // Of the channel that was opened last.
+  const usd = formatUsd(BigInt(tiny.prompt ?? 0), parseUsdRate('3'))
+  expect(await run('channel', 'prices', '--usd', '3')).toContain(`${tiny.model}  ${inTon} (${usd})  `)
+  await expect(run('channel', 'prices', '--usd', 'much')).rejects.toThrow(
+    /rate: expected dollars for one TON/,
+  )
+  await expect(
+    run('channel', 'prices', '--gateway', stack.origin.replace('127.0.0.1', 'gateway.example')),
+  ).rejects.toThrow(/plain http/)
 })
 
 it('leaves without the gateway, and pays from a wallet file', async () => {

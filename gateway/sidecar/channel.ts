@@ -18,7 +18,7 @@ import {
   rawPublicKey,
   readChannelState,
 } from '../../contracts/index.ts'
-import { type GatewayClient, parse, readAll } from './client.ts'
+import { askFreely, type GatewayClient } from './client.ts'
 import { SidecarError } from './errors.ts'
 import type { ChannelFolder, SidecarFolder } from './folder.ts'
 import { SidecarState } from './state.ts'
@@ -46,18 +46,10 @@ export interface GatewayTerms {
  * @throws SidecarError ERR_GATEWAY, ERR_TERMS_DIFFER for another network or contract
  */
 export async function readTerms(upstream: Upstream, globalId: number): Promise<GatewayTerms> {
-  const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
-  const answer = await upstream.send({
-    ...{ method: 'GET', path: '/v1/payment', headers },
-    signal: AbortSignal.timeout(30_000),
-  })
-  const bytes = await readAll(answer)
-  if (answer.status !== 200)
-    throw new SidecarError(
-      'ERR_GATEWAY',
-      `the gateway answers ${answer.status}, asked for its terms of payment`,
-    )
-  const { payTo, extra } = pick(parse(bytes), globalId)
+  const { status, json } = await askFreely(upstream, '/v1/payment')
+  if (status !== 200)
+    throw new SidecarError('ERR_GATEWAY', `the gateway answers ${status}, asked for its terms of payment`)
+  const { payTo, extra } = pick(json, globalId)
   if (extra.codeHash !== CHANNEL_CODE_HASH)
     throw new SidecarError(
       'ERR_TERMS_DIFFER',

@@ -77,6 +77,24 @@ export class GatewayClient {
   }
 }
 
+/**
+ * Asks for what a gateway tells everybody.
+ * @throws SidecarError ERR_GATEWAY when there is no answer
+ */
+export async function askFreely(
+  upstream: Upstream,
+  path: string,
+): Promise<{ status: number; json: unknown }> {
+  const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
+  const answer = await upstream.send({
+    method: 'GET',
+    path,
+    headers,
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  })
+  return { status: answer.status, json: parse(await readAll(answer)) }
+}
+
 /** Id of a request that costs nothing, and so need not be known again. */
 export function randomId(): string {
   return randomBytes(24).toString('base64url')

@@ -10,5 +10,6 @@ export {
   readChannels,
   SidecarFolder,
 } from './folder.ts'
+export { type ModelPrices, readPrices } from './prices.ts'
 export { type Sidecar, type SidecarOptions, startSidecar } from './server.ts'
 export { type Halt, type PaidRequest, SidecarState } from './state.ts'

@@ -58,6 +58,24 @@ const terms = named(
   }),
 )
 
+const priceList = named(
+  'PriceList',
+  record({
+    object: literal('list'),
+    currency: literal('TON'),
+    unit: literal('nanoton per million tokens'),
+    data: list(
+      record({
+        model: string,
+        prompt: amount,
+        cached: about(amount, 'For prompt tokens that came from a cache of the same channel or key.'),
+        completion: amount,
+        reasoning: amount,
+      }),
+    ),
+  }),
+)
+
 const channel = named(
   'Channel',
   record({
@@ -109,6 +127,17 @@ export const paymentOperations: readonly Operation[] = [
     about:
       'What this gateway asks of those who pay without an API key: x402, scheme `batch-settlement`, on channels of TON. Every 402 says the same in its `PAYMENT-REQUIRED` header. Take the hash of the contract from your own program, never from here.',
     answer: { about: 'As in `PAYMENT-REQUIRED`.', schema: terms },
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/v1/payment/prices',
+    id: 'paymentPrices',
+    tag: 'Payment',
+    summary: 'Prices',
+    about:
+      'What the models cost that can be had now. It is what the gateway says; what a request is charged by is the price list that the enclave signs with its receipt.',
+    answer: { about: 'A price list of each model.', schema: priceList },
     errors: [],
   },
   {
