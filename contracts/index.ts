@@ -124,6 +124,7 @@ export {
   registryAddress,
 } from './registry/state.ts'
 export { GRACE_SECONDS, parseSteps, type Step, stepsCell } from './registry/steps.ts'
+export { type RegistryName, registryView } from './registry/view.ts'
 export { describeRequest, describeStep, moment, quoted, span, widens } from './registry/words.ts'
 export { type SettleClaim, type SettleOutcome, settleBatch } from './settlement/batch.ts'
 export { MAX_BATCH, settleCost } from './settlement/cost.ts'

@@ -12,5 +12,6 @@ export {
   parseClaims,
 } from './claims.ts'
 export { configurationDigest, MAX_EPOCH } from './judge-claims.ts'
+export { platformRevocationKey, type RegistrySubject, registryObjection } from './judge-registry.ts'
 export * from './verdict.ts'
 export * from './verify.ts'

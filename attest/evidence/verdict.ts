@@ -6,6 +6,7 @@ import type { GpuFindings } from '../gpu/judge.ts'
 import { accepted, type Factor } from '../policy/factors.ts'
 import type { QuoteVerdict } from '../tdx/verify.ts'
 import type { Claims } from './claims.ts'
+import type { RegistrySubject } from './judge-registry.ts'
 
 /** What the quote says, in hex. */
 export interface VerdictFields {
@@ -21,7 +22,7 @@ export interface VerdictFields {
   tcbEvaluationDataNumber?: number
   /** When the collateral runs out, ms. */
   collateralUntil?: number
-  /** The last moment (ms) at which certificates, lists, documents and evaluation floor are those of this verdict. */
+  /** The last moment (ms) at which certificates, lists, documents, evaluation floor and the registry's snapshot are those of this verdict. */
   validUntil?: number
   /** SHA-256 of the configuration that the TD measured: what `configurations` of a policy pins. */
   configurationSha256?: string
@@ -41,6 +42,8 @@ export interface Verdict {
   /** Present only in an accepting verdict, so that unproven claims are never used by mistake. */
   claims?: Claims
   claimsBytes?: Uint8Array
+  /** What a registry can be asked about this enclave again; present only in an accepting verdict. */
+  subject?: RegistrySubject
   /** What the event log proves of the boot and of our own events; present only in an accepting verdict. */
   measured?: BelievedEvents
   /** Hex. */

@@ -5,10 +5,12 @@ import { type BelievedEvents, judgeEventLog } from '../eventlog/index.ts'
 import { type GpuFindings, type GpuTools, judgeGpu } from '../gpu/judge.ts'
 import { accepted, FACTORS, type FactorName, Factors, QUOTE_FACTORS } from '../policy/factors.ts'
 import { type Policy, parsePolicy } from '../policy/policy.ts'
+import { parseRegistryView, pinnedBy, type RegistryView } from '../policy/registry.ts'
 import { type QuoteVerdict, verifyQuote } from '../tdx/verify.ts'
 import { gpuNonce, type OpenedBundle, openBundle, reportData } from './bundle.ts'
 import { type Claims, claimsDigest, parseClaims } from './claims.ts'
 import { configurationDigest, judgeClaims, judgeConfiguration } from './judge-claims.ts'
+import { type RegistrySubject, registryObjection, registrySubject } from './judge-registry.ts'
 import { fieldsOf, type Verdict, type VerdictFields } from './verdict.ts'
 
 export interface VerifyOptions {
@@ -21,6 +23,11 @@ export interface VerifyOptions {
   beacons?: readonly Uint8Array[]
   /** What the verifier brings along to judge accelerators. */
   gpuTools?: GpuTools
+  /**
+   * What the registry says that the policy names. Whoever read it answers for its being the newest: neither below a
+   * version seen before, nor too old.
+   */
+  registry?: RegistryView
   /**
    * The moment (ms) at which the epoch has to be current; `now` when absent. For what an enclave did in an epoch that
    * is over since: all else about the evidence is judged as of `now` still.
@@ -42,7 +49,9 @@ export interface EvidenceParts {
  * ERR_POLICY for a policy that is itself malformed.
  */
 export async function verifyEvidence(bundle: unknown, options: VerifyOptions): Promise<Verdict> {
-  const policy = parsePolicy(options.policy)
+  const view = options.registry && parseRegistryView(options.registry)
+  const own = parsePolicy(options.policy)
+  const policy = view ? pinnedBy(own, view) : own
   const now = options.now()
   const factors = new Factors()
   const opened = await factors.check('bundle.format', 'the bundle is well-formed', () => openBundle(bundle))
@@ -55,7 +64,8 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   judgeFreshness(factors, opened, options)
   const digest = claimsDigest(opened.claims)
   judgeBinding(factors, opened, digest, quote)
-  judgeSnapshot(factors, opened, policy)
+  const subject = claims && registrySubject(claims, quote)
+  judgeRegistry(factors, { opened, view, subject, now }, own)
   if (claims !== undefined) judgeClaims(factors, claims, policy, options.epochAt?.(claims.epoch) ?? now)
   const log = { bytes: opened.eventLog, body: quote.quote?.body, claims }
   const events = judgeEventLog(factors, log, policy)
@@ -66,7 +76,9 @@ export async function verifyEvidence(bundle: unknown, options: VerifyOptions): P
   const bound = proven(quote) && factors.passed('reportdata.binding')
   const gpu = bound || opened.gpu === undefined ? await judgeGpu(factors, accelerators, policy) : undefined
   const judged = claims !== undefined
-  return conclude(factors, policy, quote, { judged, claims, bytes: opened.claims, digest, events, gpu })
+  return conclude(factors, policy, quote, {
+    ...{ judged, claims, subject, view, bytes: opened.claims, digest, events, gpu },
+  })
 }
 
 /**
@@ -166,14 +178,31 @@ function judgePartsNonce(
   }
 }
 
-/** Evidence that this version cannot judge is never passed over in silence. */
-function judgeSnapshot(factors: Factors, { registrySnapshot }: OpenedBundle, policy: Policy): void {
+interface RegistryMatter {
+  opened: OpenedBundle
+  view: RegistryView | undefined
+  subject: RegistrySubject | undefined
+  /** ms */
+  now: number
+}
+
+/** The registry's word comes from the verifier alone: what a bundle brings of it is never passed over in silence. */
+function judgeRegistry(
+  factors: Factors,
+  { opened: { registrySnapshot }, view, subject, now }: RegistryMatter,
+  policy: Policy,
+): void {
   const name = 'registry.allowed'
   const pinned = policy.measurements !== undefined && policy.models !== undefined
   if (registrySnapshot !== undefined)
-    factors.set(name, 'fail', 'registry snapshots are not judged by this version')
-  else if (pinned) factors.set(name, 'not-applicable', 'the policy itself pins measurements and models')
-  else factors.set(name, 'skip', 'there is no registry snapshot')
+    factors.set(name, 'fail', 'registry snapshots of a bundle are not judged by this version')
+  else if (view !== undefined) {
+    if (subject === undefined) return
+    const objection = registryObjection(view, subject, now)
+    const good = `allowed by version ${view.version} of the registry`
+    factors.expect(name, objection === undefined, good, objection ?? '')
+  } else if (pinned) factors.set(name, 'not-applicable', 'the policy itself pins measurements and models')
+  else factors.set(name, 'skip', 'there is no view of the registry')
 }
 
 function judgeBinding(
@@ -201,6 +230,8 @@ interface Judged {
   /** Whether there was anything to accept. */
   judged: boolean
   claims?: Claims | undefined
+  subject?: RegistrySubject | undefined
+  view?: RegistryView | undefined
   bytes?: Uint8Array
   /** Of those bytes. */
   digest?: Uint8Array
@@ -212,7 +243,7 @@ function conclude(
   own: Factors,
   policy: Policy,
   quote: QuoteVerdict | undefined,
-  { judged, claims, bytes, digest, events, gpu }: Judged,
+  { judged, claims, subject, view, bytes, digest, events, gpu }: Judged,
 ): Verdict {
   for (const { name, result, reason } of quote?.factors ?? []) own.set(name, result, reason)
   const factors = own.list(FACTORS)
@@ -225,8 +256,15 @@ function conclude(
     factors,
     maySkip: policy.skip,
     ...(ok && claims && bytes ? { claims, claimsBytes: bytes } : {}),
+    ...(ok && subject && { subject }),
     ...(ok && events && events.events.length > 0 ? { measured: events } : {}),
     ...(digest && { claimsDigest: toHex(digest) }),
-    fields: { ...fieldsOf(quote, gpu), ...configurationOf(events) },
+    fields: { ...until(fieldsOf(quote, gpu), view), ...configurationOf(events) },
   }
+}
+
+/** A verdict that rests on a view of a registry is true no longer than that. */
+function until(fields: VerdictFields, view: RegistryView | undefined): VerdictFields {
+  if (view === undefined || fields.validUntil === undefined) return fields
+  return { ...fields, validUntil: Math.min(fields.validUntil, view.expiresAt * 1000 - 1) }
 }

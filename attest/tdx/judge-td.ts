@@ -4,9 +4,8 @@ import { isZero, toHex } from '../bytes.ts'
 import type { Factors } from '../policy/factors.ts'
 import type { MeasurementSet, Policy } from '../policy/policy.ts'
 import type { TdBody } from './quote.ts'
+import { measuredAs, ownedAs, registersOf } from './registers.ts'
 import { attributeBits, xfamAllowed } from './td.ts'
-
-const NO_REGISTER = '0'.repeat(96)
 
 /** Sets the factors td.* and measurement.allowed. */
 export function judgeTd(factors: Factors, body: TdBody, policy: Policy): void {
@@ -59,7 +58,8 @@ function judgeService(factors: Factors, { mrServiceTd }: TdBody): void {
 }
 
 function judgeMeasurements(factors: Factors, body: TdBody, { measurements }: Policy): void {
-  const unowned = ownedAs(body, {})
+  const registers = registersOf(body)
+  const unowned = ownedAs(registers, {})
   if (measurements === undefined) {
     const reason = 'the policy pins no measurements'
     factors.set('measurement.allowed', 'skip', reason)
@@ -68,7 +68,7 @@ function judgeMeasurements(factors: Factors, body: TdBody, { measurements }: Pol
     else factors.set('td.owner', 'skip', `MRCONFIGID, MROWNER or MROWNERCONFIG is not zero, and ${reason}`)
     return
   }
-  const found = measurements.filter((set) => measuredAs(body, set))
+  const found = measurements.filter((set) => measuredAs(registers, set))
   factors.expect(
     'measurement.allowed',
     found.length > 0,
@@ -78,7 +78,7 @@ function judgeMeasurements(factors: Factors, body: TdBody, { measurements }: Pol
   judgeComplete(factors, found)
   factors.expect(
     'td.owner',
-    found.length > 0 ? found.some((set) => ownedAs(body, set)) : unowned,
+    found.length > 0 ? found.some((set) => ownedAs(registers, set)) : unowned,
     'MRCONFIGID, MROWNER and MROWNERCONFIG are as pinned',
     'MRCONFIGID, MROWNER or MROWNERCONFIG is not as pinned',
   )
@@ -99,16 +99,4 @@ function judgeComplete(factors: Factors, found: readonly MeasurementSet[]): void
       `the set that is met leaves ${list} open: what the host put there is not judged`,
     )
   }
-}
-
-function measuredAs({ mrTd, rtmr }: TdBody, set: MeasurementSet): boolean {
-  if (set.mrTd !== toHex(mrTd)) return false
-  return rtmr.every((register, i) => set.rtmr[i] === null || set.rtmr[i] === toHex(register))
-}
-
-/** A field that the set does not name has to be zero. */
-function ownedAs(body: TdBody, set: Partial<MeasurementSet>): boolean {
-  return (['mrConfigId', 'mrOwner', 'mrOwnerConfig'] as const).every(
-    (name) => (set[name] ?? NO_REGISTER) === toHex(body[name]),
-  )
 }

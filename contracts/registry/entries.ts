@@ -16,7 +16,10 @@ export interface Entry {
   value: Cell
 }
 
-/** The registers of a TD, 48 bytes of hexadecimal each. What is null is not compared. */
+/**
+ * The registers of a TD, 48 bytes of hexadecimal each. A run-time register that is null is not compared; a field of the
+ * host's (the last three) that is null has to be zero.
+ */
 export interface RegistryMeasurement {
   roles: readonly ('worker' | 'gateway')[]
   mrTd: string
@@ -131,11 +134,15 @@ function checkEndpoint(endpoint: string): void {
   if (url.username || url.password || url.hash) refuse('endpoint: without user, password and fragment')
 }
 
-/** A gateway, by the SHA-256 of its 32-byte signing key (hexadecimal). */
-export function gatewayEntry(keyHash: string, gateway: RegistryGateway): Entry {
-  keyBytes(keyHash)
+/**
+ * A gateway, by the account id of its wallet: the hash of the contract that its wallet key alone commands, which its
+ * evidence names as `payoutAddress`. (The key that signs for an enclave lives no longer than one boot of it.)
+ * @param account 64 hexadecimal digits
+ */
+export function gatewayEntry(account: string, gateway: RegistryGateway): Entry {
+  keyBytes(account)
   checkEndpoint(gateway.endpoint)
-  return { table: 'gateways', key: keyHash, value: textCell(gateway.endpoint, 'endpoint') }
+  return { table: 'gateways', key: account, value: textCell(gateway.endpoint, 'endpoint') }
 }
 
 /** Reads a set of measurements. @throws ContractsError ERR_REGISTRY_ENTRY if key and value do not belong together */
