@@ -35,6 +35,11 @@ export function payoutKeyFile(folder: string): string {
   return join(purseOf(folder), 'payout.key')
 }
 
+/** The key that agrees to closing a channel at once, where a payout address is set. */
+export function releaseKeyFile(folder: string): string {
+  return join(purseOf(folder), 'release.key')
+}
+
 /** Whom the worker belongs to: the one address that its wallet sends to. */
 export function ownerFile(folder: string): string {
   return join(folder, 'owner')

@@ -2,8 +2,6 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Address } from '@ton/core'
-import { ConfigError } from '../attest/cli/config.ts'
 import {
   type OpenedTee,
   openTee,
@@ -14,17 +12,17 @@ import {
 import { isHardware } from '../attest/cli/policy-setting.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
-import { type Chain, openChain, rawPublicKey, Wallet } from '../contracts/index.ts'
+import { type Chain, openChain, rawPublicKey } from '../contracts/index.ts'
 import { type AttestationServer, serveAttestation } from './attestation.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
 import { Collector, Earnings } from './earnings/index.ts'
-import { bindOwner, readOwner } from './earnings/owner.ts'
 import { claimedModel, type Offer, Worker } from './enclave/index.ts'
 import { type Engine, startEngine } from './engine/index.ts'
-import { earningsFile, ownerFile, payoutKeyFile, purseOf, takeFolder } from './folder.ts'
+import { earningsFile, purseOf, takeFolder } from './folder.ts'
 import { Link } from './link/index.ts'
 import type { Log } from './log.ts'
+import { openPayee, type Payee } from './payee.ts'
 import { readSoftware } from './protocol/software.ts'
 import { untilReachable } from './reach.ts'
 import { StatusReporter, type WorkerStatus } from './status.ts'
@@ -100,9 +98,7 @@ export async function runWorker(
     // Whoever has the disk of a real enclave must not read off it how long each request was.
     tokenBatch: isHardware(kind, policy) ? TOKEN_BATCH : 1,
     ...(chain && { chain }),
-    ...(payee && {
-      payee: { address: payee.address, ...(payee.wallet && { key: rawPublicKey(payee.wallet.key) }) },
-    }),
+    ...(payee?.releaseKey && { payee: { address: payee.address, key: rawPublicKey(payee.releaseKey) } }),
   })
   const collector = openCollector(settings, { chain, payee, folder, earnings, log })
   const { promise: joined, resolve } = Promise.withResolvers<void>()
@@ -159,37 +155,6 @@ async function serveEvidence(
   const server = await serveAttestation(options)
   log.info({ url: server.url }, 'evidence is served')
   return server
-}
-
-/** Where this worker is paid, and the wallet when it is its own. */
-interface Payee {
-  /** Raw. */
-  address: string
-  wallet?: Wallet
-  /** Where what it gets is sent. */
-  owner?: Address
-}
-
-async function openPayee(
-  { payoutAddress, ownerAddress }: WorkerSettings,
-  folder: string,
-  chain: Chain | undefined,
-): Promise<Payee | undefined> {
-  if (payoutAddress !== undefined) {
-    if (ownerAddress === undefined) return { address: payoutAddress }
-    throw new ConfigError(
-      'setting ownerAddress: goes without payoutAddress, which is paid by gateways directly',
-    )
-  }
-  if (!chain)
-    return ownerAddress === undefined ? undefined : { address: Address.parse(ownerAddress).toRawString() }
-  const wallet = await Wallet.open(payoutKeyFile(folder), chain.globalId)
-  const payee = { address: wallet.address.toRawString(), wallet }
-  if (ownerAddress === undefined) return payee
-  const file = ownerFile(folder)
-  const owner = await readOwner(file, ownerAddress, chain.globalId)
-  await bindOwner(file, owner, chain.globalId)
-  return { ...payee, owner }
 }
 
 /** Only the payee can settle: what another address earns, its owner has to. */

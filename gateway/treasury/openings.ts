@@ -50,8 +50,7 @@ export class Openings {
       const open = record.deposited > 0n ? record : await this.#desk.deposit(record, wallet, deposit)
       if (open) return open
     }
-    if (role === 'worker')
-      checkRoom(await this.#ledger.channels(), wanted.payee, this.#terms.maxWorkerChannels)
+    if (role === 'worker') checkRoom(await this.#ledger.channels(), this.#terms.maxWorkerChannels)
     const parties = { payer: wallet.address, voucherKey: this.#keys.voucherKey(role), ...wanted }
     const params = planParams(parties, this.#terms, await this.#chain.now())
     const planned = await this.#ledger.putChannel(newChannel(role, params))

@@ -88,21 +88,15 @@ export function isPaidBy(record: ChannelRecord, payer: Address): boolean {
 }
 
 /**
- * Whether one more worker channel may be opened. Joining costs a worker nothing and a new channel costs us its
- * deposit, so each payout address has one at a time, and there are only so many.
+ * Whether one more worker channel may be opened. Joining costs a worker nothing and a new channel costs us its deposit, so
+ * there are only so many. An address alone says nothing of who joins: it is public, and several workers may be paid there.
  *
- * @throws TreasuryError `ERR_TREASURY_PAYOUT`, `ERR_TREASURY_LIMIT`
+ * @throws TreasuryError `ERR_TREASURY_LIMIT`
  */
-export function checkRoom(channels: readonly ChannelRecord[], payee: Address, most: number): void {
+export function checkRoom(channels: readonly ChannelRecord[], most: number): void {
   const held = channels.filter(
     ({ role, state, deposited }) => role === 'worker' && state !== 'closed' && deposited > 0n,
   )
-  if (held.some((record) => record.state === 'open' && paramsOf(record).payee.equals(payee))) {
-    throw new TreasuryError(
-      'ERR_TREASURY_PAYOUT',
-      'payoutKey: this payout address has an open channel with another key; use that key, or another address',
-    )
-  }
   if (held.length < most) return
   throw new TreasuryError(
     'ERR_TREASURY_LIMIT',

@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { Address } from '@ton/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { LocalNode } from '../../contracts/chain/local/node.ts'
-import { ChannelClient, channelParamsFromJson, checkChannel, verifyVoucher } from '../../contracts/index.ts'
+import {
+  ChannelClient,
+  channelParamsFromJson,
+  checkChannel,
+  rawPublicKey,
+  verifyVoucher,
+} from '../../contracts/index.ts'
 import type { ChannelRecord } from '../ledger/index.ts'
 import { DEFAULT_TERMS, paramsOf } from './terms.ts'
 import { Crash, CrashPoint, type Stand, setUp } from './testing/stand.ts'
@@ -151,17 +157,25 @@ describe('a worker’s channel', () => {
     expect(await stand.ledger.channels()).toEqual(known)
   })
 
-  it('is one for all who ask at once, and none is added for another key', async () => {
+  it('is one for all who ask at once', async () => {
     stand = await setUp(node)
     await stand.treasury.setup()
     const all = await Promise.all([payWorker(), payWorker(), payWorker()])
     expect(new Set(all.map(({ ledgerChannel }) => ledgerChannel)).size).toBe(1)
-    const payoutAddress = stand.worker.address.toString()
-    const payoutKey = Buffer.from(stand.keys.releaseKey()).toString('hex')
-    await expect(
-      stand.treasury.paymentFor({ payoutAddress, workerId: SIGNING_KEY, payoutKey }),
-    ).rejects.toEqual(code('ERR_TREASURY_PAYOUT'))
     expect((await stand.ledger.channels()).filter(({ role }) => role === 'worker')).toHaveLength(1)
+  })
+
+  it('is not kept from a worker by one who joined before under its address, which is public', async () => {
+    stand = await setUp(node)
+    await stand.treasury.setup()
+    const payoutAddress = stand.worker.address.toString()
+    await stand.treasury.paymentFor({ payoutAddress, workerId: SIGNING_KEY })
+    const payoutKey = Buffer.from(rawPublicKey(stand.worker.key)).toString('hex')
+    const own = () => stand.treasury.paymentFor({ payoutAddress, workerId: SIGNING_KEY, payoutKey })
+    const { ledgerChannel, terms } = await own()
+    expect(terms.params).toMatchObject({ payeeKey: payoutKey })
+    expect((await own()).ledgerChannel).toBe(ledgerChannel)
+    expect((await stand.ledger.channels()).filter(({ role }) => role === 'worker')).toHaveLength(2)
   })
 
   it('is one of so many, however many addresses ask', async () => {

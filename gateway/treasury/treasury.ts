@@ -122,12 +122,11 @@ export class Treasury {
   }
 
   /**
-   * The channel that pays a worker, opened if there is none for its payout address.
+   * The channel that pays a worker, opened if there is none for its payout address and key.
    *
    * @param worker.payoutKey hex of the Ed25519 key with which the worker would agree to an early close; without one
    *   nobody can, and the channel ends by the challenge period only
-   * @throws TreasuryError `ERR_TREASURY_PAYOUT`, also when the address has an open channel with another key,
-   *   `ERR_TREASURY_LIMIT`, `ERR_TREASURY_FUNDS`, `ERR_ROLLED_BACK` for a channel that is frozen
+   * @throws TreasuryError `ERR_TREASURY_PAYOUT`, `ERR_TREASURY_LIMIT`, `ERR_TREASURY_FUNDS`, `ERR_ROLLED_BACK` for a channel that is frozen
    */
   async paymentFor(worker: {
     payoutAddress: string

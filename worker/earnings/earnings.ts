@@ -27,8 +27,8 @@ export interface EarningsOptions {
   creditLimit: bigint
   /** Where to look channels up; without it only unpaid work is possible. */
   chain?: Chain
-  /** Raw address and Ed25519 key (32 bytes) that a channel has to name. */
-  payee?: { address: string; key?: Uint8Array }
+  /** Raw address and Ed25519 key (32 bytes) that a channel has to name; without them only unpaid work is possible. */
+  payee?: { address: string; key: Uint8Array }
   /** Work for gateways that offer no channel. */
   unpaid: boolean
   /** Requests whose token counts reach the file together; see History. Default 1. */
@@ -122,7 +122,7 @@ export class Earnings {
   /** What can be said of a channel without looking at it. */
   #terms(payment: PaymentTerms): CheckedPayment {
     const { chain, payee } = this.#options
-    if (!chain) throw terms('this worker has no chain to look the channel up on; set --chain-url')
+    if (!chain || !payee) throw terms('this worker has no chain to look the channel up on; set --chain-url')
     if (payment.globalId !== chain.globalId) throw terms('the channel is on another network')
     if (payment.codeHash !== CHANNEL_CODE_HASH) throw terms('the channel has other code than ours')
     const params = channelParamsFromJson(payment.params)
@@ -137,12 +137,10 @@ export class Earnings {
 async function lookAt(
   params: ChannelParams,
   chain: Chain,
-  payee: EarningsOptions['payee'],
+  payee: { address: string; key: Uint8Array },
 ): Promise<SeenOnChain> {
-  const { deposited, settled } = await ChannelClient.check(params, chain, {
-    ...(payee && { payee: Address.parseRaw(payee.address) }),
-    ...(payee?.key && { payeeKey: payee.key }),
-  })
+  const expected = { payee: Address.parseRaw(payee.address), payeeKey: payee.key }
+  const { deposited, settled } = await ChannelClient.check(params, chain, expected)
   return { deposited, settled, state: 'open' }
 }
 
