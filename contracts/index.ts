@@ -2,7 +2,7 @@
 
 export { formatTon, formatUsd, larger, least, NANO, parseTon, parseUsdRate, type UsdRate } from './amount.ts'
 export { connectLocalChain, type LocalChain } from './chain/local/client.ts'
-export { openChain } from './chain/open.ts'
+export { networkGlobalId, openChain } from './chain/open.ts'
 export type { FeePrices } from './chain/prices.ts'
 export { type ChainSettings, chainSettings } from './chain/settings.ts'
 export { connectToncenter, type ToncenterChain, type ToncenterOptions } from './chain/toncenter/chain.ts'

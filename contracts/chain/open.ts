@@ -9,6 +9,7 @@ import type { ChainSettings } from './settings.ts'
 import { connectToncenter, type ToncenterChain } from './toncenter/chain.ts'
 import type { ProviderOptions } from './toncenter/endpoint.ts'
 import { MAINNET, TESTNET, type TonNetwork } from './toncenter/networks.ts'
+import { LOCAL_GLOBAL_ID } from './types.ts'
 
 const PUBLIC = [MAINNET, TESTNET]
 
@@ -49,6 +50,14 @@ export async function openChain(
   const chain = await connectLocalChain({ url: chainUrl, token })
   admit(chain.globalId)
   return chain
+}
+
+/**
+ * The global_id of the network that a setting names: `local`, `testnet`, `mainnet` or the file of a private one.
+ * @throws ContractsError ERR_CONFIG
+ */
+export async function networkGlobalId(name: string): Promise<number> {
+  return name === 'local' ? LOCAL_GLOBAL_ID : (await networkOf(name)).globalId
 }
 
 async function openNetwork(

@@ -106,6 +106,13 @@ describe('chrysalis ledger verify', () => {
     expect(nowhere).toMatchObject({ status: 2, stderr: expect.stringContaining('there is no ledger') })
     const noChain = await runHere(command, 'verify', '--data', dir, '--chain')
     expect(noChain).toMatchObject({ status: 2, stderr: expect.stringContaining('has no local chain') })
+    const unasked = await runHere(command, 'verify', '--data', dir, '--chain-url', 'http://127.0.0.1:1')
+    expect(unasked).toMatchObject({ status: 2, stderr: expect.stringContaining('say --chain, too') })
+    const argv = ['verify', '--data', dir, '--network', join(dir, 'nowhere.json')]
+    const noNetwork = await runHere(command, ...argv)
+    expect(noNetwork).toMatchObject({ status: 2, stderr: expect.stringContaining('setting network') })
+    const noProvider = await runHere(command, 'verify', '--data', dir, '--chain', '--network', 'testnet')
+    expect(noProvider).toMatchObject({ status: 2, stderr: expect.stringContaining('chainProvider') })
     const noFile = join(dir, 'no-such-file')
     const nowhereElse = await runHere(command, 'verify', '--data', dir, '--ledger-postgres-file', noFile)
     expect(nowhereElse).toMatchObject({ status: 2, stderr: expect.stringContaining('no connection string') })

@@ -6,19 +6,17 @@ import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
 import { codeOf } from '../../attest/cli/process.ts'
 import {
   type Chain,
+  chainSettings,
   connectLocalChain,
-  LOCAL_GLOBAL_ID,
-  MAINNET,
+  networkGlobalId,
   readChannel,
-  TESTNET,
 } from '../../contracts/index.ts'
 import { gatewaySchema } from '../config.ts'
 import { type ControlAccess, ControlError, callControl, type VerifyProgress } from '../control/index.ts'
 import { type Difference, Ledger, type VerifyReport } from '../ledger/index.ts'
 import { ledgerPlace } from '../ledger-place.ts'
+import { connectChain } from './chain-settings.ts'
 import { readAccess } from './channel.ts'
-
-const GLOBAL_IDS = { local: LOCAL_GLOBAL_ID, testnet: TESTNET.globalId, mainnet: MAINNET.globalId } as const
 
 const schema = z.strictObject({
   data: z.string().min(1).default('./.chrysalis').describe('data folder of the server, running or not'),
@@ -26,12 +24,14 @@ const schema = z.strictObject({
     .boolean()
     .default(false)
     .describe('print a line of JSON for each difference, and one for the report'),
-  chain: z.boolean().default(false).describe('also hold deposits and settlements against the chain'),
+  chain: z
+    .boolean()
+    .default(false)
+    .describe(
+      'also hold deposits and settlements against the chain: a running server looks at its own; else the one that the settings name, or the local one in the data folder',
+    ),
   ledgerPostgresFile: gatewaySchema.shape.ledgerPostgresFile,
-  network: z
-    .enum(['local', 'testnet', 'mainnet'])
-    .default('local')
-    .describe('network that the vouchers are for'),
+  ...chainSettings,
 })
 
 type Config = z.infer<typeof schema>
@@ -72,6 +72,10 @@ async function verify(argv: string[]): Promise<void> {
     },
     { argv, env: process.env },
   )
+  const { chainUrl, chainTokenFile, chainProvider, chainKeyFile } = config
+  if (!config.chain && [chainUrl, chainTokenFile, chainProvider, chainKeyFile].some(Boolean)) {
+    throw new ConfigError('a chain is named, but is not asked: say --chain, too')
+  }
   const tell = (difference: Difference) => {
     const { about, problem } = difference
     const line = config.json ? JSON.stringify({ difference }) : printable(`${about}: ${problem}`)
@@ -123,7 +127,7 @@ async function verifyFile(config: Config, tell: (difference: Difference) => void
   if (place.file !== undefined && !existsSync(place.file)) {
     throw new ConfigError(`--data ${config.data}: there is no ledger (${place.file})`)
   }
-  const chain = config.chain ? await localChain(config) : undefined
+  const chain = config.chain ? await chainOf(config) : undefined
   const books = await Ledger.open({
     ...place,
     now: Date.now,
@@ -133,7 +137,7 @@ async function verifyFile(config: Config, tell: (difference: Difference) => void
   })
   try {
     return await books.verify({
-      globalId: chain?.globalId ?? GLOBAL_IDS[config.network],
+      globalId: chain?.globalId ?? (await networkGlobalId(config.network)),
       onDifference: tell,
       wholeFile: true,
       ...(chain && { onChain: (params) => readChannel(params, chain) }),
@@ -144,17 +148,19 @@ async function verifyFile(config: Config, tell: (difference: Difference) => void
   }
 }
 
-async function localChain({ data, network }: Config): Promise<Chain> {
-  if (network !== 'local') {
-    throw new ConfigError(
-      '--chain: a public network is read by the running server only; start it, and try again',
-    )
+/** The chain that the settings name, else the local one of the data folder. */
+async function chainOf(config: Config): Promise<Chain> {
+  const { data, network, chainUrl, chainTokenFile } = config
+  if (network !== 'local' || chainUrl !== undefined || chainTokenFile !== undefined) {
+    return await connectChain(config)
   }
   const read = (name: string) => {
     try {
       return readFileSync(join(data, 'chain', name), 'utf8').trim()
     } catch {
-      throw new ConfigError(`--chain: ${data} has no local chain`)
+      throw new ConfigError(
+        `--chain: ${data} has no local chain; name another one by --network or --chain-url`,
+      )
     }
   }
   return await connectLocalChain({ url: read('url'), token: read('token') })

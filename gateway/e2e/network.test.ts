@@ -13,6 +13,8 @@ import { scriptedEngine } from '../../worker/engine/testing/scripted.ts'
 import { silentLog } from '../../worker/log.ts'
 import { type RunningWorker, runWorker } from '../../worker/run.ts'
 import { type ChannelReport, readAccess } from '../cli/channel.ts'
+import { ledger } from '../cli/ledger.ts'
+import { runHere } from '../cli/testing/command.ts'
 import { gatewaySchema } from '../config.ts'
 import { callControl } from '../control/index.ts'
 import { type RunningGateway, startGateway } from '../server.ts'
@@ -161,6 +163,21 @@ describe('on a network of two providers', () => {
     const report = await channels('settle')
     const client = report.channels.find(({ role }) => role === 'client')
     expect(client?.settled).toBe(client?.charged)
+  }, 240_000)
+
+  it('the ledger of a gateway that does not run is held against both', async () => {
+    await gateway.stop(0)
+    const { status, stdout } = await runHere(
+      ledger,
+      ...['verify', '--data', dir, '--json', '--chain', ...privateNetwork()],
+    )
+    expect([status, JSON.parse(stdout)]).toMatchObject([
+      0,
+      { report: { differences: 0, channels: 2, onChain: 2 } },
+    ])
+    // Vouchers are signed for a network: those of another one are none.
+    const elsewhere = await runHere(ledger, 'verify', '--data', dir, '--network', 'testnet')
+    expect(elsewhere).toMatchObject({ status: 1, stdout: expect.stringContaining('difference') })
   }, 240_000)
 
   it('each provider got its own key and never the other’s, and no log holds either', () => {
