@@ -157,9 +157,12 @@ class Asking {
   }
 }
 
+/** How waiting ends: all looks were in vain, or they took too long. */
+const UNPAID: readonly string[] = ['ERR_CHANNEL_UNCONFIRMED', 'ERR_FUND_UNPAID']
+
 /** A person who did not pay is no failure of the chain. */
 function unpaid(error: unknown, { fromWallet, patience }: PayingConfig): unknown {
-  if (fromWallet !== undefined || codeOf(error) !== 'ERR_CHANNEL_UNCONFIRMED') return error
+  if (fromWallet !== undefined || !UNPAID.includes(codeOf(error))) return error
   return new FundError(
     'ERR_FUND_UNPAID',
     `no such payment has arrived within ${patience} s, and the link is no longer good. Look at: chrysalis channel list. ` +

@@ -20,6 +20,8 @@ export interface AskedWalletOptions {
   patience?: number
   /** Between two looks at the chain; for tests. */
   pause?: () => Promise<void>
+  /** Milliseconds that only grow; for tests. */
+  monotonic?: () => number
 }
 
 /**
@@ -32,13 +34,17 @@ export class AskedWallet implements MessageSender {
   readonly looks: number
   readonly #options: AskedWalletOptions
   readonly #patience: number
+  readonly #monotonic: () => number
   /** What the wallet held when it was asked, nanotons; until it has sent something. */
   #asked: { chain: Chain; balance: bigint } | undefined
+  /** When nobody needs to wait any more, in monotonic ms. */
+  #end = Number.POSITIVE_INFINITY
 
   constructor(options: AskedWalletOptions) {
     this.address = options.address
     this.#options = options
     this.#patience = options.patience ?? DEFAULT_PATIENCE
+    this.#monotonic = options.monotonic ?? (() => performance.now())
     this.looks = this.#patience + GRACE
   }
 
@@ -51,11 +57,19 @@ export class AskedWallet implements MessageSender {
     const { balance } = await chain.account(from)
     await this.#options.show(orderOf(message, { from, globalId, expires }))
     this.#asked = { chain, balance }
+    this.#end = this.#monotonic() + 1000 * this.looks
   }
 
-  /** The pause of a `ChannelClient` that waits for this wallet: tells, too, when the wallet has sent something. */
+  /**
+   * The pause of a `ChannelClient` that waits for this wallet: tells, too, when the wallet has sent something, and ends
+   * the waiting in time where looks at the chain are slow.
+   *
+   * @throws FundError ERR_FUND_UNPAID
+   */
   readonly pause = async (): Promise<void> => {
     await pauseOf(this.#options)
+    if (this.#monotonic() > this.#end)
+      throw new FundError('ERR_FUND_UNPAID', `no such payment has arrived within ${this.#patience} s`)
     if (!this.#asked || !(await this.#hasSent(this.#asked))) return
     this.#asked = undefined
     this.#options.onSent?.()

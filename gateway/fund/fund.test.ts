@@ -86,6 +86,21 @@ describe('a wallet that is asked', () => {
     expect(said).toEqual(['shown', 'pause', 'pause', 'sent', 'pause', 'pause'])
   })
 
+  it('is not waited for much longer than its link is good, however slow the chain is', async () => {
+    const { address } = payer
+    let ms = 0
+    const pause = async () => {
+      ms += 60_000
+    }
+    const wallet = new AskedWallet({
+      ...{ address, globalId: chain.globalId, show: () => {}, pause, patience: 600 },
+      monotonic: () => ms,
+    })
+    const client = new ChannelClient({ chain, params: test.params, pause: wallet.pause })
+    await expect(client.open(wallet, TON)).rejects.toMatchObject({ code: 'ERR_FUND_UNPAID' })
+    expect(ms).toBe(720_000)
+  })
+
   it('is waited for although the chain cannot be asked about the wallet', async () => {
     const { address } = payer
     const { client } = asked(() => {})
