@@ -81,6 +81,7 @@ export {
 } from './registry/entries.ts'
 export { REGISTRY_EXIT, type RegistryExitName, registryExitName } from './registry/exits.ts'
 export {
+  gatewayKey,
   parseText,
   parseWith,
   registryParamsFromJson,

@@ -1,5 +1,6 @@
 /** What owners decide, as JSON: the form in which they write it, and read it before they sign. */
 
+import { Address } from '@ton/core'
 import { z } from 'zod'
 import { ContractsError } from '../errors.ts'
 import {
@@ -42,7 +43,28 @@ const model = z.strictObject({
   /** Nanotons per million tokens. */
   prices: z.strictObject({ prompt: nanotons, cached: nanotons, completion: nanotons, reasoning: nanotons }),
 })
-const gateway = z.strictObject({ keyHash: key, endpoint: z.string() })
+/** A gateway is known by its wallet: 0:… or as wallets show it. */
+const wallet = z.string().refine(isWallet, 'expected the address of a wallet on the basechain')
+const gateway = z.strictObject({ wallet, endpoint: z.string() })
+
+function isWallet(text: string): boolean {
+  try {
+    return Address.parse(text).workChain === 0
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The key under which a gateway stands: its wallet's account id.
+ * @param wallet its address in any notation
+ * @throws ContractsError ERR_REGISTRY_ENTRY
+ */
+export function gatewayKey(wallet: string): string {
+  if (isWallet(wallet)) return Address.parse(wallet).hash.toString('hex')
+  throw new ContractsError('ERR_REGISTRY_ENTRY', 'gateway: the address of its wallet on the basechain')
+}
+
 const rules = { threshold: z.int(), delaySeconds: z.int() }
 
 const step = z.discriminatedUnion('do', [
@@ -108,7 +130,7 @@ export function stepFromJson(json: StepJson): Step {
     case 'put-model':
       return { kind: 'put', entry: modelOf(json) }
     case 'put-gateway':
-      return { kind: 'put', entry: gatewayEntry(json.keyHash, json) }
+      return { kind: 'put', entry: gatewayEntry(gatewayKey(json.wallet), json) }
     case 'remove':
       return { kind: 'remove', table: json.table, key: json.key }
     case 'unrevoke':
@@ -137,7 +159,7 @@ function putToJson({ table, key, value }: Entry): StepJson {
       return { do: 'put-model', sha256: key, id, prices: { ...text, ...output } }
     }
     case 'gateways':
-      return { do: 'put-gateway', keyHash: key, ...parseGateway(value) }
+      return { do: 'put-gateway', wallet: `0:${key}`, ...parseGateway(value) }
   }
 }
 
@@ -170,7 +192,7 @@ export function registryParamsFromJson(value: unknown): RegistryParams {
   const entries = [
     ...json.measurements.map(measurementEntry),
     ...json.models.map(modelOf),
-    ...json.gateways.map((each) => gatewayEntry(each.keyHash, each)),
+    ...json.gateways.map((each) => gatewayEntry(gatewayKey(each.wallet), each)),
   ]
   const owners = json.owners.map(bytes)
   return {

@@ -61,7 +61,12 @@ export function describeStep(step: Step): string[] {
         MRTD: mrTd,
         ...Object.fromEntries(rtmr.map((value, index) => [`RTMR${index}`, value])),
       }
-      const rest = { MRCONFIGID: mrConfigId, MROWNER: mrOwner, MROWNERCONFIG: mrOwnerConfig }
+      // As policies have it: what the owner of a TD sets is zero unless it is named.
+      const rest = {
+        MRCONFIGID: mrConfigId ?? 'zero',
+        MROWNER: mrOwner ?? 'zero',
+        MROWNERCONFIG: mrOwnerConfig ?? 'zero',
+      }
       const key = step.kind === 'put' ? step.entry.key : ''
       return [
         `trust TDs with these registers as ${roles.join(' and ')}; key ${key}`,
@@ -78,7 +83,7 @@ export function describeStep(step: Step): string[] {
         ),
       ]
     case 'put-gateway':
-      return [`trust the gateway ${quoted(json.endpoint)}, whose signing key has the SHA-256 ${json.keyHash}`]
+      return [`trust the gateway ${quoted(json.endpoint)}, whose wallet is ${json.wallet}`]
     case 'remove':
       return [`remove ${json.key} from the ${json.table}`]
     case 'unrevoke':

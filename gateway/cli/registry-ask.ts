@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError } from '../../attest/cli/config.ts'
 import {
   type Asked,
+  gatewayKey,
   newRequest,
   parseText,
   parseWith,
@@ -92,7 +93,7 @@ const aloneSettings = {
 export async function revoke(argv: string[]): Promise<void> {
   const summary =
     'Revoke something at once, as one owner. KIND is platform (KEY: its id, 32 hex digits), measurement, model or gateway\n' +
-    '(KEY: as registry show has it). It outranks every table; only the threshold takes it back, after the delay.'
+    '(KEY: as registry show has it; a gateway: its wallet). It outranks every table; only the threshold takes it back, after the delay.'
   const unlisted = z.boolean().default(false).describe('also what no table holds')
   const schema = z.strictObject({ ...aloneSettings, unlisted })
   const { words, config } = load({ verb: 'revoke', names: ['KIND', 'KEY'], summary, schema }, argv)
@@ -101,12 +102,13 @@ export async function revoke(argv: string[]): Promise<void> {
     if (kind === 'platform') return { kind: 'revoke', key: platformKey(id) }
     const table = ({ measurement: 'measurements', model: 'models', gateway: 'gateways' } as const)[kind]
     if (!table) throw new ConfigError(`KIND: platform, measurement, model or gateway, not '${kind}'`)
-    if (!config.unlisted && !snapshot.tables[table].has(id)) {
+    const key = table === 'gateways' && !/^[0-9a-f]{64}$/.test(id) ? gatewayKey(id) : id
+    if (!config.unlisted && !snapshot.tables[table].has(key)) {
       throw new ConfigError(
         `KEY: no ${kind} has this key; look at registry show, or say --unlisted to revoke it all the same`,
       )
     }
-    return { kind: 'revoke', key: id }
+    return { kind: 'revoke', key }
   })
 }
 

@@ -3,6 +3,7 @@
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Address } from '@ton/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLocalChainServer } from '../../contracts/chain/local/server.ts'
 import { connectLocalChain, type LocalChain, platformKey, Wallet } from '../../contracts/index.ts'
@@ -12,6 +13,7 @@ import { chrysalis, runHere } from './testing/command.ts'
 const TOKEN = 'a token of the local chain for these tests'
 const dir = mkdtempSync(join(tmpdir(), 'chrysalis-registry-'))
 const at = (name: string) => join(dir, name)
+const GATEWAY = new Address(0, Buffer.alloc(32, 0xcd))
 const SHA = 'ab'.repeat(32)
 const prices = { prompt: '50000000', cached: '25000000', completion: '200000000', reasoning: '200000000' }
 const model = { sha256: SHA, id: 'chrysalis/tiny', prices }
@@ -125,7 +127,7 @@ describe('a proposal', () => {
   const endpoint = 'https://gateway.example'
 
   it('is signed apart and offline, submitted, waits, and is carried out', async () => {
-    const steps = write('steps.json', [{ do: 'put-gateway', keyHash: 'cd'.repeat(32), endpoint }])
+    const steps = write('steps.json', [{ do: 'put-gateway', wallet: GATEWAY.toString(), endpoint }])
     const file = at('proposal.json')
     await ok('propose', steps, ...there, '--out', file)
     await refused('is there already', 'propose', steps, ...there, '--out', file)
@@ -144,7 +146,7 @@ describe('a proposal', () => {
     expect(await ok('execute', '1', ...there, ...paying())).toContain('carried out')
     expect(await shown()).toMatchObject({
       version: 2,
-      gateways: [{ keyHash: 'cd'.repeat(32), endpoint }],
+      gateways: [{ wallet: GATEWAY.toRawString(), endpoint }],
       coming: [],
     })
   })
@@ -204,7 +206,7 @@ describe('one owner alone', () => {
 
   it('with the key on another machine: a file, signed there', async () => {
     const file = at('act.json')
-    const gateway = ['revoke', 'gateway', 'cd'.repeat(32), ...there]
+    const gateway = ['revoke', 'gateway', GATEWAY.toString(), ...there]
     await refused('--owner KEY and --out FILE', ...gateway, '--key', at('ann'), '--out', file)
     await refused('not an owner', ...gateway, '--owner', 'ef'.repeat(32), '--out', file)
     await ok(...gateway, '--owner', owners.ann ?? '', '--out', file)
