@@ -7,13 +7,10 @@ import {
   connectLocalChain,
   decodePaymentRequired,
   decodePaymentResponse,
-  generateKey,
   type LocalChain,
-  type PaymentRequired,
-  rawPublicKey,
-  Wallet,
 } from '../../contracts/index.ts'
 import { Payer, type Signed, TON } from '../pay/testing/payer.ts'
+import { openChannel } from '../pay/testing/stranger.ts'
 import { channelStatus } from './money.ts'
 import { bodyOf, cleanUp, type Stack, startStack } from './stack.ts'
 
@@ -26,7 +23,7 @@ let payer: Payer
 beforeAll(async () => {
   stack = await startStack()
   chain = await localChain()
-  payer = await openChannel()
+  payer = await openChannel(chain, stack.origin)
 })
 afterAll(cleanUp)
 
@@ -35,28 +32,6 @@ const localChain = async () =>
     url: (await readFile(join(stack.dir, 'chain/url'), 'utf8')).trim(),
     token: (await readFile(join(stack.dir, 'chain/token'), 'utf8')).trim(),
   })
-
-/** As a stranger does it who has read contracts/x402.md: by the terms, with a wallet and a key of its own. */
-async function openChannel(): Promise<Payer> {
-  const terms = await bodyOf<PaymentRequired>(await fetch(`${stack.origin}/v1/payment`))
-  const { payTo, extra, network } = terms.accepts[0] as PaymentRequired['accepts'][number]
-  expect(network).toBe('tvm:-217')
-  const wallet = Wallet.fromSeed(Buffer.alloc(32, 7), chain.globalId)
-  await chain.fund(wallet.address, 5n * TON)
-  const voucherKey = generateKey()
-  const params = {
-    payer: wallet.address,
-    payee: Address.parseRaw(payTo),
-    voucherKey: rawPublicKey(voucherKey),
-    payeeKey: Buffer.from(extra.payeeKey, 'hex'),
-    challengeSeconds: extra.challengeSeconds,
-    openUntil: (await chain.now()) + 600,
-    salt: Buffer.alloc(32, 9),
-  }
-  const opened = new Payer({ chain, params, voucherKey, wallet })
-  await opened.client.open(wallet, TON)
-  return opened
-}
 
 function send(signed: Partial<Signed> & { path: string }): Promise<Response> {
   const expires = Math.floor(Date.now() / 1000) + 120

@@ -2,6 +2,7 @@
 
 import type { Random } from '../../worker/model/corpus/random.ts'
 import { MODEL, type Script } from '../bench/gateway/script.ts'
+import type { Signed } from './customers.ts'
 
 /** Tokens of every prompt, as the scripted worker counts them. */
 export const PROMPT_TOKENS = 100
@@ -33,8 +34,12 @@ export interface Seen {
   readonly requestId?: string
   /** Tokens of the answer that arrived. */
   readonly tokens: number
-  /** HTTP status, or the code of an error within the stream. */
+  /** The code of a refusal or of an error within the stream; else the HTTP status. */
   readonly said?: string
+  /** What it was paid with, by a client that signs for itself. */
+  readonly payment?: Signed
+  /** The highest voucher that the answer says the gateway has, in nanotons. */
+  readonly voucher?: bigint
 }
 
 /** A request as the random source wants it. */
@@ -51,6 +56,11 @@ export function nextRequest(number: number, random: Random): Asked {
 export function bodyOf({ number, script, stream }: Asked): string {
   const messages = [{ role: 'user', content: JSON.stringify(script).padEnd(64) }]
   return JSON.stringify({ model: MODEL, messages, stream, max_tokens: FIRST_MAX_TOKENS + number })
+}
+
+/** What is reserved for this number, given what number 0 reserves. Nanotons. */
+export function reservedFor(number: number, ofNumber0: bigint): bigint {
+  return ofNumber0 + BigInt(number) * BigInt(PRICE.client)
 }
 
 /** The number of the request for which so much was reserved, given what number 0 reserves. */

@@ -27,6 +27,7 @@ export interface ChannelRow {
   readonly id: string
   readonly role: string
   readonly charged: bigint
+  /** The highest that its signer, client or gateway, has signed. */
   readonly ceiling: bigint
 }
 
@@ -120,7 +121,10 @@ function readRows(file: string): Pick<Books, 'requests' | 'channels'> {
         endedAt: Number(row.ended_at),
       },
     ])
-    const channels = all(database, 'SELECT id, role, charged, ceiling FROM channels').map((row) => ({
+    const channels = all(
+      database,
+      'SELECT id, role, charged, ceiling + accepted AS ceiling FROM channels',
+    ).map((row) => ({
       id: String(row.id),
       role: String(row.role),
       charged: BigInt(row.charged as bigint),

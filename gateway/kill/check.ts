@@ -2,6 +2,7 @@
 
 import { numberOf, PRICE, PROMPT_TOKENS, type Seen } from './asked.ts'
 import type { Books, EarnedRow, RequestRow } from './books.ts'
+import { onceDefects, paymentDefects, voucherDefects } from './check-payments.ts'
 
 /** A partial receipt is signed this often, in tokens (worker/enclave/receipts.ts): so much of a stream a worker can lose. */
 const RECEIPT_TOKENS = 64
@@ -11,6 +12,10 @@ const WINDOW_TOKENS = 64
 /** Everything that one trial left behind. */
 export interface Aftermath {
   readonly seen: readonly Seen[]
+  /** What came of each signed payment when it was sent once more after the restart. */
+  readonly replays: readonly Seen[]
+  /** Address of each channel that a client signs on, and the highest ceiling that it ever signed. */
+  readonly signed: ReadonlyMap<string, bigint>
   /** What the ledger reserves for request number 0. */
   readonly ofNumber0: bigint
   /** The ledger before the trial and after it. */
@@ -37,7 +42,9 @@ export type Counts = { [key in (typeof COUNTED)[number]]: number }
 /**
  * `requests`: rows of the ledger. `acknowledged`: charges that a client was told of by the end of its answer. `cut`: answers
  * that a kill cut, with the tokens of them that arrived and that were billed. `untold`: charges that were committed just
- * before the kill, so that their client did not get the end. `released`: let go without a charge.
+ * before the kill, so that their client did not get the end. `released`: let go without a charge. `signed`: paid for by a
+ * signature of the client. `replayed`: payments that were sent once more after the restart, and refused. `late`: such as had
+ * not been answered before, and were taken then.
  */
 export const COUNTED = [
   'requests',
@@ -47,6 +54,9 @@ export const COUNTED = [
   'cutBilled',
   'untold',
   'released',
+  'signed',
+  'replayed',
+  'late',
 ] as const
 
 export function noCounts(): Counts {
@@ -65,15 +75,20 @@ export function check(aftermath: Aftermath): Verdict {
     defects.push(...rowDefects(row))
   }
   const counts = { ...noCounts(), requests: rows.length }
-  for (const seen of aftermath.seen) {
+  const once = onceDefects(aftermath, counts)
+  defects.push(...once.defects)
+  for (const seen of once.seen) {
     const row = byNumber.get(seen.asked.number)
     byNumber.delete(seen.asked.number)
     defects.push(
-      ...billDefects(seen, row, aftermath, counts).map((text) => `${describe(seen, row)}: ${text}`),
+      ...[...billDefects(seen, row, aftermath, counts), ...paymentDefects(seen, row)].map(
+        (text) => `${describe(seen, row)}: ${text}`,
+      ),
     )
+    if (row && seen.payment) counts.signed += 1
   }
   for (const { requestId } of byNumber.values()) defects.push(`${requestId}: nobody asked for it`)
-  defects.push(...lostDefects(before, after), ...bookDefects(aftermath))
+  defects.push(...lostDefects(before, after), ...bookDefects(aftermath), ...voucherDefects(aftermath))
   return { defects, counts }
 }
 
@@ -170,6 +185,13 @@ function lostDefects(before: Books, after: Books): string[] {
     if (!now) defects.push(`${id}: lost from the ledger`)
     else if (then.state !== 'open' && (then.state !== now.state || then.clientCharge !== now.clientCharge))
       defects.push(`${id}: was ${then.state} ${then.clientCharge}, is ${now.state} ${now.clientCharge}`)
+  }
+  for (const then of before.channels) {
+    const now = after.channels.find(({ id }) => id === then.id)
+    if (!now || now.ceiling < then.ceiling || now.charged < then.charged)
+      defects.push(
+        `channel ${then.id}: was ${then.charged} of ${then.ceiling}, is ${now?.charged} of ${now?.ceiling}`,
+      )
   }
   return defects
 }

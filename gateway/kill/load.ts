@@ -2,18 +2,20 @@
 
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
+import { decodePaymentResponse } from '../../contracts/index.ts'
 import type { Random } from '../../worker/model/corpus/random.ts'
 import { type Asked, bodyOf, type End, nextRequest, type Seen, tokensIn } from './asked.ts'
+import { CHAT, type Customer } from './customers.ts'
 
 export interface LoadOptions {
   /** URL of the gateway, without `/v1`. */
   readonly origin: string
-  readonly apiKey: string
-  readonly clients: number
+  /** Each asks one thing after the other. */
+  readonly clients: readonly Customer[]
   readonly random: Random
 }
 
-/** A number of clients, each with one request at a time over a connection of its own, until `stop`. */
+/** Clients, each with one request at a time over a connection of its own, until `stop`. */
 export class Load {
   readonly #options: LoadOptions
   readonly #seen: Seen[] = []
@@ -25,7 +27,7 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.#options = options
-    this.#all = Promise.all(Array.from({ length: options.clients }, () => this.#client()))
+    this.#all = Promise.all(options.clients.map((customer) => this.#client(customer)))
   }
 
   /** Resolves when the clients together have received so many tokens. */
@@ -48,14 +50,15 @@ export class Load {
     return this.#seen
   }
 
-  async #client(): Promise<void> {
-    const { origin, apiKey, random } = this.#options
+  async #client(customer: Customer): Promise<void> {
+    const { origin, random } = this.#options
     while (!this.#stopped) {
       const asked = nextRequest(this.#asked++, random)
-      const seen = await ask(origin, apiKey, asked, (tokens) => this.#count(tokens))
+      const seen = await ask(origin, customer, asked, (tokens) => this.#count(tokens))
       this.#seen.push(seen)
       // A gateway that is gone will not be back at once, and what it refuses now it refuses a moment later.
-      if (seen.end === 'refused' || seen.requestId === undefined) this.#stopped = true
+      if ((seen.end === 'refused' && !seen.payment?.stingy) || seen.requestId === undefined)
+        this.#stopped = true
     }
   }
 
@@ -68,19 +71,20 @@ export class Load {
 /** Asks once. Never rejects: what went wrong is what the client saw. */
 export async function ask(
   origin: string,
-  apiKey: string,
+  customer: Customer,
   asked: Asked,
   onTokens: (tokens: number) => void = () => {},
 ): Promise<Seen> {
-  const sent = request(`${origin}/v1/chat/completions`, {
+  const { headers, payment } = customer.pay(asked)
+  const sent = request(origin + CHAT, {
     method: 'POST',
     agent: false,
-    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    headers: { ...headers, 'content-type': 'application/json' },
   })
   sent.on('error', () => {})
   sent.end(bodyOf(asked))
-  const seen = { asked, tokens: 0, end: 'cut' as End }
-  let head: { requestId?: string; said?: string } = {}
+  const seen = { asked, tokens: 0, end: 'cut' as End, ...(payment && { payment }) }
+  let head: Head = {}
   try {
     const [response] = (await once(sent, 'response')) as [IncomingMessage]
     head = headOf(response)
@@ -102,9 +106,21 @@ export async function ask(
   return { ...seen, ...head }
 }
 
-function headOf({ headers, statusCode }: IncomingMessage): { requestId?: string; said?: string } {
+interface Head {
+  requestId?: string
+  said?: string
+  voucher?: bigint
+}
+
+function headOf({ headers, statusCode }: IncomingMessage): Head {
   const requestId = headers['x-request-id']
-  return { ...(typeof requestId === 'string' && { requestId }), said: String(statusCode) }
+  const response = headers['payment-response']
+  const state = typeof response === 'string' ? decodePaymentResponse(response).extra?.voucherState : undefined
+  return {
+    ...(typeof requestId === 'string' && { requestId }),
+    ...(state && { voucher: BigInt(state.signedMaxClaimable) }),
+    said: String(statusCode),
+  }
 }
 
 interface Step {

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { commandWithoutCoreDumps } from '../../attest/cli/core-dumps.ts'
+import { connectLocalChain, type LocalChain } from '../../contracts/index.ts'
 import { type ChannelReport, readAccess } from '../cli/channel.ts'
 import { callControl } from '../control/index.ts'
 import { PRICE } from './asked.ts'
@@ -84,6 +85,12 @@ export class Network implements AsyncDisposable {
 
   async apiKey(): Promise<string> {
     return (await readFile(join(this.dir, 'gateway', 'api-key'), 'utf8')).trim()
+  }
+
+  /** The chain, as a payer sees it. */
+  async localChain(): Promise<LocalChain> {
+    const token = await readFile(this.#tokenFile, 'utf8')
+    return await connectLocalChain({ url: `http://127.0.0.1:${this.#ports.get('chain')}`, token })
   }
 
   /** Starts a role that does not run; resolves when it serves. @throws Error when it ends before */

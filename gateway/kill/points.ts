@@ -6,6 +6,7 @@
 import { Wallet } from '../../contracts/index.ts'
 import { Account } from '../../worker/earnings/index.ts'
 import { Ledger } from '../ledger/index.ts'
+import { UsedOnce } from '../pay/index.ts'
 import { Settler } from '../treasury/settler.ts'
 
 /** A method whose call is the point. Those of the ledger resolve when their commit is on disk. */
@@ -13,6 +14,8 @@ const POINTS = {
   hold: [Ledger.prototype, 'hold'],
   charge: [Ledger.prototype, 'charge'],
   release: [Ledger.prototype, 'release'],
+  use: [UsedOnce.prototype, 'take'],
+  accept: [Ledger.prototype, 'acceptVoucher'],
   settle: [Settler.prototype, 'settleNow'],
   settleSend: [Wallet.prototype, 'send'],
   settleNote: [Ledger.prototype, 'updateSettled'],
@@ -32,12 +35,12 @@ export interface KillPoint {
 
 /** Points that a process of this role comes by. */
 export const POINTS_OF = {
-  gateway: ['hold', 'charge', 'release', 'settle', 'settleSend', 'settleNote'],
+  gateway: ['hold', 'charge', 'release', 'use', 'accept', 'settle', 'settleSend', 'settleNote'],
   worker: ['keep', 'acknowledge', 'voucher', 'flush'],
 } as const satisfies Record<string, readonly KillPoint['point'][]>
 
 /** Points that whoever comes by has to wait at, before anybody is told of anything. */
-export const SLOW: readonly KillPoint['point'][] = ['charge', 'release', 'settleNote']
+export const SLOW: readonly KillPoint['point'][] = ['charge', 'release', 'use', 'accept', 'settleNote']
 /** Enough for an answer that does not wait to reach its client, in ms. */
 const SLOW_MS = 60
 

@@ -1,14 +1,18 @@
 /** @module One trial: load, a kill at a random moment, a restart, and then everything is compared. */
 
 import type { Random } from '../../worker/model/corpus/random.ts'
+import { openChannel } from '../pay/testing/stranger.ts'
 import type { Seen } from './asked.ts'
 import { type Books, readBooks, readEarnings } from './books.ts'
-import { check, type Verdict } from './check.ts'
+import { type Aftermath, check, type Verdict } from './check.ts'
+import { byKey, type Customer, PayingCustomer } from './customers.ts'
 import { ask, Load } from './load.ts'
 import { Network, pause, type RoleName } from './network.ts'
 import { type KillPoint, POINTS_OF, SLOW } from './points.ts'
 
-const CLIENTS = 6
+/** Clients with the same API key, and such as pay each request by a signature of their own. */
+const BY_KEY = 4
+const PAYING = 2
 /** How long everything may take to be settled after a restart, in ms; what is open then is a defect. */
 const SETTLE_MS = 60_000
 /** After a kill of both, nobody comes back for a request of which the worker kept nothing. */
@@ -54,7 +58,7 @@ function pointOf(victim: RoleName | undefined, settling: boolean, random: Random
     (point) => settling || !point.startsWith('settle'),
   )
   const point = random.pick(points)
-  const calls = point.startsWith('settle') ? 1 : 12
+  const calls = point.startsWith('settle') ? 1 : point === 'use' || point === 'accept' ? 4 : 12
   const moments = ['before', 'after', 'slow'] as const
   const when = random.pick(SLOW.includes(point) ? moments : moments.slice(0, 2))
   return { point, when, call: 1 + random.below(calls) }
@@ -63,13 +67,14 @@ function pointOf(victim: RoleName | undefined, settling: boolean, random: Random
 /** A network that goes through one trial after the other; its books are remembered from each to the next. */
 export class Stand implements AsyncDisposable {
   readonly network: Network
-  readonly #apiKey: string
+  /** One for each client. */
+  readonly #customers: readonly Customer[]
   readonly #ofNumber0: bigint
   #books: Books
 
-  private constructor(network: Network, apiKey: string, books: Books, ofNumber0: bigint) {
+  private constructor(network: Network, customers: readonly Customer[], books: Books, ofNumber0: bigint) {
     this.network = network
-    this.#apiKey = apiKey
+    this.#customers = customers
     this.#books = books
     this.#ofNumber0 = ofNumber0
   }
@@ -77,13 +82,18 @@ export class Stand implements AsyncDisposable {
   static async open(): Promise<Stand> {
     const network = await Network.start()
     try {
-      const apiKey = await network.apiKey()
-      const first = { number: 0, script: { tokens: 1, everyMs: 0 }, stream: false }
-      const { end, said } = await ask(network.origin, apiKey, first)
-      const books = await readBooks(network.dir)
-      const [row] = [...books.requests.values()]
-      if (end !== 'done' || !row) throw new Error(`the network does not answer (${said})\n${network.log}`)
-      return new Stand(network, apiKey, books, row.maxCharge)
+      const keyed = byKey(await network.apiKey())
+      await askFirst(network, keyed, 0)
+      const [row] = (await readBooks(network.dir)).requests.values()
+      const ofNumber0 = row?.maxCharge ?? 0n
+      const customers: Customer[] = Array.from({ length: BY_KEY }, () => keyed)
+      for (let number = 1; number <= PAYING; number++) {
+        const payer = await openChannel(await network.localChain(), network.origin)
+        const paying = new PayingCustomer(payer, ofNumber0)
+        await askFirst(network, paying, number)
+        customers.push(paying)
+      }
+      return new Stand(network, customers, await readBooks(network.dir), ofNumber0)
     } catch (error) {
       await network[Symbol.asyncDispose]()
       throw error
@@ -94,8 +104,7 @@ export class Stand implements AsyncDisposable {
   async trial(plan: Plan, random: Random): Promise<Verdict> {
     const load = new Load({
       origin: this.network.origin,
-      apiKey: this.#apiKey,
-      clients: CLIENTS,
+      clients: this.#customers,
       random,
     })
     await this.#untilKilled(plan, load)
@@ -103,7 +112,8 @@ export class Stand implements AsyncDisposable {
     const asked = load.stop()
     await this.#restart(plan)
     const seen = await asked
-    return await this.#compare(seen, killedAt, plan.victims.includes('gateway'))
+    const replays = await this.#replay(seen)
+    return await this.#compare({ seen, replays, killedAt }, plan.victims.includes('gateway'))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,7 +155,22 @@ export class Stand implements AsyncDisposable {
     await started
   }
 
-  async #compare(seen: Seen[], killedAt: number, gatewayKilled: boolean): Promise<Verdict> {
+  /** Sends every payment of the trial once more, as somebody would who has captured it. */
+  async #replay(seen: readonly Seen[]): Promise<Seen[]> {
+    const replays: Seen[] = []
+    for (const { asked, payment } of seen) {
+      if (!payment) continue
+      const captured = { pay: () => ({ headers: { 'payment-signature': payment.header }, payment }) }
+      const { leavesAfter: _, ...stays } = asked
+      replays.push(await ask(this.network.origin, captured, stays))
+    }
+    return replays
+  }
+
+  async #compare(
+    watched: Pick<Aftermath, 'seen' | 'replays' | 'killedAt'>,
+    gatewayKilled: boolean,
+  ): Promise<Verdict> {
     const { network } = this
     const difference = await this.#settled()
     const after = await readBooks(network.dir)
@@ -154,7 +179,22 @@ export class Stand implements AsyncDisposable {
     const earnings = readEarnings(network.dir)
     const ofNumber0 = this.#ofNumber0
     const faults = network.takeFaults()
-    return check({ seen, ofNumber0, before, after, earnings, difference, killedAt, gatewayKilled, faults })
+    const signed = new Map(
+      this.#customers.flatMap((each) =>
+        each instanceof PayingCustomer ? [[each.channel, each.ceiling] as const] : [],
+      ),
+    )
+    return check({
+      ...watched,
+      signed,
+      ofNumber0,
+      before,
+      after,
+      earnings,
+      difference,
+      gatewayKilled,
+      faults,
+    })
   }
 
   /** Waits until nothing is reserved and no receipt waits, and returns what the chain's balances differ by. */
@@ -168,6 +208,13 @@ export class Stand implements AsyncDisposable {
       await pause()
     }
   }
+}
+
+/** Asks once while nothing is wrong yet. @throws Error when there is no answer */
+async function askFirst(network: Network, customer: Customer, number: number): Promise<void> {
+  const asked = { number, script: { tokens: 1, everyMs: 0 }, stream: false }
+  const { end, said } = await ask(network.origin, customer, asked)
+  if (end !== 'done') throw new Error(`the network does not answer (${said})\n${network.log}`)
 }
 
 /** A point that is not come by until then is not on the way of this load. */
