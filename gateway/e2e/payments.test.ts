@@ -33,11 +33,19 @@ const localChain = async () =>
     token: (await readFile(join(stack.dir, 'chain/token'), 'utf8')).trim(),
   })
 
-function send(signed: Partial<Signed> & { path: string }): Promise<Response> {
-  const expires = Math.floor(Date.now() / 1000) + 120
+type Sent = Partial<Signed> & { path: string; payment?: string; idempotencyKey?: string }
+
+function pay(signed: Partial<Signed> & { path: string }): string {
+  return payer.header({ ceiling: TON / 10n, expires: Math.floor(Date.now() / 1000) + 280, ...signed })
+}
+
+function send({ payment, idempotencyKey, ...signed }: Sent): Promise<Response> {
   const { method = 'POST', path, body } = signed
-  const payment = payer.header({ ceiling: TON / 10n, expires, ...signed })
-  const headers = { 'content-type': 'application/json', 'payment-signature': payment }
+  const headers = {
+    'content-type': 'application/json',
+    'payment-signature': payment ?? pay(signed),
+    ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+  }
   return fetch(stack.origin + path, { method, headers, ...(body !== undefined && { body: String(body) }) })
 }
 
@@ -86,6 +94,27 @@ describe('paying without an API key', () => {
     expect(text).not.toBe('')
   })
 
+  /** Requests with the payments that they came with. */
+  const captured: Sent[] = []
+
+  it('takes a payment once, also where it cost nothing', async () => {
+    const channel = `/v1/channels/${payer.address}`
+    const answers: [Sent, number][] = [
+      [{ path: CHAT, body: question(), idempotencyKey: 'asked-before' }, 200],
+      // Answered from memory, charged under the first one's id.
+      [{ path: CHAT, body: question(), idempotencyKey: 'asked-before' }, 200],
+      [{ path: CHAT, body: question(), amount: 1n }, 402],
+      [{ path: channel, method: 'GET' }, 200],
+    ]
+    for (const [asked, status] of answers) {
+      const sent = { ...asked, payment: pay(asked) }
+      expect((await send(sent)).status).toBe(status)
+      // The key is not part of what was signed: whoever replays leaves it out.
+      const { idempotencyKey: _, ...stripped } = sent
+      captured.push(stripped)
+    }
+  })
+
   it('goes on after the gateway ended, also by the channel’s address alone', async () => {
     const before = await reported()
     expect(await stack.stop()).toBe(0)
@@ -99,8 +128,16 @@ describe('paying without an API key', () => {
       await send({ method: 'GET', path: `/v1/channels/${payer.address}/receipts` }),
     )
     const sum = page.data.reduce((total, { charged }) => total + BigInt(charged), 0n)
-    expect(page.data).toHaveLength(3)
+    expect(page.data).toHaveLength(4)
     expect(stateOf(answer)?.channelState.chargedCumulativeAmount).toBe(String(sum))
+  })
+
+  it('and none of what it was paid with before is good for anything', async () => {
+    const before = await reported()
+    const again = await Promise.all(captured.map((sent) => send(sent)))
+    const codes = again.map(async (answer) => (await bodyOf<{ error: { code: string } }>(answer)).error.code)
+    expect(await Promise.all(codes)).toEqual(captured.map(() => 'payment_replayed'))
+    expect(await reported()).toEqual(before)
   })
 
   it('ends by agreement: the gateway has what it charged, the payer the rest, nothing is missing', async () => {
