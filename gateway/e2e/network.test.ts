@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../attest/cli/config.ts'
 import { FAKE_NETWORK } from '../../contracts/chain/testing/network.ts'
 import { World } from '../../contracts/chain/testing/world.ts'
+import { Wallet } from '../../contracts/index.ts'
 import { readSettings } from '../../worker/config.ts'
 import { scriptedEngine } from '../../worker/engine/testing/scripted.ts'
 import { silentLog } from '../../worker/log.ts'
@@ -19,7 +20,8 @@ import { gatewaySchema } from '../config.ts'
 import { callControl } from '../control/index.ts'
 import { type RunningGateway, startGateway } from '../server.ts'
 import { TreasuryKeys } from '../treasury/index.ts'
-import { bodyOf, type ReceiptBody } from './stack.ts'
+import { chrysalis, startChrysalis, stopCommands } from './command.ts'
+import { bodyOf, type ReceiptBody, stopChild } from './stack.ts'
 
 const TON = 1_000_000_000n
 const KEYS = { one: 'sesame-of-the-first', other: 'sesame-of-the-second' }
@@ -75,6 +77,7 @@ beforeAll(async () => {
   mkdirSync(gatewayFolder(), { mode: 0o700 })
 }, 60_000)
 afterAll(async () => {
+  await stopCommands()
   await gateway?.stop(0)
   await worker?.close(0)
   stopLife()
@@ -165,6 +168,45 @@ describe('on a network of two providers', () => {
     expect(client?.settled).toBe(client?.charged)
   }, 240_000)
 
+  it('a user opens a channel to it, pays, tops up and closes, each step by both providers', async () => {
+    const data = join(dir, 'user')
+    const wallet = await Wallet.open(join(dir, 'user-wallet'), FAKE_NETWORK.globalId)
+    await world.network.fund(wallet.address, 100n * TON)
+    const run = (...args: string[]) => chrysalis(...args, '--data', data)
+    const paying = [...privateNetwork(), '--wallet', join(dir, 'user-wallet')]
+    const open = ['sidecar', 'open', '--gateway', gateway.url, '--deposit', '20', '--slice', '5', ...paying]
+    await expect(run(...open, '--faucet')).rejects.toThrow(/--faucet: only the local chain has one/)
+    expect(await run(...open)).toContain('is open with 20.000000000 TON')
+    expect(await run('sidecar', 'top-up', '--amount', '2.5', ...paying)).toBe(
+      'the deposit is 22.500000000 TON now\n',
+    )
+
+    const trust = ['--policy', 'simulated', '--root', join(dir, 'tee', 'root.der'), '--slice', '5']
+    const limits = ['--max-price-prompt', PRICE, ...trust]
+    const { ready, child } = await startChrysalis<{ url: string }>(
+      'sidecar',
+      '--data',
+      data,
+      '--port',
+      '0',
+      ...limits,
+    )
+    const key = readFileSync(join(data, 'api-key'), 'utf8').trim()
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
+    const body = JSON.stringify({ model: 'chrysalis/scripted', messages: [{ role: 'user', content: 'Hi' }] })
+    const answer = await fetch(`${ready.url}/chat/completions`, { method: 'POST', headers, body })
+    expect(await answer.json()).toMatchObject({ choices: [{ message: { content: 'Hello world!' } }] })
+    await stopChild(child, 'SIGTERM')
+
+    const [channel] = JSON.parse(await run('channel', 'list', ...privateNetwork(), '--json')).channels
+    expect(channel).toMatchObject({ state: 'open', deposited: String((TON * 45n) / 2n), halted: null })
+    const closed = await run('sidecar', 'close', ...limits, ...paying)
+    const [, got = ''] = /^closed: the gateway got (\d+\.\d{9}) TON/.exec(closed) ?? []
+    expect(BigInt(got.replace('.', ''))).toBeGreaterThan(0n)
+    const [gone] = JSON.parse(await run('channel', 'list', ...privateNetwork(), '--json')).channels
+    expect(gone).toMatchObject({ state: 'closed', proven: BigInt(got.replace('.', '')).toString() })
+  }, 240_000)
+
   it('the ledger of a gateway that does not run is held against both', async () => {
     await gateway.stop(0)
     const { status, stdout } = await runHere(
@@ -173,7 +215,7 @@ describe('on a network of two providers', () => {
     )
     expect([status, JSON.parse(stdout)]).toMatchObject([
       0,
-      { report: { differences: 0, channels: 2, onChain: 2 } },
+      { report: { differences: 0, channels: 3, onChain: 3 } },
     ])
     // Vouchers are signed for a network: those of another one are none.
     const elsewhere = await runHere(ledger, 'verify', '--data', dir, '--network', 'testnet')

@@ -1,17 +1,16 @@
 /** `chrysalis sidecar` as a user runs it, beside the whole quickstart: real processes, sockets, evidence, chain. */
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { promisify } from 'node:util'
 import { Address } from '@ton/core'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectLocalChain, Wallet } from '../../contracts/index.ts'
+import { chrysalis, startChrysalis, stopCommands } from './command.ts'
 import { channelStatus } from './money.ts'
-import { cleanUp, ROOT, type Stack, startStack, stopChild, temporaryFolder } from './stack.ts'
+import { cleanUp, type Stack, startStack, stopChild, temporaryFolder } from './stack.ts'
 
 let stack: Stack
 let dir: string
@@ -19,43 +18,32 @@ beforeAll(async () => {
   stack = await startStack()
   dir = join(await temporaryFolder(), 'sidecar')
 })
-const running: ChildProcess[] = []
 afterAll(async () => {
-  for (const child of running) await stopChild(child, 'SIGTERM')
+  await stopCommands()
   await cleanUp()
 })
 
-const LAUNCH = ['gateway/cli/launch.mjs', 'sidecar']
 const trust = () => ['--policy', 'simulated', '--root', join(stack.dir, 'tee', 'root.der')]
-const chain = () => [
-  ...['--chain-url', readFileSync(join(stack.dir, 'chain', 'url'), 'utf8').trim()],
-  ...['--chain-token-file', join(stack.dir, 'chain', 'token')],
-]
+const local = () => ({
+  url: readFileSync(join(stack.dir, 'chain', 'url'), 'utf8').trim(),
+  token: readFileSync(join(stack.dir, 'chain', 'token'), 'utf8').trim(),
+})
+const chain = () => ['--chain-url', local().url, '--chain-token-file', join(stack.dir, 'chain', 'token')]
 
 async function run(...args: string[]): Promise<string> {
-  const all = [...LAUNCH, ...args, '--data', dir]
-  const { stdout } = await promisify(execFile)(process.execPath, all, { cwd: ROOT })
-  return stdout
+  return await runIn(dir, ...args)
+}
+
+async function runIn(data: string, ...args: string[]): Promise<string> {
+  return await chrysalis('sidecar', ...args, '--data', data)
 }
 
 /** Starts serving; resolves with a client of it. */
-async function serve(): Promise<{ sdk: OpenAI; child: ChildProcess }> {
-  const args = [...LAUNCH, '--data', dir, '--port', '0', '--json', ...trust()]
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
-  running.push(child)
-  let stderr = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-  })
-  const exited = once(child, 'exit').then(() => {
-    throw new Error(stderr)
-  })
-  exited.catch(() => {})
-  const [line] = (await Promise.race([once(createInterface({ input: child.stdout }), 'line'), exited])) as [
-    string,
-  ]
-  const apiKey = readFileSync(join(dir, 'api-key'), 'utf8').trim()
-  return { sdk: new OpenAI({ baseURL: JSON.parse(line).url, apiKey, maxRetries: 0 }), child }
+async function serve(data = dir, ...more: string[]): Promise<{ sdk: OpenAI; child: ChildProcess }> {
+  const args = ['sidecar', '--data', data, '--port', '0', ...trust(), ...more]
+  const { ready, child } = await startChrysalis<{ url: string }>(...args)
+  const apiKey = readFileSync(join(data, 'api-key'), 'utf8').trim()
+  return { sdk: new OpenAI({ baseURL: ready.url, apiKey, maxRetries: 0 }), child }
 }
 
 interface Status {
@@ -66,12 +54,13 @@ interface Status {
   running: number
   halted: unknown
 }
-const status = async (): Promise<Status> => JSON.parse(await run('status', '--json')).channels[0]
+const status = async (data = dir): Promise<Status> =>
+  JSON.parse(await runIn(data, 'status', '--json')).channels[0]
 
 /** Resolves once every request that ended is proven. */
-async function proven(): Promise<Status> {
+async function proven(data = dir): Promise<Status> {
   for (;;) {
-    const now = await status()
+    const now = await status(data)
     if (now.running === 0 || now.halted) return now
   }
 }
@@ -82,6 +71,9 @@ describe('chrysalis sidecar', () => {
   it('opens a channel, serves, is killed at any moment, goes on, and closes', async () => {
     const opened = await run('open', '--gateway', stack.origin, '--deposit', '1', '--faucet', ...chain())
     expect(opened).toContain('is open with 1.000000000 TON')
+    const added = await run('top-up', '--amount', '0.5', '--faucet', ...chain())
+    expect(added).toBe('the deposit is 1.500000000 TON now\n')
+    expect((await status()).deposited).toBe('1500000000')
     const model = stack.ready.models[0] ?? ''
 
     // Killed in mid-stream, and right after an answer.
@@ -131,5 +123,80 @@ describe('chrysalis sidecar', () => {
     const { child } = await serve()
     await expect(serve()).rejects.toThrow(/in use by another Chrysalis process \(pid \d+\)/)
     await stopChild(child, 'SIGTERM')
+  })
+
+  it('goes on from key and address alone, stops when another signs with its key, and resumes', async () => {
+    const model = stack.ready.models[0] ?? ''
+    const here = join(dir, '..', 'here')
+    const there = join(dir, '..', 'there')
+    const open = ['open', '--gateway', stack.origin, '--deposit', '1', '--slice', '0.01', '--faucet']
+    await runIn(here, ...open, ...chain())
+    const { address } = await status(here)
+    const first = await serve(here, '--slice', '0.01')
+    await first.sdk.chat.completions.create({ model, ...ask })
+    const known = await proven(here)
+
+    // Elsewhere nothing is left but the key; the parameters are the gateway's, and the address proves them.
+    const keyFile = join(here, 'channels', address.slice(2), 'voucher-key')
+    const restore = ['restore', '--gateway', stack.origin, ...chain(), '--channel']
+    const wrong = `0:${'ab'.repeat(32)}`
+    await expect(runIn(there, ...restore, wrong, '--key-file', keyFile)).rejects.toThrow(
+      /ERR_GATEWAY|answers 4/,
+    )
+    await expect(runIn(there, ...restore, address, '--key-file', join(there, 'none'))).rejects.toThrow(
+      /--key-file .*none: no file of 64 hexadecimal digits/,
+    )
+    const friendly = Address.parse(address).toString()
+    const restored = await runIn(there, ...restore, friendly, '--key-file', keyFile)
+    expect(restored).toBe(`channel ${address} is back; serve with: chrysalis sidecar\n`)
+    const second = await serve(there)
+    expect((await status(there)).proven).toBe(known.proven)
+    await second.sdk.chat.completions.create({ model, ...ask })
+    expect((await proven(there)).halted).toBeNull()
+    await stopChild(second.child, 'SIGTERM')
+
+    // The first one knows nothing of the higher voucher, nor of the charge.
+    await first.sdk.chat.completions.create({ model, ...ask }).catch(() => {})
+    const { halted } = await proven(here)
+    expect(halted).toMatchObject({ code: 'ERR_OTHER_SIGNER' })
+    await expect(first.sdk.chat.completions.create({ model, ...ask })).rejects.toMatchObject({ status: 402 })
+    await stopChild(first.child, 'SIGTERM')
+    expect(await runIn(here, 'status')).toMatch(
+      /STOPPED +ERR_OTHER_SIGNER: [\s\S]*next +chrysalis sidecar resume/,
+    )
+
+    const resumed = await runIn(here, 'resume', ...trust())
+    expect(resumed).toMatch(/^everything adds up: 0\.\d{9} TON are proven\n$/)
+    const again = await serve(here, '--slice', '0.1')
+    await again.sdk.chat.completions.create({ model, ...ask })
+    expect((await proven(here)).halted).toBeNull()
+    await stopChild(again.child, 'SIGTERM')
+  })
+
+  it('leaves without the gateway: starts to close, waits, and gets all back that is not settled', async () => {
+    const alone = join(dir, '..', 'alone')
+    await runIn(alone, 'open', '--gateway', stack.origin, '--deposit', '2', '--faucet', ...chain())
+    const close = ['close', ...chain()]
+    await expect(runIn(alone, ...close, '--start', '--finish')).rejects.toThrow(
+      /--start, --finish: one at a time/,
+    )
+    await expect(runIn(alone, ...close, '--finish')).rejects.toThrow(/start closing first/)
+    const started = await runIn(alone, ...close, '--start')
+    const [, from = ''] =
+      /^closing; finish it from (\S+) on: chrysalis sidecar close --finish\n$/.exec(started) ?? []
+    expect(Date.parse(from)).toBeGreaterThan(Date.now())
+    // Again changes nothing.
+    expect(await runIn(alone, ...close, '--start')).toBe(started)
+    await expect(runIn(alone, ...close, '--finish')).rejects.toThrow(/challenge period has \d+ s to go/)
+    await expect(runIn(alone, 'top-up', '--amount', '1', '--faucet', ...chain())).rejects.toThrow(
+      /is closing/,
+    )
+    const { url, token } = local()
+    const network = await connectLocalChain({ url, token })
+    await network.advanceTime(90_000)
+    const wallet = await Wallet.open(join(alone, 'wallet'), network.globalId)
+    const before = await wallet.balance(network)
+    expect(await runIn(alone, ...close, '--finish')).toContain('the channel is gone')
+    expect((await wallet.balance(network)) - before).toBeGreaterThan(1_990_000_000n)
   })
 })

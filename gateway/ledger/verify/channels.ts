@@ -71,6 +71,8 @@ function readParams(
 export function checkOnChain(channel: KnownChannel, onChain: OnChain | undefined, tell: Tell): void {
   const { id, state, deposited, settled, charged } = channel.record
   const about = `channel ${id}`
+  // A close by agreement, paid to the nanoton: the next look notes it.
+  if (onChain && isTombstone(onChain) && state === 'closing' && onChain.settled === charged) return
   if (!onChain || isTombstone(onChain)) {
     if (state !== 'closed' && deposited > 0n) tell(about, `the chain has it no more, and here it is ${state}`)
     return

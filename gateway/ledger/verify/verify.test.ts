@@ -262,4 +262,15 @@ describe('against the chain', () => {
     )
     expect(report.onChain).toBe(state === 'silent' ? 2 : 3)
   })
+
+  it('with a close by agreement that is not noted yet, if all that was charged is paid', async () => {
+    const setState = (state: string) =>
+      file.prepare('update channels set state = ? where id = ?').run(state, books.delegated.id)
+    const closed = (settled: bigint) => verify({ onChain: on({ deposited: settled, settled, closeAt: 1 }) })
+    setState('closing')
+    expect((await closed(70n)).found).toEqual([])
+    expect((await closed(69n)).found).toMatchObject([{ problem: expect.stringContaining('has it no more') }])
+    setState('open')
+    expect((await closed(70n)).found).toMatchObject([{ problem: expect.stringContaining('has it no more') }])
+  })
 })
