@@ -257,6 +257,38 @@ function headAlone(payment: string): Promise<[number, string] | 'waits'> {
   return promise
 }
 
+/** Sends the most of so many bodies and keeps their ends; resolves with the statuses of those that were refused, once there are `refusals`. */
+async function halfSent(payment: string, { count, refusals }: { count: number; refusals: number }) {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const statuses: (number | undefined)[] = []
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': '65536',
+    'payment-signature': payment,
+  }
+  const uploads = Array.from({ length: count }, () => {
+    const sent = request(shop.net.url + CHAT, { method: 'POST', headers, agent: false })
+    sent.on('error', reject)
+    sent.on('response', (response) => {
+      response.resume()
+      if (statuses.push(response.statusCode) === refusals) resolve()
+    })
+    sent.write(Buffer.alloc(65_000))
+    return sent
+  })
+  await promise
+  return {
+    statuses,
+    end: () => {
+      for (const each of uploads)
+        each
+          .removeAllListeners('error')
+          .on('error', () => {})
+          .destroy()
+    },
+  }
+}
+
 describe('payments of any shape', () => {
   /** Every place in a JSON value, as a list of names. */
   const places = (value: unknown, at: string[] = []): string[][] =>
@@ -314,6 +346,19 @@ describe('payments of any shape', () => {
       402,
       'insufficient_quota',
     ])
+  })
+
+  it('with a voucher that everybody can read on the chain hold so much memory and no more', async () => {
+    const victim = await shop.payee.payer()
+    expect((await shop.chat(victim)).status).toBe(200)
+    const { payload, ...rest } = victim.payment(shop.signed())
+    const request = { ...payload.request, signature: Buffer.alloc(64, 1).toString('base64') }
+    const payment = encodePayment({ ...rest, payload: { ...payload, request } })
+    const { statuses, end } = await halfSent(payment, { count: 200, refusals: 60 })
+    expect(new Set(statuses)).toEqual(new Set([503]))
+    // Nobody but that channel’s payer notices.
+    expect((await shop.chat(await shop.payee.payer())).status).toBe(200)
+    end()
   })
 
   it('too large for HTTP: 431', async () => {

@@ -14,6 +14,7 @@ import { readSent } from './body.ts'
 import type { ApiDeps } from './deps.ts'
 import { describeReceipt } from './receipts.ts'
 import { type Env, only } from './route.ts'
+import { UnverifiedBodies } from './unverified.ts'
 
 const TERMS_PATH = '/v1/payment'
 const PRICES_PATH = `${TERMS_PATH}/prices`
@@ -42,10 +43,11 @@ export function paymentHeaders({ payments }: Pick<ApiDeps, 'payments'>) {
 
 /** Requires an API key or a payment, which stands for the key of its channel. */
 export function authenticateOrPay(deps: ApiDeps, admitKey: AdmitKey) {
+  const bodies = new UnverifiedBodies()
   return createMiddleware<Env>(async (c, next) => {
     const header = c.req.header(X402_HEADERS.signature)
     if (header === undefined) await admitKey(c, secretOrDue(c, deps.payments))
-    else await admitPayment(c, deps, header)
+    else await admitPayment(c, deps, bodies, header)
     await next()
   })
 }
@@ -63,7 +65,12 @@ function secretOrDue(c: Context<Env>, payments: PaymentDesk | undefined): string
   })
 }
 
-async function admitPayment(c: Context<Env>, deps: ApiDeps, header: string): Promise<void> {
+async function admitPayment(
+  c: Context<Env>,
+  deps: ApiDeps,
+  bodies: UnverifiedBodies,
+  header: string,
+): Promise<void> {
   const { payments, limiter, limits } = deps
   if (!payments) throw invalidRequest(null, 'This gateway takes API keys only.', 'payment_invalid')
   if (secretOf(c) !== undefined || c.req.header('authorization') !== undefined)
@@ -74,9 +81,11 @@ async function admitPayment(c: Context<Env>, deps: ApiDeps, header: string): Pro
   const { method } = c.req
   // Absent where there is no socket, as in a test that calls the application itself.
   const caller = c.env?.incoming?.socket.remoteAddress ?? ''
-  await payments.screen(read, caller)
-  const body = method === 'POST' ? await readSent(c, limits.bodyBytes) : new Uint8Array()
-  const payment = await payments.verify(read, { method, path: targetOf(c), body, caller })
+  const channel = await payments.screen(read, caller)
+  const payment = await bodies.run(channel, async (keep) => {
+    const body = method === 'POST' ? await readSent(c, limits.bodyBytes, keep) : new Uint8Array()
+    return await payments.verify(read, { method, path: targetOf(c), body, caller })
+  })
   c.set('key', payment.key)
   c.set('payment', payment)
   c.set('requestId', payment.requestId)

@@ -111,14 +111,16 @@ export class PaymentDesk {
    * that nobody without a deposit has us hold bodies in memory.
    *
    * @param caller address of whoever sent it
+   * @returns the channel's raw address
    * @throws ApiError 402, 429, 503
    */
-  async screen({ payload }: PaymentPayload, caller: string): Promise<void> {
+  async screen({ payload }: PaymentPayload, caller: string): Promise<string> {
     const { address, params, known } = await this.#find(payload.channel)
     const voucherKey = known?.voucherKey ?? (params && publicKeyObject(params.voucherKey))
     if (!voucherKey) throw paymentRequired()
     this.#demandVoucher(payload.voucher, address, voucherKey)
     if (!known && params) await this.#channels.inspect(params, caller)
+    return address.toRawString()
   }
 
   /**
