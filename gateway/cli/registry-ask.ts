@@ -83,8 +83,8 @@ async function ask(config: ProposalConfig, stepsAt: (now: number) => readonly St
 
 const aloneSettings = {
   ...registrySettings,
-  key: keySetting.optional(),
-  wallet: walletSetting.optional(),
+  key: keySetting.optional().describe(keySetting.description ?? ''),
+  wallet: walletSetting.optional().describe(walletSetting.description ?? ''),
   owner: z.string().optional().describe('instead of --key, if that is elsewhere: its public half'),
   out: z.string().min(1).optional().describe('with --owner: file to write, for that owner to sign'),
 }
@@ -92,8 +92,8 @@ const aloneSettings = {
 /** `chrysalis registry revoke KIND KEY` */
 export async function revoke(argv: string[]): Promise<void> {
   const summary =
-    'Revoke something at once, as one owner. KIND is platform (KEY: its id, 32 hex digits), measurement, model or gateway\n' +
-    '(KEY: as registry show has it; a gateway: its wallet). It outranks every table; only the threshold takes it back, after the delay.'
+    'Revoke something at once, as one owner. It outranks every table; only the threshold takes it back, after the delay.\n' +
+    'KIND KEY: platform and its id of 32 hexadecimal digits; measurement or model and its key, gateway and its wallet, as registry show has them.'
   const unlisted = z.boolean().default(false).describe('also what no table holds')
   const schema = z.strictObject({ ...aloneSettings, unlisted })
   const { words, config } = load({ verb: 'revoke', names: ['KIND', 'KEY'], summary, schema }, argv)

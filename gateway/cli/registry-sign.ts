@@ -51,8 +51,8 @@ export async function sign(argv: string[]): Promise<void> {
   const compared = await compare(signed, config)
   say(
     compared
-      ? 'the chain     could take it now'
-      : 'the chain     was not asked: epoch, number and wait are as the file says',
+      ? 'chain      could take it now'
+      : 'chain      was not asked: epoch, number and wait are as the file says',
   )
   if (config.hash === undefined)
     return say(`Nothing is signed yet. If this is what you want, say it again with --hash ${made}`)
@@ -63,7 +63,7 @@ export async function sign(argv: string[]): Promise<void> {
     )
   }
   await replaceFile(file, formatRequest(signed))
-  say(`signed by ${rawPublicKey(key).toString('hex')}; ${signed.signatures.size} signatures are in ${file}`)
+  say(`signed by ${rawPublicKey(key).toString('hex')}; signatures in ${file}: ${signed.signatures.size}`)
 }
 
 /** @returns false when no chain is named. Throws when the registry would refuse it, signatures that are to come aside */
