@@ -1,11 +1,19 @@
 /** Requests as files: they say what is signed, and nothing else gets through. */
 
+import { readFileSync } from 'node:fs'
 import { Address } from '@ton/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { generateKey, privateKeyFromSeed, rawPublicKey } from '../voucher/keys.ts'
 import { gatewayEntry, measurementEntry, modelEntry } from './entries.ts'
-import { registryParamsFromJson, stepFromJson, stepToJson } from './json.ts'
+import {
+  parseText,
+  parseWith,
+  registryParamsFromJson,
+  stepFromJson,
+  stepsSchema,
+  stepToJson,
+} from './json.ts'
 import {
   type Asked,
   formatRequest,
@@ -150,6 +158,17 @@ describe('JSON of owners', () => {
       }),
       { numRuns: 200 },
     )
+  })
+
+  it('is what the README shows', () => {
+    const readme = readFileSync(new URL('README.md', import.meta.url), 'utf8')
+    const block = (name: string) => {
+      const [, text = ''] = new RegExp(`\n\`\`\`json ${name}\n([^\`]*)\`\`\``).exec(readme) ?? []
+      return parseText(text.replaceAll('REGISTER', 'ab'.repeat(48)), name)
+    }
+    expect(registryParamsFromJson(block('registry')).entries).toHaveLength(1)
+    const kinds = parseWith(stepsSchema, block('steps'), 'steps').map((each) => stepFromJson(each).kind)
+    expect(new Set(kinds)).toEqual(new Set(['put', 'remove', 'unrevoke', 'policy', 'renew', 'drop']))
   })
 
   it('names the field at fault', () => {
