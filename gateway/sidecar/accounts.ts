@@ -5,13 +5,21 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../attest/cli/process.ts'
-import { demand, invented, isUnknown, PAGE, pageOf, withheld } from './answers.ts'
+import { demand, isUnknown, withheld } from './answers.ts'
 import type { GatewayClient, Totals } from './client.ts'
 import { SidecarError, type SidecarErrorCode } from './errors.ts'
-import { type Invoice, readAmount } from './invoice.ts'
+import type { Invoice } from './invoice.ts'
 import { Prover, type ProverOptions } from './prover.ts'
+import { ReceiptList } from './receipt-list.ts'
 import type { Signer } from './signer.ts'
-import { BLOCK, type Halt, type PaidRequest, SKIP } from './state.ts'
+import type { Halt, PaidRequest } from './state.ts'
+import {
+  adoptVoucher,
+  isExplained,
+  requireAgreement,
+  requireExplained,
+  requireNothingProven,
+} from './totals.ts'
 
 export interface AccountsOptions extends ProverOptions {
   signer: Signer
@@ -39,9 +47,6 @@ const LOOKS_MS = [0, 100, 400, 1_000, 2_000, 4_000]
 /** What a look for a receipt found: a charge that is proven now, the gateway's word that there is none, or no word. */
 type Look = 'counted' | 'nothing' | 'silence'
 
-/** Requests whose charge nobody can explain after a loss of the state: how many numbers are tried to find them. */
-const RECOGNISE = 1 << 14
-
 /** Refusals after which the gateway's word is not relied on until a person has looked. */
 const STOPS: readonly SidecarErrorCode[] = [
   'ERR_ROLLED_BACK',
@@ -61,6 +66,7 @@ const STOPS: readonly SidecarErrorCode[] = [
 export class Accounts {
   readonly #options: AccountsOptions
   readonly #prover: Prover
+  readonly #list: ReceiptList
   #walking: Promise<void> | undefined
   /** The gateway could not be asked about an ended request: its list will tell. */
   #late = false
@@ -72,6 +78,7 @@ export class Accounts {
   constructor(options: AccountsOptions) {
     this.#options = options
     this.#prover = new Prover(options)
+    this.#list = new ReceiptList({ ...options, prover: this.#prover, onEntry: () => this.#move() })
   }
 
   /** Resolves when the next request is counted or found uncharged, or the signing stops. */
@@ -88,8 +95,8 @@ export class Accounts {
    */
   async compare(totals: Totals, verifiedBefore: bigint): Promise<void> {
     await this.#guard(async () => {
-      this.#compareAtOnce(totals, verifiedBefore)
-      if (this.#late || !this.#explains(totals)) await this.walk()
+      requireAgreement(this.#options, totals, verifiedBefore)
+      if (this.#late || !isExplained(this.#options.state, totals)) await this.walk()
     })
   }
 
@@ -143,12 +150,15 @@ export class Accounts {
    */
   async resume(): Promise<void> {
     await this.#guard(async () => {
-      const { client, state } = this.#options
+      const { client, state, log } = this.#options
       const answer = await client.get(`/v1/channels/${state.address}`)
-      if (isUnknown(answer)) return this.#unknown()
+      if (isUnknown(answer)) return requireNothingProven(state)
       const { totals } = demand(answer)
-      this.#adopt(totals)
-      this.#compareAtOnce(totals, answer.verifiedBefore)
+      if (adoptVoucher(this.#options, totals)) {
+        const ceiling = state.ceiling.toString()
+        log.warn({ ceiling }, 'the state here was lost or is old: going on from the gateway’s voucher')
+      }
+      requireAgreement(this.#options, totals, answer.verifiedBefore)
       await this.walk()
     })
     for (const request of this.#options.state.open()) void this.finish(request, 'cut')
@@ -208,67 +218,6 @@ export class Accounts {
     this.#moved = Promise.withResolvers<void>()
   }
 
-  /** The gateway has never heard of the channel, or wants to be told of it again. */
-  #unknown(): void {
-    const { verified } = this.#options.state
-    if (verified === 0n) return
-    throw new SidecarError(
-      'ERR_ROLLED_BACK',
-      `the gateway no longer knows the channel, though it showed receipts for ${verified} nanotons: its books went back`,
-    )
-  }
-
-  /** Takes over a higher voucher of one's own. */
-  #adopt({ voucher }: Totals): void {
-    const { state, signer, log } = this.#options
-    const ceiling = BigInt(voucher?.signedMaxClaimable ?? 0)
-    if (!voucher || ceiling <= state.ceiling) return
-    const signature = Buffer.from(voucher.signature, 'base64')
-    if (!signer.isOwn({ ceiling, signature })) throw invented(voucher)
-    log.warn(
-      { ceiling: ceiling.toString() },
-      'the state here was lost or is old: going on from the gateway’s voucher',
-    )
-    state.setBehind(true)
-    state.raise(ceiling, signature)
-  }
-
-  #compareAtOnce({ channel, voucher }: Totals, verifiedBefore: bigint): void {
-    const { state, signer } = this.#options
-    const refuse = (code: SidecarErrorCode, message: string) =>
-      new SidecarError(code, message, { evidence: { totals: { channel, voucher } } })
-    if (channel.channelId !== state.address)
-      throw refuse('ERR_TERMS_DIFFER', `the gateway speaks of another channel, ${channel.channelId}`)
-    if (voucher) {
-      const ceiling = BigInt(voucher.signedMaxClaimable)
-      const own =
-        ceiling === 0n || signer.isOwn({ ceiling, signature: Buffer.from(voucher.signature, 'base64') })
-      if (!own) throw invented(voucher)
-      if (ceiling > state.ceiling) {
-        throw refuse(
-          'ERR_OTHER_SIGNER',
-          `the gateway holds a voucher for ${ceiling} nanotons, and ${state.ceiling} is the highest that was signed here: another program signs with this key`,
-        )
-      }
-    }
-    const charged = BigInt(channel.chargedCumulativeAmount)
-    if (charged < verifiedBefore) {
-      throw refuse(
-        'ERR_ROLLED_BACK',
-        `the gateway counts ${charged} nanotons, and had shown receipts for ${verifiedBefore}: its books went back`,
-      )
-    }
-    const claimed = BigInt(channel.totalClaimed)
-    if (claimed > charged)
-      throw refuse('ERR_CHARGES_DIFFER', `${claimed} nanotons were taken on chain, and ${charged} charged`)
-    state.setDeposited(BigInt(channel.balance))
-  }
-
-  #explains({ channel }: Totals): boolean {
-    const { state } = this.#options
-    return BigInt(channel.chargedCumulativeAmount) <= state.verified + state.openCaps
-  }
-
   async #look(request: PaidRequest): Promise<Look> {
     const { client, state } = this.#options
     const { requestId } = request
@@ -277,7 +226,7 @@ export class Accounts {
       throw error
     })
     if (state.request(requestId)?.state === 'charged') return 'counted'
-    if (answer?.totals) this.#compareAtOnce(answer.totals, answer.verifiedBefore)
+    if (answer?.totals) requireAgreement(this.#options, answer.totals, answer.verifiedBefore)
     if (answer?.status === 404) return 'nothing'
     if (answer?.status !== 200) return 'silence'
     await this.#prover.count(request, answer.json as Invoice)
@@ -285,72 +234,11 @@ export class Accounts {
   }
 
   async #walk(): Promise<void> {
-    const { client, state } = this.#options
-    for (;;) {
-      const { after } = state.cursor
-      const query = `limit=${PAGE}${after && `&after=${after}`}`
-      const answer = demand(await client.get(`/v1/channels/${state.address}/receipts?${query}`))
-      const { data, more } = pageOf(answer)
-      for (const invoice of data) await this.#enter(invoice)
-      if (more && data.length > 0) continue
-      this.#late = false
-      if (state.behind) state.setBehind(false)
-      this.#compareAtOnce(answer.totals, answer.verifiedBefore)
-      return this.#closeWalk(answer.totals)
-    }
-  }
-
-  /** Everything is listed but what still runs. */
-  #closeWalk(totals: Totals): void {
     const { state } = this.#options
-    const charged = BigInt(totals.channel.chargedCumulativeAmount)
-    const most = state.cursor.total + state.openCaps
-    if (charged <= most || charged <= state.verified + state.openCaps) return
-    throw new SidecarError(
-      'ERR_CHARGES_DIFFER',
-      `the gateway counts ${charged} nanotons; its receipts and the requests that run explain ${most} at most`,
-      { evidence: { totals } },
-    )
-  }
-
-  /** One entry of the list; gives the sum with it. */
-  async #enter(invoice: Invoice): Promise<void> {
-    const { state, largestSlice } = this.#options
-    const refuse = (code: SidecarErrorCode, message: string) =>
-      new SidecarError(code, message, { evidence: { invoice } })
-    const id = String(invoice.id).slice(0, 64)
-    const request = state.request(id) ?? this.#recognise(id)
-    if (!request)
-      throw refuse('ERR_RECEIPT_FOREIGN', `receipt ${id} is for a request that was never made here`)
-    const charged = readAmount(invoice.charged)
-    if (charged === undefined) throw refuse('ERR_RECEIPT_REFUSED', `receipt ${id}: the charge is no amount`)
-    const total = state.cursor.total + charged
-    if (request.state === 'charged') {
-      if (request.charged !== charged) {
-        const text = `receipt ${id}: listed at ${charged} nanotons, proven at ${request.charged}`
-        throw refuse('ERR_CHARGES_DIFFER', text)
-      }
-    } else if (state.behind && total <= state.ceiling - largestSlice) {
-      // What lies below a voucher of one's own by a slice or more was verified before that voucher was signed.
-      state.count(id, charged, '')
-    } else await this.#prover.count(request, invoice)
-    if (!state.list(id, { after: id, total }))
-      throw refuse('ERR_RECEIPT_REPEATED', `receipt ${id} is listed twice`)
-    this.#move()
-  }
-
-  /** A request that was made with this key, though the state here does not know it. */
-  #recognise(requestId: string): PaidRequest | undefined {
-    const { state, signer, now } = this.#options
-    const { behind, reserved } = state
-    // Without a loss all that may be missing is what a power cut took: the last ones.
-    const range = behind
-      ? { from: 0, below: reserved + RECOGNISE }
-      : { from: Math.max(0, reserved - 4 * BLOCK), below: reserved }
-    const n = signer.ids.find(requestId, range)
-    if (n === undefined) return undefined
-    if (behind && n + SKIP > reserved) state.skipTo(n + SKIP)
-    const cap = state.ceiling
-    return state.begin({ n, requestId, path: '', cap, at: now() })
+    const { totals, verifiedBefore } = await this.#list.read()
+    this.#late = false
+    if (state.behind) state.setBehind(false)
+    requireAgreement(this.#options, totals, verifiedBefore)
+    requireExplained(state, totals)
   }
 }
