@@ -5,26 +5,13 @@ import { z } from 'zod'
 import { ConfigError } from '../../attest/cli/config.ts'
 import { codeOf } from '../../attest/cli/process.ts'
 import { parseUsdRate } from '../../contracts/amount.ts'
-import { replaceFile } from '../../contracts/files.ts'
 import { ChannelClient, type chainSettings, type MessageSender, Wallet } from '../../contracts/index.ts'
-import {
-  AskedWallet,
-  FundError,
-  friendly,
-  type PaymentOrder,
-  type PaymentPage,
-  type PaymentView,
-  SENT,
-  servePaymentPage,
-  svgQr,
-  tonLink,
-} from '../fund/index.ts'
-import { isKnown } from '../known.ts'
+import { AskedWallet, FundError, friendly, type PaymentOrder } from '../fund/index.ts'
 import { type ChannelFolder, type ModelPrices, SidecarFolder } from '../sidecar/index.ts'
 import { connectChain, type PayersChain } from './chain-settings.ts'
-import { money, orderJson, viewOf } from './channel-order.ts'
+import { Asking } from './channel-asking.ts'
+import { money, viewOf } from './channel-order.ts'
 import { priceTable } from './channel-prices.ts'
-import { describeView } from './channel-text.ts'
 import { type dataSetting, usdSetting } from './sidecar-settings.ts'
 
 /** Settings of every verb that asks for a payment. */
@@ -117,46 +104,6 @@ export async function paying(config: PayingConfig, work: (on: Paying) => Promise
   }
 }
 
-/** What a person sees of one payment: the terminal, or JSON lines for a program, and a page if there is to be one. */
-class Asking {
-  readonly #config: PayingConfig
-  #page: PaymentPage | undefined
-
-  constructor(config: PayingConfig) {
-    this.#config = config
-  }
-
-  async show(order: PaymentOrder, view: PaymentView): Promise<void> {
-    const { qr, json, page } = this.#config
-    if (qr !== undefined) await replaceFile(qr, svgQr(tonLink(order)))
-    if (page) this.#page = await servePaymentPage(view)
-    const url = this.#page?.url
-    if (json) return say(JSON.stringify({ ...orderJson(order), ...(url !== undefined && { page: url }) }))
-    say(describeView(view, { columns: process.stdout.columns ?? 0, page: url }))
-  }
-
-  sent(): void {
-    if (!this.#config.json) say(SENT.text)
-    this.#page?.say(SENT)
-  }
-
-  ended(lines: readonly string[], json: object): void {
-    say(this.#config.json ? JSON.stringify(json) : lines.join('\n'))
-    this.#page?.say({ step: 'final', text: lines.join('; ') })
-  }
-
-  /** @returns what it was given */
-  failed(error: unknown): unknown {
-    const text = isKnown(error) ? error.message : 'It failed; see the terminal.'
-    this.#page?.say({ step: 'failed', text })
-    return error
-  }
-
-  async close(): Promise<void> {
-    await this.#page?.close()
-  }
-}
-
 /** How waiting ends: all looks were in vain, or they took too long. */
 const UNPAID: readonly string[] = ['ERR_CHANNEL_UNCONFIRMED', 'ERR_FUND_UNPAID']
 
@@ -169,8 +116,4 @@ function unpaid(error: unknown, { fromWallet, patience }: PayingConfig): unknown
       'A wallet that left out part of the link gets its money back; then try another wallet, or --json for TON Connect',
     { cause: error },
   )
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
 }

@@ -243,6 +243,9 @@ it('refuses what cannot be meant', async () => {
   const open = ['channel', 'open', '--gateway', stack.origin, '--deposit', '1']
   await expect(run(...open, ...onChain())).rejects.toThrow(/--payer ADDRESS of your wallet, or --from-wallet/)
   await expect(run(...open, ...payer())).rejects.toThrow(/--chain-url and --chain-token-file/)
+  await expect(run(...open, '--page', '--from-wallet', join(dir, 'file'), ...onChain())).rejects.toThrow(
+    /--page, --from-wallet: one of them/,
+  )
   await expect(run(...open, '--payer', 'me', ...onChain())).rejects.toThrow(/--payer: not an address/)
   await expect(run(...open, ...payer(), '--network', 'testnet')).rejects.toThrow(
     /chainProvider: needed with network testnet/,
