@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { codeOf } from '../../attest/cli/process.ts'
 import { LocalNode } from '../../contracts/chain/local/node.ts'
 import { ContractsError } from '../../contracts/index.ts'
 import { Treasury, whileSeen } from './index.ts'
@@ -93,6 +94,19 @@ it('one that is used is seen and served, however many are not; so is one that co
   expect(Math.max(...waits)).toBeLessThan(OUTAGE_SECONDS)
   await hold(late, 1n)
   expect(new Set(looks).size).toBe(CROWD + 2)
+})
+
+it('of many that come back at once a few are looked for, and nobody else’s slot waits for the rest', async () => {
+  clock += 10 * OUTAGE_SECONDS * 1000
+  await treasury.lookAtDue()
+  const idle = (await stand.ledger.channels()).filter(
+    ({ id, signer, reserved }) => signer === 'client' && reserved === 0n && !looks.slice(-8).includes(id),
+  )
+  looks = []
+  const asked = idle.slice(0, 20).map(({ id }) => treasury.demandSeen(id).then(() => 'seen', codeOf))
+  const came = await Promise.all(asked)
+  expect([came.filter((each) => each === 'seen').length, looks.length]).toEqual([4, 4])
+  expect(new Set(came)).toEqual(new Set(['seen', 'ERR_CHAIN_OUTAGE']))
 })
 
 it('those that cannot be read hold up nobody either', async () => {

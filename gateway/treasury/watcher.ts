@@ -9,6 +9,8 @@ import type { Sightings } from './sightings.ts'
 const IN_ONE_GO = 8
 /** So much longer waits a channel on which nothing is at stake: when it is used, it is looked at then. */
 const IDLE_TIMES = 15
+/** Looks for the sake of requests at once: such a request holds a slot of a worker while it waits. */
+const MOST_ASKED = 4
 /** Below this, in nanotons, a claim is hardly worth the fees of its settle (0.001 TON in 2026). */
 const DUST = 2_000_000n
 
@@ -65,6 +67,7 @@ export class Watcher {
   async lookAtOne(id: string): Promise<void> {
     const underWay = this.#asked.get(id)
     if (underWay) return await underWay
+    if (this.#asked.size >= MOST_ASKED) return
     if (this.#options.monotonic() - (this.#tried.get(id) ?? Number.NEGATIVE_INFINITY) < this.#options.everyMs)
       return
     const asked = this.look((record) => record.id === id).finally(() => this.#asked.delete(id))
@@ -108,9 +111,13 @@ export class Watcher {
       }
       this.#tried.set(id, monotonic())
     }
+    if (seen.size === 0) return
     const failures = await alone(async () => {
-      const found = (await ledger.channels()).filter(({ id }) => seen.has(id))
-      return await settler.settleDue(found, closing)
+      const found = await Promise.all([...seen].map((id) => ledger.channelState(id)))
+      return await settler.settleDue(
+        found.filter((record) => record !== undefined),
+        closing,
+      )
     })
     for (const failure of failures) this.#options.onWarning(failure.message, failure)
   }
