@@ -12,7 +12,7 @@ import type { Invoice } from './invoice.ts'
 import { Prover, type ProverOptions } from './prover.ts'
 import { ReceiptList } from './receipt-list.ts'
 import type { Signer } from './signer.ts'
-import type { Halt, PaidRequest } from './state.ts'
+import type { Halt, PaidRequest } from './state-file.ts'
 import {
   adoptVoucher,
   isExplained,

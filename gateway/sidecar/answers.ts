@@ -4,7 +4,7 @@ import { printable } from '../../attest/inspect/text.ts'
 import type { OwnAnswer, Totals } from './client.ts'
 import { SidecarError } from './errors.ts'
 import type { Invoice } from './invoice.ts'
-import type { PaidRequest } from './state.ts'
+import type { PaidRequest } from './state-file.ts'
 
 /** Receipts of one page. */
 export const PAGE = 100

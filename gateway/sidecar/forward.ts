@@ -18,7 +18,8 @@ import { isReplay, parse, randomId, readAll, totalsOf } from './client.ts'
 import { SidecarError } from './errors.ts'
 import { passedAnswer, passedRequest } from './headers.ts'
 import type { Signer, Voucher } from './signer.ts'
-import type { PaidRequest, SidecarState } from './state.ts'
+import type { SidecarState } from './state.ts'
+import type { PaidRequest } from './state-file.ts'
 import type { Upstream, UpstreamAnswer } from './upstream.ts'
 
 export interface ForwarderOptions {

@@ -12,4 +12,5 @@ export {
 } from './folder.ts'
 export { type ModelPrices, readPrices } from './prices.ts'
 export { type Sidecar, type SidecarOptions, startSidecar } from './server.ts'
-export { type Halt, type PaidRequest, SidecarState } from './state.ts'
+export { SidecarState } from './state.ts'
+export type { Halt, PaidRequest } from './state-file.ts'

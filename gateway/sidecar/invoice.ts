@@ -19,7 +19,7 @@ import {
 } from '../../worker/protocol/index.ts'
 import { dearer } from './budget.ts'
 import { SidecarError, type SidecarErrorCode } from './errors.ts'
-import type { PaidRequest } from './state.ts'
+import type { PaidRequest } from './state-file.ts'
 
 /** What the gateway says of one receipt; nothing in it is believed. */
 export interface Invoice {

@@ -2,7 +2,8 @@
 
 import { SidecarError } from './errors.ts'
 import { type Invoice, namedKey, type PriceCeiling, proveCharge, readAmount } from './invoice.ts'
-import type { PaidRequest, SidecarState } from './state.ts'
+import type { SidecarState } from './state.ts'
+import type { PaidRequest } from './state-file.ts'
 import type { WorkerKeys } from './workers.ts'
 
 export interface ProverOptions {

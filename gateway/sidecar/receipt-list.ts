@@ -6,7 +6,8 @@ import { SidecarError, type SidecarErrorCode } from './errors.ts'
 import { type Invoice, readAmount } from './invoice.ts'
 import type { Prover } from './prover.ts'
 import type { Signer } from './signer.ts'
-import { BLOCK, type PaidRequest, type SidecarState, SKIP } from './state.ts'
+import { BLOCK, type SidecarState, SKIP } from './state.ts'
+import type { PaidRequest } from './state-file.ts'
 
 /** Requests whose charge nobody can explain after a loss of the state: how many numbers are tried to find them. */
 const RECOGNISE = 1 << 14

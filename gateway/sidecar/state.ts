@@ -1,74 +1,21 @@
 /** What the sidecar must not forget about one channel, in SQLite: no prompt, no key, no secret. */
 
-import { chmodSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
-import type { RequestBounds } from '../../worker/protocol/index.ts'
-import { SidecarError, type SidecarErrorCode } from './errors.ts'
-
-/**
- * How a request stands: `open` may be charged still, `void` ended without a charge, `denied` was refused by the
- * gateway and must not be charged, `charged` is proven and counted.
- */
-export type RequestState = 'open' | 'void' | 'denied' | 'charged'
-
-/** A paid request. Amounts are nanotons. */
-export interface PaidRequest {
-  /** See `RequestIds`. */
-  n: number
-  /** The ledger's id, which the receipt names. */
-  requestId: string
-  path: string
-  /** Most that it was allowed to cost. */
-  cap: bigint
-  /** What its body can cost in tokens; absent where that could not be told. */
-  bounds?: RequestBounds
-  state: RequestState
-  charged: bigint
-  /** Of the receipt, hex; empty without one. */
-  digest: string
-  /** Unix ms. */
-  at: number
-}
-
-/** Why nothing is signed any more. */
-export interface Halt {
-  code: SidecarErrorCode
-  message: string
-  /** File with what it rests on; absent where that could not be written. */
-  evidence?: string
-  /** Unix ms. */
-  at: number
-}
-
-/** The ledger of the gateway as far as it was gone through, in its order. */
-export interface Cursor {
-  /** The last request of it; empty at the beginning. */
-  after: string
-  /** Sum of charges up to it. */
-  total: bigint
-}
-
-const VERSION = 1
+import type { DatabaseSync } from 'node:sqlite'
+import { SidecarError } from './errors.ts'
+import {
+  type ChannelRow,
+  type Cursor,
+  type Halt,
+  openStateFile,
+  type PaidRequest,
+  requestOf,
+} from './state-file.ts'
 
 /** Numbers that are left out after a loss of the file, as they may have been used. */
 export const SKIP = 1 << 12
 
 /** Numbers that are set aside by one fsync; a restart skips what is left of them. */
 export const BLOCK = 256
-
-const SCHEMA = `
-  CREATE TABLE channel (
-    id INTEGER PRIMARY KEY CHECK (id = 1), address TEXT NOT NULL, ceiling TEXT NOT NULL, signature BLOB NOT NULL,
-    deposited TEXT NOT NULL, cursor TEXT NOT NULL, cursor_total TEXT NOT NULL,
-    reserved INTEGER NOT NULL, behind INTEGER NOT NULL, halt TEXT NOT NULL
-  ) STRICT;
-  CREATE TABLE requests (
-    n INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, cap TEXT NOT NULL, bounds TEXT NOT NULL,
-    state TEXT NOT NULL, charged TEXT NOT NULL, digest TEXT NOT NULL, at INTEGER NOT NULL, listed INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX requests_open ON requests (n) WHERE state = 'open';
-  PRAGMA user_version = ${VERSION};
-`
 
 /**
  * The file is written ahead (WAL). A voucher is fsynced before `raise` returns, and with it all that was written before;
@@ -96,15 +43,14 @@ export class SidecarState {
    * @throws SidecarError ERR_SIDECAR_STATE for a file of another channel or a newer program, or whose sums are wrong
    */
   constructor(file: string, address: string) {
+    const { db, channel, fresh } = openStateFile(file, address)
     this.address = address
-    this.#db = new DatabaseSync(file)
+    this.fresh = fresh
+    this.#db = db
     try {
-      this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;')
-      if (file !== ':memory:') chmodSync(file, 0o600)
-      this.fresh = this.#migrate(file)
-      this.#load(file)
+      this.#load(channel, file)
     } catch (error) {
-      this.#db.close()
+      db.close()
       throw error
     }
   }
@@ -233,7 +179,7 @@ export class SidecarState {
 
   request(requestId: string): PaidRequest | undefined {
     const row = this.#db.prepare('SELECT * FROM requests WHERE request_id = ?').get(requestId)
-    return row && fromRow(row)
+    return row && requestOf(row)
   }
 
   /** Every proven charge, oldest first. */
@@ -241,7 +187,7 @@ export class SidecarState {
     for (const row of this.#db
       .prepare("SELECT * FROM requests WHERE state = 'charged' ORDER BY at, n")
       .iterate())
-      yield fromRow(row)
+      yield requestOf(row)
   }
 
   setDeposited(deposited: bigint): void {
@@ -284,23 +230,7 @@ export class SidecarState {
     this.#db.prepare(`UPDATE channel SET ${assignments} WHERE id = 1`).run(...values)
   }
 
-  #migrate(file: string): boolean {
-    const { user_version: version } = this.#db.prepare('PRAGMA user_version').get() as {
-      user_version: number
-    }
-    if (version > VERSION)
-      throw new SidecarError('ERR_SIDECAR_STATE', `${file} was written by a newer program: run that one`)
-    if (version === VERSION) return false
-    this.#db.exec(`BEGIN IMMEDIATE; ${SCHEMA}`)
-    this.#db.prepare("INSERT INTO channel VALUES (1, ?, '0', x'', '0', '', '0', 0, 0, '')").run(this.address)
-    this.#db.exec('COMMIT')
-    return true
-  }
-
-  #load(file: string): void {
-    const row = this.#db.prepare('SELECT * FROM channel WHERE id = 1').get() as unknown as ChannelRow
-    if (row.address !== this.address)
-      throw new SidecarError('ERR_SIDECAR_STATE', `${file} belongs to another channel, ${row.address}`)
+  #load(row: ChannelRow, file: string): void {
     this.#ceiling = BigInt(row.ceiling)
     this.#signature = row.signature
     this.#deposited = BigInt(row.deposited)
@@ -308,7 +238,7 @@ export class SidecarState {
     this.#behind = row.behind === 1
     this.#halt = row.halt === '' ? undefined : (JSON.parse(row.halt) as Halt)
     for (const each of this.#db.prepare('SELECT * FROM requests').iterate()) {
-      const request = fromRow(each)
+      const request = requestOf(each)
       this.#counted += request.charged
       if (request.state === 'open') this.#open.set(request.requestId, request)
     }
@@ -316,48 +246,5 @@ export class SidecarState {
     this.#reserved = row.reserved
     if (this.#ceiling > 0n && this.#signature.length !== 64)
       throw new SidecarError('ERR_SIDECAR_STATE', `${file} holds no signature for its ceiling`)
-  }
-}
-
-interface RequestRow {
-  n: number
-  request_id: string
-  path: string
-  cap: string
-  bounds: string
-  state: RequestState
-  charged: string
-  digest: string
-  at: number
-}
-
-interface ChannelRow {
-  address: string
-  ceiling: string
-  signature: Uint8Array
-  deposited: string
-  cursor: string
-  cursor_total: string
-  reserved: number
-  behind: number
-  halt: string
-}
-
-function fromRow(row: Record<string, unknown>): PaidRequest {
-  const {
-    n,
-    request_id: requestId,
-    path,
-    cap,
-    bounds,
-    state,
-    charged,
-    digest,
-    at,
-  } = row as unknown as RequestRow
-  return {
-    ...{ n, requestId, path, cap: BigInt(cap) },
-    ...(bounds !== '' && { bounds: JSON.parse(bounds) as RequestBounds }),
-    ...{ state, charged: BigInt(charged), digest, at },
   }
 }
