@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
 import { type FakeWorker, makeBoot } from '../link/testing/fake-worker.ts'
 import type { DispatchLedger } from './index.ts'
-import { type Books, Harness, openBooks } from './testing/harness.ts'
+import { type Books, collect, Harness, openBooks } from './testing/harness.ts'
 
 const ABANDON_MS = 900_000
 
@@ -98,6 +98,31 @@ it('a receipt is accepted from a later boot of the worker too: the reservation n
   const reborn = await next.gateway.join({ held: held(requestId, partials) })
   await reborn.hear('ack', ({ requestIds }) => requestIds.includes(requestId))
   expect((await next.account()).charged).toBe(11n)
+})
+
+it('a request that comes while the only worker comes back waits for it', async () => {
+  const { requestId, worker, partials } = await cutInMidRequest()
+  const gate = Promise.withResolvers<void>()
+  const slow = (ledger: Books['ledger']): DispatchLedger => ({
+    ...dead(ledger),
+    openReservations: () => ledger.openReservations(),
+    charge: async (charge) => {
+      await gate.promise
+      return await ledger.charge(charge)
+    },
+    release: (id, reason) => ledger.release(id, reason),
+  })
+  harness = await Harness.open(books, { abandonMs: ABANDON_MS, bendLedger: slow })
+  const { gateway } = harness
+  await gateway.dial({
+    boot: worker.boot,
+    held: held(requestId, partials),
+    serve: (job) => job.answer(['a']),
+  })
+  await gateway.until(() => gateway.pool.workers()[0]?.state === 'recovering')
+  const asked = harness.dispatch()
+  gate.resolve()
+  expect((await collect(await asked)).length).toBeGreaterThan(0)
 })
 
 it('what the same boot does not know is let go with nothing', async () => {

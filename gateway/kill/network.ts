@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,8 +42,12 @@ export interface StartOptions {
 /** A whole network on one data folder of its own. */
 export class Network implements AsyncDisposable {
   readonly dir: string
-  /** Called with what the processes write to stderr. */
-  readonly #log: Buffer[] = []
+  /** The last lines that the processes wrote to stderr. */
+  readonly #log: string[] = []
+  /** `joined`: the gateway's log says that a worker did. */
+  readonly #events = new EventEmitter()
+  /** Since one of the two was started last. */
+  #hasWorker = false
   readonly #running = new Map<RoleName, ChildProcess>()
   readonly #ports = new Map<RoleName, string>()
   #faults: string[] = []
@@ -75,7 +79,7 @@ export class Network implements AsyncDisposable {
 
   /** The end of what the processes have written to stderr. */
   get log(): string {
-    return Buffer.concat(this.#log).toString().slice(-4000)
+    return this.#log.join('\n').slice(-4000)
   }
 
   /** What went wrong in the processes since the last call: ends that were not kills, errors in the log. */
@@ -108,7 +112,10 @@ export class Network implements AsyncDisposable {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
-    child.stderr?.on('data', (text: Buffer) => this.#keep(text))
+    if (role !== 'chain') this.#hasWorker = false
+    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) =>
+      this.#keep(line, role),
+    )
     child.once('exit', (code, signal) => {
       if (signal !== 'SIGKILL' && !this.#ending)
         this.#faults.push(`${role} ended by itself: ${signal ?? code}`)
@@ -149,12 +156,10 @@ export class Network implements AsyncDisposable {
   /** Resolves when the gateway has a worker again. */
   async joined(): Promise<void> {
     await this.#workerReady
-    const until = performance.now() + START_MS
-    while ((await fetch(`${this.origin}/readyz`).catch(() => undefined))?.status !== 200) {
-      if (performance.now() > until)
-        throw new Error(`no worker joined within ${START_MS / 1000} s\n${this.log}`)
-      await pause()
-    }
+    if (this.#hasWorker) return
+    await once(this.#events, 'joined', { signal: AbortSignal.timeout(START_MS) }).catch(() => {
+      throw new Error(`no worker joined within ${START_MS / 1000} s\n${this.log}`)
+    })
   }
 
   /** What `chrysalis channel VERB` answers. */
@@ -213,11 +218,14 @@ export class Network implements AsyncDisposable {
     ]
   }
 
-  #keep(text: Buffer): void {
+  #keep(line: string, role: RoleName): void {
     // pino's levels from `error` on.
-    for (const line of text.toString().split('\n'))
-      if (/"level":[56]0/.test(line)) this.#faults.push(`logged: ${line}`)
-    this.#log.push(text)
+    if (/"level":[56]0/.test(line)) this.#faults.push(`logged: ${line}`)
+    if (role === 'gateway' && line.includes('"msg":"worker joined"')) {
+      this.#hasWorker = true
+      this.#events.emit('joined')
+    }
+    this.#log.push(line)
     if (this.#log.length > 1000) this.#log.splice(0, 500)
   }
 }

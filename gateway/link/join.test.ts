@@ -88,7 +88,7 @@ describe('a worker that joins', () => {
     const worker = await gateway.dial()
     await worker.hear('welcome')
     expect(gateway.pool.workers()[0]?.state).toBe('recovering')
-    expect(gateway.pool.pick(MODEL.id)).toEqual({ kind: 'none' })
+    expect(gateway.pool.pick(MODEL.id)).toEqual({ kind: 'busy' })
     gate.resolve()
     await gateway.until(() => gateway.pool.pick(MODEL.id).kind === 'lease')
   })

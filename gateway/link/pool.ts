@@ -110,10 +110,11 @@ export class WorkerPool {
     let best: WorkerSession | undefined
     let known = false
     for (const [boot, session] of this.#byBoot) {
-      const offer = session.open ? session.offer(model) : undefined
+      // One that has just come back is worth waiting for: /v1/models and /readyz count it already.
+      const offer = session.open || session.recovering ? session.offer(model) : undefined
       if (!offer || options.exclude?.has(boot) || !suits(offer, options)) continue
       known = true
-      if (session.hasSlot && (!best || session.load < best.load)) best = session
+      if (session.open && session.hasSlot && (!best || session.load < best.load)) best = session
     }
     const lease: Lease | undefined = best?.lease(model)
     if (lease) return { kind: 'lease', lease }

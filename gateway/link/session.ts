@@ -122,6 +122,11 @@ export class WorkerSession {
     return this.#state === 'ready' && !this.#draining && !this.#socket.gone
   }
 
+  /** Will take new requests once its held receipts are dealt with. */
+  get recovering(): boolean {
+    return this.#state === 'recovering' && !this.#draining && !this.#socket.gone
+  }
+
   get active(): number {
     return this.#streams.size + this.#leased
   }

@@ -102,7 +102,7 @@ export class TestGateway {
 
   /** Lets the event loop turn until it is so. */
   async until(holds: () => boolean): Promise<void> {
-    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1))
+    while (!holds()) await new Promise((resolve) => setImmediate(resolve))
   }
 
   logged(message: string): LogEntry[] {
