@@ -189,7 +189,7 @@ export async function startGateway(
     // What is paid for may still be on its way to a slow reader.
     const answered = once(server, 'close')
     server.close()
-    await Promise.race([answered, after(deadline - performance.now())])
+    await Promise.race([answered, after(Math.max(0, deadline - performance.now()))])
     server.closeAllConnections()
     await control.close()
     identity.close()
