@@ -80,6 +80,7 @@ export {
   type RegistryModel,
 } from './registry/entries.ts'
 export { REGISTRY_EXIT, type RegistryExitName, registryExitName } from './registry/exits.ts'
+export { type FollowOptions, RegistryFollower } from './registry/follow.ts'
 export {
   gatewayKey,
   parseText,
@@ -111,6 +112,12 @@ export {
   type SigningRequest,
   signRequest,
 } from './registry/request.ts'
+export {
+  openRegistry,
+  type RegistrySettings,
+  registryName,
+  registrySettings,
+} from './registry/settings.ts'
 export {
   type ActTerms,
   type OwnerAct,
