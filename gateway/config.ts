@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ConfigError } from '../attest/cli/config.ts'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
 import { chainSettings } from '../contracts/chain/settings.ts'
+import { registrySettings } from '../contracts/registry/settings.ts'
 import { amountSchema, isLoopback, modelIdSchema } from '../worker/protocol/index.ts'
 import type { DispatchLimits } from './dispatch/index.ts'
 import type { TreasuryTerms } from './treasury/index.ts'
@@ -44,6 +45,7 @@ export const gatewaySchema = z.strictObject({
     ),
   teeDir: z.string().min(1).default('./.chrysalis/tee').describe('folder of the simulated TEE'),
   ...chainSettings,
+  ...registrySettings,
   ...teeSettings,
   policy: z
     .string()

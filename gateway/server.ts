@@ -11,6 +11,7 @@ import { openTee, warnOfSimulation } from '../attest/cli/open-tee.ts'
 import { codeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
+import { withRegistry } from '../attest/policy/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
 import { replaceFile } from '../contracts/files.ts'
 import { MIN_CHALLENGE_SECONDS, openChain } from '../contracts/index.ts'
@@ -35,6 +36,7 @@ import { systemClock, WorkerPool } from './link/index.ts'
 import { PaymentDesk, UsedOnce } from './pay/index.ts'
 import { ChargeProofs } from './proofs.ts'
 import { quotesFor } from './quotes.ts'
+import { FollowedRegistry } from './registry.ts'
 import { Treasury, type TreasuryChain, TreasuryKeys, whileSeen } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
 
@@ -69,10 +71,12 @@ export async function startGateway(
   machine: GuestMachine = {},
 ): Promise<RunningGateway> {
   const trust = await readTrust(config, machine)
-  const { kind, policy } = trust
+  const { kind } = trust
   warnOfSimulation(config.tee, kind, log)
-  const money = await openMoney(config, trust, log)
-  const { ledger, treasury, chain } = money
+  const { chain, registry } = await openNetwork(config, trust, log)
+  const policy = registry ? withRegistry(trust.policy, registry.name) : trust.policy
+  const money = await openMoney(config, { chain, trust, log })
+  const { ledger, treasury } = money
   const software = readSoftware()
   const enclave = await openTee({
     kind,
@@ -89,7 +93,7 @@ export async function startGateway(
   const identity = await createIdentity({
     tee: enclave.tee,
     software,
-    registry: { globalId: chain.globalId, address: '' },
+    registry: registry?.name ?? { globalId: chain.globalId, address: '' },
     payoutAddress: gatewayId,
     now: Date.now,
     monotonic: () => performance.now(),
@@ -104,12 +108,13 @@ export async function startGateway(
   const proofs = new ChargeProofs(join(config.data, 'quotes'))
   const pool = new WorkerPool({
     policy,
+    registry,
     gpuTools: { rims: trust.rims },
     gatewayId,
     gatewayEvidence: (nonce) => identity.evidence(nonce),
     gatewaySign: (message) => identity.signer.sign(message),
     quotesFor: (worker) => {
-      const quotes = quotesFor(worker, prices)
+      const quotes = quotesFor(worker, prices, registry && ((sha256) => registry.most(sha256)))
       proofs.keep(quotes)
       return quotes
     },
@@ -157,7 +162,9 @@ export async function startGateway(
     missing: () => [
       ...(catalog.models().length === 0 ? ['worker'] : []),
       ...(treasury.blind ? ['chain'] : []),
+      ...(registry?.outage ? ['registry'] : []),
     ],
+    ...(registry && { distrust: () => registry.outage }),
     tee: trust.real ? 'tdx' : 'simulated',
     loopback: isLoopback(config.host),
     corsOrigins: corsOrigins(config),
@@ -171,6 +178,14 @@ export async function startGateway(
     after: systemClock.after,
     log,
   })
+  if (registry) {
+    registry.onChange = () => pool.reconsider()
+    if (!registry.outage && !registry.lists(gatewayId))
+      log.warn(
+        { wallet: gatewayId },
+        'the registry does not list this gateway: workers that follow it refuse us',
+      )
+  }
   const server = createHttpServer(app)
   server.on('upgrade', (request, socket, head) => {
     if (!pool.handleUpgrade(request, socket, head)) socket.destroy()
@@ -185,6 +200,7 @@ export async function startGateway(
     await control.withdraw()
     await dispatcher.drain(deadline - performance.now())
     stopWatching()
+    registry?.close()
     await pool.close()
     // What is paid for may still be on its way to a slow reader.
     const answered = once(server, 'close')
@@ -200,12 +216,23 @@ export async function startGateway(
   return { url, ...(channel !== undefined && { channel: Address.parseRaw(channel).toString() }), stop }
 }
 
-/** Ledger, keys, chain and treasury, with the quickstart's channel and API key. */
-async function openMoney(config: GatewayConfig, { real, kind }: Trust, log: Logger) {
-  const dir = config.data
-  await ensurePrivateDir(dir)
+/** The chain, and the registry on it that this gateway follows: before anything is spent. */
+async function openNetwork(config: GatewayConfig, { real }: Trust, log: Logger) {
+  await ensurePrivateDir(config.data)
   const chain = await openChain(config, real ? {} : { admit: refusePublicNetwork })
   if (!chain) throw new ConfigError('setting chainUrl: needed, with chainTokenFile; or another network')
+  return { chain, registry: await FollowedRegistry.open(config, chain, log) }
+}
+
+interface MoneyParts {
+  chain: Awaited<ReturnType<typeof openNetwork>>['chain']
+  trust: Trust
+  log: Logger
+}
+
+/** Ledger, keys and treasury, with the quickstart's channel and API key. */
+async function openMoney(config: GatewayConfig, { chain, trust: { kind }, log }: MoneyParts) {
+  const dir = config.data
   // A guest's disk is its host's.
   const keys = await TreasuryKeys.open(join(dir, 'keys'), chain.globalId, kind === 'tdx' ? 'memory' : 'file')
   const onWarning = (message: string, error: unknown) => log.warn({ code: codeOf(error) }, message)

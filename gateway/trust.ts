@@ -34,9 +34,11 @@ export async function readTrust(config: GatewayConfig, machine: GuestMachine): P
   return { kind, policy, rims, real: isHardware(kind, policy) }
 }
 
-async function basePolicy({ policy, simulatedGpus, teeDir }: GatewayConfig): Promise<Policy> {
+async function basePolicy(config: GatewayConfig): Promise<Policy> {
+  const { policy, simulatedGpus, teeDir } = config
   const simulatedRoot = () => simulatedRootOf(teeDir, Date.now)
-  const base = await readPolicySetting(policy, { setting: 'policy', role: 'worker', simulatedRoot })
+  const registry = config.registry !== undefined
+  const base = await readPolicySetting(policy, { setting: 'policy', role: 'worker', simulatedRoot, registry })
   if (!simulatedGpus) return base
   if (policy !== undefined) {
     throw new ConfigError(

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { type ConfigSources, loadConfig } from '../attest/cli/config.ts'
 import { teeSettings } from '../attest/cli/tee-settings.ts'
 import { chainSettings } from '../contracts/chain/settings.ts'
+import { registrySettings } from '../contracts/registry/settings.ts'
 import { DEFAULT_SETTLE_POLICY } from '../contracts/settlement/policy.ts'
 import { embeddedModel } from './engine/embedded.ts'
 import { amountSchema, modelIdSchema, rawAddressSchema } from './protocol/index.ts'
@@ -69,6 +70,7 @@ export const workerSettings = z.object({
   priceCompletion: price('60000000', 'answer tokens'),
   priceReasoning: price('60000000', 'reasoning tokens'),
   ...chainSettings,
+  ...registrySettings,
   payoutAddress: rawAddressSchema
     .optional()
     .describe(

@@ -10,9 +10,11 @@ import {
   whichTee,
 } from '../attest/cli/open-tee.ts'
 import { isHardware } from '../attest/cli/policy-setting.ts'
+import type { Claims } from '../attest/evidence/index.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
+import { withRegistry } from '../attest/policy/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
-import { type Chain, openChain, rawPublicKey } from '../contracts/index.ts'
+import { type Chain, openChain, openRegistry, rawPublicKey } from '../contracts/index.ts'
 import { type AttestationServer, serveAttestation } from './attestation.ts'
 import { systemClock } from './clock.ts'
 import type { WorkerSettings } from './config.ts'
@@ -21,7 +23,7 @@ import { claimedModel, type Offer, Worker } from './enclave/index.ts'
 import { type Engine, startEngine } from './engine/index.ts'
 import { earningsFile, purseOf, takeFolder } from './folder.ts'
 import { Link } from './link/index.ts'
-import type { Log } from './log.ts'
+import { codeOf, type Log } from './log.ts'
 import { openPayee, type Payee } from './payee.ts'
 import { readSoftware } from './protocol/software.ts'
 import { untilReachable } from './reach.ts'
@@ -75,17 +77,26 @@ export async function runWorker(
   { log, onFatal, tell = () => {}, machine = {}, startEngine }: WorkerSurroundings,
 ): Promise<RunningWorker> {
   const status = new StatusReporter(tell, systemClock)
+  let link: Link | undefined
   const teeFolder = settings.teeDir ?? join(settings.data, 'tee')
   const kind = await whichTee(settings.tee, machine)
-  const policy = await readGatewayPolicy(settings, kind, teeFolder)
+  const base = await readGatewayPolicy(settings, kind, teeFolder)
   warnOfSimulation(settings.tee, kind, log)
   const folder = join(settings.data, 'worker')
   const leave = await takeFolder(folder)
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 })
-  const chain = await openChain(settings, isHardware(kind, policy) ? {} : { admit: refusePublicNetwork })
+  const chain = await openChain(settings, isHardware(kind, base) ? {} : { admit: refusePublicNetwork })
+  const registry = await openRegistry(settings, chain, {
+    folder,
+    onChange: () => link?.reconsider(),
+    onWarning: (message, error) => log.warn({ code: codeOf(error) }, message),
+  })
+  const policy = registry ? withRegistry(base, registry.name) : base
   const payee = await openPayee(settings, folder, chain)
   const tee = { kind, folder: teeFolder, configuration: measuredConfiguration(settings, policy), machine }
-  const { worker, closeTee } = await openWorker(settings, { tee, chain, payee, log, onFatal, startEngine })
+  const claimed = registry?.name ?? { globalId: chain?.globalId ?? 0, address: '' }
+  const parts = { tee, registry: claimed, payee, log, onFatal, startEngine }
+  const { worker, closeTee } = await openWorker(settings, parts)
   status.describe({ bootId: worker.bootId, models: [worker.model.id], epoch: () => worker.epochId })
   const earnings = new Earnings({
     file: earningsFile(folder),
@@ -102,11 +113,12 @@ export async function runWorker(
   })
   const collector = openCollector(settings, { chain, payee, folder, earnings, log })
   const { promise: joined, resolve } = Promise.withResolvers<void>()
-  const link = new Link({
+  const dialling = new Link({
     url: settings.gatewayUrl,
     worker,
     earnings,
     policy,
+    ...(registry && { registry: () => registry.view() }),
     offers: [offerOf(settings, worker)],
     clock: systemClock,
     log,
@@ -120,14 +132,16 @@ export async function runWorker(
   })
   const evidence = await serveEvidence(settings, worker, log)
   await untilReachable(settings.gatewayUrl, REACH_MS)
-  link.start()
+  link = dialling
+  dialling.start()
   collector?.start()
   return {
     ready: joined.then(() => readyLine(worker, payee?.address ?? '')),
     async close(drainMs) {
+      registry?.close()
       status.draining()
       const until = systemClock.monotonic() + drainMs
-      await link.close(drainMs)
+      await dialling.close(drainMs)
       await collector?.close(Math.max(until - systemClock.monotonic(), 0))
       await evidence?.close()
       status.stopped()
@@ -184,7 +198,7 @@ function openCollector(
 
 interface EnclaveParts {
   tee: Pick<TeeOptions, 'kind' | 'folder' | 'configuration'> & { machine: GuestMachine }
-  chain: Chain | undefined
+  registry: Claims['registry']
   payee: Payee | undefined
   log: Log
   onFatal: (error: unknown) => void
@@ -193,7 +207,7 @@ interface EnclaveParts {
 
 async function openWorker(
   settings: WorkerSettings,
-  { tee, chain, payee, log, onFatal, startEngine: other }: EnclaveParts,
+  { tee, registry, payee, log, onFatal, startEngine: other }: EnclaveParts,
 ): Promise<{ worker: Worker; closeTee: () => Promise<void> }> {
   let opened: OpenedTee | undefined
   const software = readSoftware()
@@ -229,7 +243,7 @@ async function openWorker(
     clock: systemClock,
     log,
     software,
-    registry: { globalId: chain?.globalId ?? 0, address: '' },
+    registry,
     payoutAddress: payee?.address ?? '',
     onFatal,
   })

@@ -17,7 +17,7 @@ import { LINK_LIMITS, PATHS } from './protocol/index.ts'
  *   by default would undo what the guest is for
  */
 export async function readGatewayPolicy(
-  { gatewayPolicy, gatewayRoot }: WorkerSettings,
+  { gatewayPolicy, gatewayRoot, registry }: WorkerSettings,
   kind: Tee['kind'],
   teeFolder: string,
 ): Promise<Policy> {
@@ -31,7 +31,10 @@ export async function readGatewayPolicy(
     )
   }
   const simulatedRoot = () => simulatedRootOf(teeFolder, systemClock.now)
-  return await readPolicySetting(gatewayPolicy, { setting: 'gatewayPolicy', role: 'gateway', simulatedRoot })
+  return await readPolicySetting(gatewayPolicy, {
+    ...{ setting: 'gatewayPolicy', role: 'gateway', simulatedRoot },
+    registry: registry !== undefined,
+  })
 }
 
 /** The settings that change what this worker does with a request: measured, so that a verifier can pin them. */

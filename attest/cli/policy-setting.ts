@@ -18,6 +18,8 @@ interface PolicyPurpose {
   role: 'worker' | 'gateway'
   /** SHA-256 of the root of this installation's simulated TEE, hex; asked only when the policy needs it. */
   simulatedRoot: () => Promise<string>
+  /** A registry pins measurements, so that the policy need not. */
+  registry?: boolean
 }
 
 /**
@@ -29,7 +31,7 @@ interface PolicyPurpose {
  *   insisting on what runs there
  */
 export async function readPolicySetting(value: string | undefined, purpose: PolicyPurpose): Promise<Policy> {
-  const { setting, role, simulatedRoot } = purpose
+  const { setting, role, simulatedRoot, registry = false } = purpose
   const fault = (problem: string): ConfigError =>
     new ConfigError(`setting ${setting}: ${value ?? 'default'}: ${problem}`)
   const policy =
@@ -43,7 +45,7 @@ export async function readPolicySetting(value: string | undefined, purpose: Poli
   }
   // Labelled otherwise, Intel's root still is one that anybody's machine ends in.
   const hardware = policy.roots.some(({ kind, sha256 }) => kind === 'intel' || sha256 === INTEL_ROOT)
-  if (hardware) checkPins(policy, fault)
+  if (hardware) checkPins(policy, registry, fault)
   return { ...policy, roles: [role] }
 }
 
@@ -61,10 +63,14 @@ const TELLING: readonly FactorName[] = [
   ...EVENTLOG_FACTORS,
 ]
 
-function checkPins({ name, measurements = [], skip }: Policy, fault: (problem: string) => ConfigError): void {
+function checkPins(
+  { name, measurements = [], skip }: Policy,
+  registry: boolean,
+  fault: (problem: string) => ConfigError,
+): void {
   const open = `the policy ${name} says nothing of what runs, so anybody's TD would pass`
   const made = 'pin measurements in a file made with: attest policy strict'
-  if (measurements.length === 0) throw fault(`${open}; ${made}`)
+  if (measurements.length === 0 && !registry) throw fault(`${open}; ${made}, or follow a registry`)
   const missing = TELLING.filter((factor) => skip.includes(factor))
   if (missing.length === 0) return
   const list = missing.join(', ')

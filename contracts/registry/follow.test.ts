@@ -9,7 +9,7 @@ import { ContractsError } from '../errors.ts'
 import { MemoryChain } from '../testing.ts'
 import { gatewayEntry, measurementEntry } from './entries.ts'
 import { type FollowOptions, RegistryFollower } from './follow.ts'
-import { openRegistry, type RegistrySettings } from './settings.ts'
+import { markFile, openRegistry, type RegistrySettings } from './settings.ts'
 import { TestRegistry, testKey, testModel } from './testing.ts'
 import { registryView } from './view.ts'
 
@@ -173,19 +173,25 @@ describe('following a registry', () => {
 describe('opening the registry that settings name', () => {
   const settings: RegistrySettings = { registrySeconds: 30, registryOutageSeconds: 900 }
   const hooks = { onChange: () => {}, onWarning: () => {} }
-  const open = (more: Partial<RegistrySettings>, marks = join(folder, 'marks')) =>
-    openRegistry({ ...settings, ...more }, provider(), { marks, ...hooks })
+  const open = (more: Partial<RegistrySettings>) =>
+    openRegistry({ ...settings, ...more }, provider(), { folder, ...hooks })
 
   it('keeps the highest version in its file, and refuses less at the next start', async () => {
     // The wall clock is far from the test chain's.
     const registry = test.registry.address.toString()
-    const marks = join(folder, 'kept')
     const old = await chain.account(test.registry.address)
     await test.propose([{ kind: 'policy', policyVersion: 2, minSoftware: '1.0.0' }])
-    ;(await open({ registry }, marks))?.close()
-    expect(JSON.parse(await readFile(marks, 'utf8'))).toMatchObject({ version: 2 })
+    ;(await open({ registry }))?.close()
+    expect(
+      JSON.parse(
+        await readFile(
+          markFile(folder, { globalId: LOCAL_GLOBAL_ID, address: test.registry.address }),
+          'utf8',
+        ),
+      ),
+    ).toMatchObject({ version: 2 })
     shown = old
-    await expect(open({ registry }, marks)).rejects.toMatchObject({ code: 'ERR_REGISTRY_ROLLBACK' })
+    await expect(open({ registry })).rejects.toMatchObject({ code: 'ERR_REGISTRY_ROLLBACK' })
     const registryPin = `3:${'0'.repeat(64)}`
     await expect(open({ registry, registryPin })).rejects.toMatchObject({ code: 'ERR_REGISTRY_ROLLBACK' })
   })
@@ -194,9 +200,8 @@ describe('opening the registry that settings name', () => {
     expect(await open({})).toBeUndefined()
     await expect(open({ registry: 'here' })).rejects.toThrow(/setting registry: no TON address/)
     await expect(open({ registryPin: `1:${'0'.repeat(64)}` })).rejects.toThrow(/setting registryPin: needs/)
-    const marks = join(folder, 'none')
     const named = { ...settings, registry: test.registry.address.toString() }
-    await expect(openRegistry(named, undefined, { marks, ...hooks })).rejects.toThrow(/needs a chain/)
+    await expect(openRegistry(named, undefined, { folder, ...hooks })).rejects.toThrow(/needs a chain/)
   })
 })
 

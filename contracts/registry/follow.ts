@@ -3,6 +3,7 @@
 import { ContractsError } from '../errors.ts'
 import { type ReaderOptions, RegistryReader } from './reader.ts'
 import type { RegistrySnapshot } from './state.ts'
+import { registryView } from './view.ts'
 
 export interface FollowOptions extends ReaderOptions {
   /** Seconds between two looks. */
@@ -43,6 +44,7 @@ export class RegistryFollower {
   readonly #monotonic: () => number
   readonly #after: (ms: number, fn: () => void) => () => void
   #last: { snapshot: RegistrySnapshot; at: number } | undefined
+  #view: { of: RegistrySnapshot; data: ReturnType<typeof registryView> } | undefined
   /** Why nothing that was read holds any more. */
   #ended: ContractsError | undefined
   #told: string | undefined
@@ -97,6 +99,19 @@ export class RegistryFollower {
       )
     }
     return last.snapshot
+  }
+
+  /** The same as plain data, for who judges evidence by it. @throws ContractsError as {@link require} */
+  view(): ReturnType<typeof registryView> {
+    const of = this.require()
+    if (this.#view?.of !== of) this.#view = { of, data: registryView(of, this.#options) }
+    return this.#view.data
+  }
+
+  /** Which registry this is; the address raw. */
+  get name(): { globalId: number; address: string } {
+    const { globalId, address } = this.#options
+    return { globalId, address: address.toRawString() }
   }
 
   /** Looks no more. */

@@ -1,5 +1,6 @@
 /** The settings by which a process is told the registry that it follows, and opening it: gateway and worker share both. */
 
+import { join } from 'node:path'
 import { Address } from '@ton/core'
 import { z } from 'zod'
 import type { Chain } from '../chain/types.ts'
@@ -7,6 +8,7 @@ import { ContractsError } from '../errors.ts'
 import { type FollowOptions, RegistryFollower } from './follow.ts'
 import { FileMarks } from './marks.ts'
 import type { SnapshotMark } from './reader.ts'
+import type { RegistryName } from './view.ts'
 
 const PIN = /^([1-9]\d{0,9}):([0-9a-f]{64})$/
 
@@ -48,7 +50,7 @@ export type RegistrySettings = z.output<z.ZodObject<typeof registrySettings>>
 export function registryName(
   { registry, registryPin }: Pick<RegistrySettings, 'registry' | 'registryPin'>,
   chain: Pick<Chain, 'globalId'> | undefined,
-): { globalId: number; address: Address } | undefined {
+): RegistryName | undefined {
   if (registry === undefined) {
     if (registryPin !== undefined) throw wrong('registryPin', 'needs registry, the address')
     return undefined
@@ -63,25 +65,30 @@ export function registryName(
 
 /**
  * Begins to follow the registry that the settings name; undefined when they name none.
- * @param marks file that keeps the highest version seen over restarts
+ * @param folder keeps the highest version seen over restarts, a file for each registry
  * @throws ContractsError ERR_CONFIG, and what {@link RegistryFollower.start} throws
  */
 export async function openRegistry(
   settings: RegistrySettings,
   chain: Chain | undefined,
-  { marks, ...hooks }: { marks: string } & Pick<FollowOptions, 'onChange' | 'onWarning'>,
+  { folder, ...hooks }: { folder: string } & Pick<FollowOptions, 'onChange' | 'onWarning'>,
 ): Promise<RegistryFollower | undefined> {
   const name = registryName(settings, chain)
   if (!name || !chain) return undefined
   const pin = pinOf(settings.registryPin)
   const follower = new RegistryFollower({
-    ...{ chain, ...name, ...hooks, marks: new FileMarks(marks) },
+    ...{ chain, ...name, ...hooks, marks: new FileMarks(markFile(folder, name)) },
     ...(pin && { pin }),
     everySeconds: settings.registrySeconds,
     outageSeconds: settings.registryOutageSeconds,
   })
   await follower.start()
   return follower
+}
+
+/** A registry's mark in a folder: one of another network or address is another's. */
+export function markFile(folder: string, { globalId, address }: RegistryName): string {
+  return join(folder, `registry-mark-${globalId}-${address.hash.toString('hex')}.json`)
 }
 
 function pinOf(text: string | undefined): SnapshotMark | undefined {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { AttestationAnswer, AttestationQuery, Prices } from '../../worker/protocol/index.ts'
+import type { ApiError, AttestationAnswer, AttestationQuery, Prices } from '../../worker/protocol/index.ts'
 import type { DispatcherFace } from '../dispatch/index.ts'
 import type { ApiKeys, StoredReceipt } from '../ledger/index.ts'
 import type { PaymentDesk } from '../pay/index.ts'
@@ -48,6 +48,8 @@ export interface ApiDeps {
   mayReturn: (model: string) => boolean
   /** Names what is missing before requests can be served; empty when ready. */
   missing: () => readonly string[]
+  /** Why nobody can be trusted with a request now: a 503; undefined while somebody can. */
+  distrust?: () => ApiError | undefined
   /** This gateway is about to stop: what runs is finished, nothing new is begun. */
   draining: () => boolean
   /** The weakest kind of TEE behind this gateway; said in every answer. */

@@ -39,6 +39,8 @@ export async function execute(
   signal: AbortSignal,
 ): Promise<DispatchResponse> {
   const { path, body, model, stream, bounds } = prepared
+  const distrust = deps.distrust?.()
+  if (distrust) throw distrust
   const known = deps.catalog().find(({ id }) => id === model)
   if (!known) throw deps.mayReturn(model) ? modelAway() : modelNotFound(model)
   const limits = bounds(known.contextLength)

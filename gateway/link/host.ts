@@ -1,6 +1,6 @@
 import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import type { GpuTools } from '../../attest/gpu/index.ts'
-import type { Policy } from '../../attest/policy/index.ts'
+import type { Policy, RegistryView } from '../../attest/policy/index.ts'
 import type { Quote } from '../../worker/protocol/quote.ts'
 import type { Clock } from './clock.ts'
 import type { Refusal } from './judge.ts'
@@ -14,10 +14,20 @@ import type {
   WorkerPayment,
 } from './types.ts'
 
+/** The registry by which workers are judged, besides the policy. */
+export interface RegistryRules {
+  /** What it says now. @throws an error whose message may be told, while nothing of it can be relied on */
+  view(): RegistryView
+  /** Whether clients may still be asked what this quote asks. Called only where {@link view} answers. */
+  permits(quote: Quote): boolean
+}
+
 /** How the program around the pool decides about workers. */
 export interface PoolOptions {
   /** What a worker's evidence has to meet. */
   policy: Policy
+  /** Where the policy holds to a registry: what that says. */
+  registry?: RegistryRules | undefined
   /** What this gateway brings along to judge accelerators: reference measurements, for one. */
   gpuTools?: GpuTools
   /** Names this gateway in challenges and sealed contexts. */
@@ -49,7 +59,8 @@ export interface Turnstile {
 }
 
 /** What a session needs of the pool; most of it has no use for the session's own type. */
-export interface SessionHost<Session = unknown> extends Required<Omit<PoolOptions, 'limits'>> {
+export interface SessionHost<Session = unknown> extends Required<Omit<PoolOptions, 'limits' | 'registry'>> {
+  readonly registry?: RegistryRules | undefined
   readonly limits: LinkLimits
   /** Evidence is judged two at a time, so that a crowd at the door does not hold up running streams. */
   readonly judging: Turnstile

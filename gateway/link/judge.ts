@@ -4,15 +4,18 @@ import { verifyEd25519 } from '../../attest/crypto.ts'
 import {
   type Claims,
   failedFactors,
+  type RegistrySubject,
   type VerifyOptions,
   verifyEvidence,
 } from '../../attest/evidence/index.ts'
+import type { RegistryView } from '../../attest/policy/index.ts'
 import {
   type GatewayMessageOf,
   joinMessage,
   reattestMessage,
   type WorkerMessageOf,
 } from '../../worker/protocol/link.ts'
+import { isKnown } from '../known.ts'
 import type { SessionHost } from './host.ts'
 import type { VerifiedEpoch, WorkerIdentity } from './types.ts'
 
@@ -30,18 +33,28 @@ export interface Attested {
   readonly refused?: undefined
   readonly identity: WorkerIdentity
   readonly epoch: VerifiedEpoch
+  /** What a registry can be asked again. */
+  readonly subject?: RegistrySubject | undefined
 }
 
 /** What evidence is judged by. */
-export type Judging = Pick<VerifyOptions, 'policy' | 'now' | 'gpuTools'>
+export type Judging = Pick<VerifyOptions, 'policy' | 'now' | 'gpuTools' | 'registry'>
 
-/** How a pool judges. */
-export function judgingOf({
-  policy,
-  gpuTools,
-  clock,
-}: Pick<SessionHost, 'policy' | 'gpuTools' | 'clock'>): Judging {
-  return { policy, gpuTools, now: () => clock.now() }
+/** Judges as a pool does, by what its registry says at this moment; nobody while that says nothing. */
+export async function judgedBy(
+  { policy, gpuTools, clock, registry }: Pick<SessionHost, 'policy' | 'gpuTools' | 'clock' | 'registry'>,
+  judgement: (judging: Judging) => Promise<Attested | Refusal>,
+): Promise<Attested | Refusal> {
+  const plain = { policy, gpuTools, now: () => clock.now() }
+  if (!registry) return judgement(plain)
+  let view: RegistryView
+  try {
+    view = registry.view()
+  } catch (error) {
+    if (!isKnown(error)) throw error
+    return refusal('busy', error.message)
+  }
+  return judgement({ ...plain, registry: view })
 }
 
 /** A refusal that is not about evidence. */
@@ -97,7 +110,11 @@ async function judge(
   if (!verifyEd25519(signingKey, signed(fromHex(claimsDigest)), fromBase64(message.signature))) {
     return refusal('signature', 'the signature is not by the signing key of the claims over this connection')
   }
-  return { identity: identityOf(claims, signingKey, verdict.tee), epoch: epochOf(claims, claimsDigest) }
+  return {
+    identity: identityOf(claims, signingKey, verdict.tee),
+    epoch: epochOf(claims, claimsDigest),
+    subject: verdict.subject,
+  }
 }
 
 function identityOf(claims: Claims, signingKey: Uint8Array, tee: string): WorkerIdentity {

@@ -121,6 +121,11 @@ export class WorkerPool {
     return { kind: known ? 'busy' : 'none' }
   }
 
+  /** The registry says something else, or nothing any more: every worker is judged by it again. */
+  reconsider(): void {
+    for (const session of [...this.#sessions]) session.reconsider()
+  }
+
   /**
    * Tells the workers to finish and to come back later, waits for their streams until `drainMs` from now, and closes
    * every link. Nobody new is let in.

@@ -3,7 +3,7 @@ import { ChrysalisError } from '../../attest/errors.ts'
 import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import type { WorkerMessageOf } from '../../worker/protocol/link.ts'
 import type { SessionHost } from './host.ts'
-import { type Attested, judgeJoin, judgingOf, type Refusal, refusal } from './judge.ts'
+import { type Attested, judgedBy, judgeJoin, type Refusal, refusal } from './judge.ts'
 import { makeOffers, type Offer } from './terms.ts'
 import type { WorkerPayment } from './types.ts'
 
@@ -24,9 +24,9 @@ export async function prepareJoin(
   nonce: Uint8Array,
   host: SessionHost,
 ): Promise<Prepared | Refusal> {
-  const judged = await host.judging.run(() => judgeJoin(join, nonce, judgingOf(host)))
+  const judged = await host.judging.run(() => judgedBy(host, (judging) => judgeJoin(join, nonce, judging)))
   if (judged.refused) return judged
-  const { identity, epoch } = judged
+  const { identity, epoch, subject } = judged
   const objection = host.objection(identity)
   if (objection) return objection
   const { prices, payoutKey } = join
@@ -36,7 +36,7 @@ export async function prepareJoin(
   const offers = makeOffers(identity, quotes)
   const evidence = await host.gatewayEvidence(fromBase64(join.nonce))
   try {
-    return { identity, epoch, offers, payment: await host.paymentFor(request), evidence }
+    return { identity, epoch, subject, offers, payment: await host.paymentFor(request), evidence }
   } catch (error) {
     if (!(error instanceof ChrysalisError) || !TOLD.includes(error.code)) throw error
     return refusal('terms', error.message)

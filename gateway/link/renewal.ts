@@ -1,6 +1,6 @@
 import { LinkError, type WorkerMessageOf } from '../../worker/protocol/link.ts'
 import type { SessionHost } from './host.ts'
-import { type Attested, freshNonce, judgeReattest, judgingOf, type Refusal } from './judge.ts'
+import { type Attested, freshNonce, judgedBy, judgeReattest, type Refusal } from './judge.ts'
 
 /** Attests the later epochs of a joined worker: one nonce at a time, and not too often. */
 export class Renewal {
@@ -29,6 +29,6 @@ export class Renewal {
     if (!nonce) throw new LinkError('unexpected_message', 'evidence that nobody asked for')
     this.#nonce = undefined
     const host = this.#host
-    return host.judging.run(() => judgeReattest(message, nonce, judgingOf(host)))
+    return host.judging.run(() => judgedBy(host, (judging) => judgeReattest(message, nonce, judging)))
   }
 }

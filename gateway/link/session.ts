@@ -1,6 +1,6 @@
 import { fromBase64, toBase64 } from '../../attest/bytes.ts'
 import { codeOf } from '../../attest/cli/process.ts'
-import type { EvidenceBundle } from '../../attest/evidence/index.ts'
+import { type EvidenceBundle, type RegistrySubject, registryObjection } from '../../attest/evidence/index.ts'
 import {
   CHUNK,
   decodeChunk,
@@ -11,9 +11,10 @@ import {
   type WorkerMessageOf,
 } from '../../worker/protocol/link.ts'
 import { LINK_VERSIONS } from '../../worker/protocol/version.ts'
+import { isKnown } from '../known.ts'
 import { EpochBook } from './epochs.ts'
 import { makeHandle } from './handle.ts'
-import type { SessionHost } from './host.ts'
+import type { RegistryRules, SessionHost } from './host.ts'
 import { type Attested, freshNonce, type Refusal, refusal, sameIdentity } from './judge.ts'
 import { peekJoinVersion } from './peek.ts'
 import { prepareJoin } from './prepare.ts'
@@ -56,6 +57,7 @@ export class WorkerSession {
   readonly #renewal: Renewal
   readonly #relay: EvidenceRelay
   #stapled: EvidenceBundle | undefined
+  #subject: RegistrySubject | undefined
   #heldDone = false
   #recovery: Promise<void> = Promise.resolve()
   #leased = 0
@@ -212,6 +214,30 @@ export class WorkerSession {
     this.#socket.send({ type: 'drain' })
   }
 
+  /**
+   * Asks the registry again about a worker that was let in: one that it no longer allows is cut off; one whose price it
+   * no longer allows comes back for another quote, and all of them when nothing can be relied on, once what runs is
+   * finished.
+   */
+  reconsider(): void {
+    const { registry, clock } = this.#host
+    const joined = this.#joined
+    if (!registry || !joined || this.#socket.gone) return
+    const view = viewOf(registry)
+    if (!view) {
+      this.drain()
+      return
+    }
+    const objection = this.#subject
+      ? registryObjection(view, this.#subject, clock.now())
+      : 'nothing is known of this worker'
+    if (objection !== undefined) {
+      this.#refuse({ refused: 'evidence', factors: ['registry.allowed'], reason: objection })
+      return
+    }
+    if (![...joined.offers.values()].every(({ quote }) => registry.permits(quote.quote))) this.drain()
+  }
+
   close(name: Parameters<LinkSocket['close']>[0]): void {
     this.#socket.close(name)
   }
@@ -303,6 +329,7 @@ export class WorkerSession {
       return
     }
     const { identity, epoch, offers, payment } = prepared
+    this.#subject = prepared.subject
     this.#epochs.add(epoch)
     const slots = Math.min(join.capacity.slots, host.limits.maxSlots, LINK_LIMITS.maxStreams)
     this.#joined = { identity, offers, payment, slots, at: host.clock.now() }
@@ -312,6 +339,8 @@ export class WorkerSession {
     this.#stopHandshake()
     host.log.info({ session: this.id, boot: identity.bootId, epoch: epoch.id, slots }, 'worker joined')
     this.#socket.send(makeWelcome({ session: this.id, challenge: this.#challenge, join, ...prepared }, host))
+    // The registry may have changed since it was asked.
+    this.reconsider()
   }
 
   #onHeld(held: WorkerMessageOf<'held'>): void {
@@ -365,6 +394,7 @@ export class WorkerSession {
       this.#refuse(refusal('terms', 'a later epoch has to be of the same boot and offer as the first'))
       return
     }
+    this.#subject = judged.subject
     this.#epochs.add(judged.epoch)
     this.#staple(evidence)
     this.#host.log.info({ session: this.id, epoch: judged.epoch.id }, 'worker attested its next epoch')
@@ -385,6 +415,16 @@ export class WorkerSession {
   #fault(error: unknown): void {
     this.#host.log.warn({ session: this.id, code: codeOf(error) }, 'link fault')
     this.close('internal')
+  }
+}
+
+/** What a registry says now; undefined while nothing of it can be relied on. */
+function viewOf(registry: RegistryRules): ReturnType<RegistryRules['view']> | undefined {
+  try {
+    return registry.view()
+  } catch (error) {
+    if (isKnown(error)) return undefined
+    throw error
   }
 }
 

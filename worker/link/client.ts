@@ -37,6 +37,11 @@ export class Link {
     this.#dial()
   }
 
+  /** The registry says something else, or nothing any more. */
+  reconsider(): void {
+    this.#session?.reconsider()
+  }
+
   /**
    * Takes nothing new, lets running streams finish for at most `drainMs`, then closes for good. Resolves when every
    * stream has signed its last receipt and the connection is down.

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { fromBase64, toBase64 } from '../../attest/bytes.ts'
-import type { Policy } from '../../attest/policy/index.ts'
+import { type RegistrySubject, registryObjection } from '../../attest/evidence/index.ts'
+import type { Policy, RegistryView } from '../../attest/policy/index.ts'
+import { ContractsError } from '../../contracts/errors.ts'
 import type { Clock } from '../clock.ts'
 import type { Account, Earnings } from '../earnings/index.ts'
 import { EarningsError } from '../earnings/index.ts'
@@ -38,6 +40,8 @@ export interface SessionOptions {
   earnings: Earnings
   /** What a gateway's evidence has to meet. */
   policy: Policy
+  /** Where the policy holds to a registry: what that says now. @throws ContractsError while nothing can be relied on */
+  registry?: (() => RegistryView) | undefined
   offers: readonly Offer[]
   clock: Clock
   log: Log
@@ -79,6 +83,7 @@ export class Session {
   #handshake: Handshake | undefined
   #terms: ServeTerms | undefined
   #account: Account | undefined
+  #subject: RegistrySubject | undefined
   #waiting: string[] = []
   #endCode: string | undefined
   readonly #cancelHandshake: () => void
@@ -126,6 +131,21 @@ export class Session {
     this.#intake.refuse()
     if (this.#state === 'ready') this.#socket.send({ type: 'draining' })
     await this.#intake.idle()
+  }
+
+  /** Asks the registry again about the gateway: one that it no longer allows is left at once. */
+  reconsider(): void {
+    const { registry, clock } = this.#options
+    if (this.#state !== 'ready' || !registry) return
+    try {
+      const objection = this.#subject
+        ? registryObjection(registry(), this.#subject, clock.now())
+        : 'nothing is known of this gateway'
+      if (objection === undefined) return
+      this.#fail(new GatewayRefused('ERR_GATEWAY_EVIDENCE', objection, ['registry.allowed']))
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   #onText(text: string): void {
@@ -232,13 +252,14 @@ export class Session {
   }
 
   async #onWelcome(welcome: GatewayMessageOf<'welcome'>): Promise<void> {
-    const { worker, policy, clock, offers, earnings, log } = this.#options
+    const { worker, policy, registry, clock, offers, earnings, log } = this.#options
     const handshake = this.#handshake
     if (!handshake) throw unexpected('a welcome before the join')
     this.#handshake = undefined
     const { gatewayId } = handshake.challenge
     const gateway = await checkWelcome(welcome, {
       policy,
+      registry,
       now: clock.now,
       ...handshake,
       model: worker.model,
@@ -250,6 +271,7 @@ export class Session {
       return
     }
     this.#account = account
+    this.#subject = gateway.subject
     this.#terms = {
       gatewayId,
       gatewayKey: gateway.signingKey,
@@ -265,6 +287,8 @@ export class Session {
     log.info({ session: this.name, gatewayBoot: gateway.bootId, quotes: gateway.quotes.size }, 'joined')
     this.#attestation.begin()
     this.#options.onReady(this)
+    // The registry may have changed since it was asked.
+    this.reconsider()
     this.#replay()
   }
 
@@ -330,7 +354,7 @@ export class Session {
     )
     const factors = known ? error.factors : []
     // Of our own errors the words are ours; a library's may quote what it was given.
-    const own = known || error instanceof EarningsError
+    const own = known || error instanceof EarningsError || error instanceof ContractsError
     const reason = own ? { reason: printable(error.message) } : {}
     this.#options.onRefused?.({ by: 'worker', code: codeOf(error), factors, ...reason })
     this.close('refused')

@@ -1,7 +1,13 @@
 import { fromBase64, fromHex } from '../../attest/bytes.ts'
 import { verifyEd25519 } from '../../attest/crypto.ts'
-import { type Claims, failedFactors, verifyEvidence } from '../../attest/evidence/index.ts'
-import type { Policy } from '../../attest/policy/index.ts'
+import {
+  type Claims,
+  failedFactors,
+  type RegistrySubject,
+  type Verdict,
+  verifyEvidence,
+} from '../../attest/evidence/index.ts'
+import type { Policy, RegistryView } from '../../attest/policy/index.ts'
 import type { Offer } from '../enclave/index.ts'
 import {
   type GatewayMessageOf,
@@ -21,6 +27,8 @@ export interface VerifiedGateway {
   bootId: string
   /** By digest (hex). */
   quotes: ReadonlyMap<string, Quote>
+  /** What a registry can be asked again. */
+  subject?: RegistrySubject | undefined
 }
 
 /** What was said before a welcome: the challenge as it came, and our join. */
@@ -31,6 +39,8 @@ export interface Handshake {
 
 export interface WelcomeChecks extends Handshake {
   policy: Policy
+  /** Where the policy holds to a registry: what that says now. @throws while nothing of it can be relied on */
+  registry?: (() => RegistryView) | undefined
   /** Wall clock, ms. */
   now: () => number
   model: { id: string; sha256: string }
@@ -49,7 +59,7 @@ export async function checkWelcome(
   if (welcome.version !== join.version) {
     throw new GatewayRefused('ERR_LINK_VERSION', `the gateway answered in version ${welcome.version}`)
   }
-  const claims = await provenClaims(welcome, checks)
+  const { claims, subject } = await proven(welcome, checks)
   // Contexts, kept receipts and acknowledgements go by this name.
   if (claims.payoutAddress !== challenge.gatewayId) {
     throw new GatewayRefused('ERR_GATEWAY_NAME', 'the gateway calls itself by another name than its evidence')
@@ -58,16 +68,18 @@ export async function checkWelcome(
     signingKey: fromBase64(claims.signingKey),
     bootId: claims.bootId,
     quotes: readQuotes(welcome, checks),
+    subject,
   }
 }
 
 /** The claims of an accepted gateway that is itself at the other end, and said what is in this welcome. */
-async function provenClaims(
+async function proven(
   welcome: GatewayMessageOf<'welcome'>,
-  { policy, now, challenge, join }: WelcomeChecks,
-): Promise<Claims> {
+  { policy, registry, now, challenge, join }: WelcomeChecks,
+): Promise<{ claims: Claims; subject: Verdict['subject'] }> {
   const verdict = await verifyEvidence(welcome.gateway.evidence, {
     policy,
+    ...(registry && { registry: registry() }),
     now,
     nonce: fromBase64(join.nonce),
   })
@@ -92,7 +104,7 @@ async function provenClaims(
       'the welcome is not signed by the gateway whose evidence it shows, over this connection',
     )
   }
-  return claims
+  return { claims, subject: verdict.subject }
 }
 
 function readQuotes({ quotes }: GatewayMessageOf<'welcome'>, checks: WelcomeChecks): Map<string, Quote> {
