@@ -2,7 +2,15 @@
 
 export { AskedWallet, DEFAULT_PATIENCE } from './asked-wallet.ts'
 export { FundError, type FundErrorCode } from './errors.ts'
-export { friendly, orderOf, type PaymentOrder, tonConnectRequest, tonkeeperLink, tonLink } from './order.ts'
+export {
+  friendly,
+  orderOf,
+  type PaymentOrder,
+  type TonConnectRequest,
+  tonConnectRequest,
+  tonkeeperLink,
+  tonLink,
+} from './order.ts'
 export { type PaymentPage, servePaymentPage } from './page/server.ts'
 export {
   type PaymentStatus,

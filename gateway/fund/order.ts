@@ -8,7 +8,6 @@ import {
   type StateInit,
   storeStateInit,
 } from '@ton/core'
-import type { SendTransactionRequest } from '@tonconnect/sdk'
 import { FundError } from './errors.ts'
 
 /** global_id of the one network whose addresses are not marked as worth nothing. */
@@ -27,6 +26,18 @@ export interface PaymentOrder {
   globalId: number
   /** Unix seconds after which no wallet may send it. */
   expires: number
+}
+
+/** TON Connect's `sendTransaction` for one message, as its SDK takes it. */
+export interface TonConnectRequest {
+  /** Unix seconds. */
+  validUntil: number
+  /** global_id of the network, in decimal. */
+  network: string
+  /** Raw address of the wallet. */
+  from: string
+  /** Amounts are nanotons in decimal, cells base64 of a BoC. */
+  messages: { address: string; amount: string; payload: string; stateInit?: string }[]
 }
 
 /**
@@ -58,7 +69,7 @@ export function tonkeeperLink(order: PaymentOrder): string {
 }
 
 /** TON Connect's `sendTransaction`; it says which network and which wallet, and carries everything. */
-export function tonConnectRequest(order: PaymentOrder): SendTransactionRequest {
+export function tonConnectRequest(order: PaymentOrder): TonConnectRequest {
   const { from, to, amount, body, init, globalId, expires } = order
   return {
     validUntil: expires,
