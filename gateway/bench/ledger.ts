@@ -9,20 +9,34 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { parseArgs } from 'node:util'
 import { newRequestId } from '../../worker/protocol/index.ts'
 import { Ledger } from '../ledger/index.ts'
 import { postgresPrograms, TestPostgres } from '../ledger/testing/postgres.ts'
 
-const args = process.argv.slice(2)
-const [seconds = 5, ...counts] = args.filter((arg) => arg !== '--postgres').map(Number)
-const server = args.includes('--postgres') ? await TestPostgres.start(postgresPrograms() ?? '') : undefined
+/** Charges a second, with an event loop p99 of so many ms at most. */
+const GOAL = { rate: 20_000, loopMs: 10 }
+
+const { values, positionals } = parseArgs({
+  options: { postgres: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const [seconds = 5, ...counts] = positionals.map(Number)
+if (![seconds, ...counts].every((number) => number > 0)) {
+  throw new Error(
+    'SECONDS and CLIENTS: numbers above 0, as in: node gateway/bench/ledger.ts --postgres 5 64 256',
+  )
+}
+const programs = values.postgres ? postgresPrograms() : undefined
+if (values.postgres && programs === undefined) throw new Error('--postgres: install PostgreSQL')
+const server = programs === undefined ? undefined : await TestPostgres.start(programs)
 const { privateKey } = generateKeyPairSync('ed25519')
 const payload = 'A'.repeat(900)
 const signature = 'A'.repeat(86)
 const worker = { id: 'worker', bootId: 'boot' }
 
-/** One run on a new ledger. */
-async function measure(clients: number): Promise<void> {
+/** One run on a new ledger. @returns charges a second, and the event loop's p99 in ms */
+async function measure(clients: number): Promise<{ clients: number; rate: number; loopMs: number }> {
   const dir = mkdtempSync(join(tmpdir(), 'chrysalis-bench-'))
   const ledger = await Ledger.open({
     ...(server ? { postgres: await server.newSchema() } : { file: join(dir, 'ledger.sqlite') }),
@@ -82,7 +96,18 @@ async function measure(clients: number): Promise<void> {
   )
   console.log(`audit              ${report.entries} entries in ${audited.toFixed(0)} ms`)
   console.log(`load average       ${loadavg()[0]?.toFixed(1)}\n`)
+  return { clients, rate: took.length / elapsed, loopMs: p99 }
 }
 
-for (const clients of counts.length > 0 ? counts : [64, 256]) await measure(clients)
+const runs = []
+for (const clients of counts.length > 0 ? counts : [64, 256]) runs.push(await measure(clients))
 await server?.stop()
+if (!server) {
+  const verdicts = runs.map(({ clients, rate, loopMs }) => {
+    const met = rate >= GOAL.rate && loopMs <= GOAL.loopMs
+    return `${met ? 'met' : 'missed'} with ${clients} clients (${Math.round(rate)}, ${loopMs.toFixed(1)} ms)`
+  })
+  console.log(
+    `goal: at least ${GOAL.rate} charges a second, event loop p99 at most ${GOAL.loopMs} ms: ${verdicts.join(', ')}`,
+  )
+}
