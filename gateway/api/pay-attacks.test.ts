@@ -147,6 +147,31 @@ describe('a captured payment', () => {
   })
 })
 
+describe('a close that races requests', () => {
+  it('is released for all that is ever charged, and what comes later is charged nothing', async () => {
+    const outcomes = new Set<number>()
+    for (let round = 0; round < 4; round++) {
+      const payer = await shop.payee.payer()
+      expect((await shop.chat(payer)).status).toBe(200)
+      const path = `/v1/channels/${payer.address}/close`
+      const chats = Array.from({ length: 6 }, () => shop.chat(payer))
+      const closes = Array.from({ length: 2 }, () => shop.post(payer, path))
+      const late = await Promise.all([...chats, ...Array.from({ length: 6 }, () => shop.chat(payer))])
+      for (const response of late) {
+        outcomes.add(response.status)
+        await response.text()
+      }
+      const releases = (await Promise.all(closes)).map((each) => each.json() as Promise<{ amount: string }>)
+      const amounts = new Set((await Promise.all(releases)).map(({ amount }) => amount))
+      expect([...amounts]).toEqual([String(await shop.charged(payer))])
+      expect(shop.net.ledger.channelNow(payer.address)).toMatchObject({ state: 'closing', reserved: 0n })
+      expect(await refused(await shop.chat(payer))).toEqual([402, 'channel_closing'])
+      expect([...amounts]).toEqual([String(await shop.charged(payer))])
+    }
+    expect([...outcomes].every((status) => [200, 402].includes(status))).toBe(true)
+  })
+})
+
 describe('channels that are not taken', () => {
   it.each<[string, string, () => Promise<Payer>]>([
     ['not opened', 'payment_required', () => shop.payee.payer(0n)],

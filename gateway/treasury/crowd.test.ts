@@ -124,6 +124,39 @@ it('those that cannot be read hold up nobody either', async () => {
   await hold(used, 1n)
 })
 
+it('where there is nobody else, one of them a minute shows whether the chain is there', async () => {
+  const alone = await setUp(node)
+  const { id } = await openClientChannel(alone)
+  await openClientChannel(alone)
+  let time = 0
+  const seen: string[] = []
+  const { instant: _, fund: __, ...chain } = alone.chain
+  const bare = new Treasury({
+    ...alone,
+    chain: {
+      ...chain,
+      account: async (address) => {
+        seen.push(address.toRawString())
+        return await chain.account(address)
+      },
+    },
+    terms: { lookSeconds: 60 },
+    monotonic: () => time,
+  })
+  // Nobody has paid for a channel of its own.
+  await expect(bare.setup()).rejects.toThrow(expect.objectContaining({ code: 'ERR_TREASURY_FUNDS' }))
+  expect(bare.blind).toBe(true)
+  seen.length = 0
+  await bare.lookAtDue()
+  // Each once, as there is time: two, and the plan that nobody has paid for.
+  expect([bare.blind, seen.length]).toEqual([false, 3])
+  await bare.demandSeen(id)
+  seen.length = 0
+  for (time = 5_000; time <= 600_000; time += 5_000) await bare.lookAtDue()
+  expect(seen.length).toBe(10)
+  await alone.end()
+})
+
 /** Seconds between the looks at a channel. */
 function gaps(id: string): number[] {
   const at = looks.flatMap((each, index) => (each === id ? [index] : []))

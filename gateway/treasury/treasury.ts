@@ -240,19 +240,26 @@ export class Treasury {
    */
   watch(intervalMs: number): () => void {
     let running = false
+    let stopped = false
+    const lookAtAllDue = async () => {
+      for (let more = true; more && !stopped; ) more = await this.lookAtDue()
+    }
     const timer = setInterval(async () => {
       if (running) return
       running = true
-      await this.lookAtDue().catch((error: unknown) => this.#warn('the channels could not be watched', error))
+      await lookAtAllDue().catch((error: unknown) => this.#warn('the channels could not be watched', error))
       running = false
     }, intervalMs)
     timer.unref()
-    return () => clearInterval(timer)
+    return () => {
+      stopped = true
+      clearInterval(timer)
+    }
   }
 
-  /** One turn of {@link watch}: looks at some of the channels whose time has come, the longest wait first. */
-  async lookAtDue(): Promise<void> {
-    await this.#watcher.lookAtDue()
+  /** Looks at some of the channels whose time has come, the longest wait first. @returns whether more may be due */
+  lookAtDue(): Promise<boolean> {
+    return this.#watcher.lookAtDue()
   }
 
   /**

@@ -9,6 +9,8 @@ import type { Sightings } from './sightings.ts'
 const IN_ONE_GO = 8
 /** So much longer waits a channel on which nothing is at stake: when it is used, it is looked at then. */
 const IDLE_TIMES = 15
+/** After a start it is looked at as soon as there is time: so much longer it waits than others while there is none. */
+const NEW_TIMES = 4
 /** Looks for the sake of requests at once: such a request holds a slot of a worker while it waits. */
 const MOST_ASKED = 4
 /** Below this, in nanotons, a claim is hardly worth the fees of its settle (0.001 TON in 2026). */
@@ -52,15 +54,24 @@ export class Watcher {
   /**
    * Those that have waited long enough, the longest first: a channel on which nothing is at stake costs its owner next to
    * nothing, so that many of them must not hold up the others.
+   *
+   * @returns whether more may be due
    */
-  async lookAtDue(): Promise<void> {
+  async lookAtDue(): Promise<boolean> {
     const { everyMs } = this.#options
-    if (everyMs === 0) return await this.look()
-    const waits = (await this.#open())
-      .map((record) => ({ record, wait: this.#waited(record.id) / (isIdle(record) ? IDLE_TIMES : 1) }))
-      .sort((a, b) => b.wait - a.wait)
-    const due = waits.filter(({ wait }) => wait >= everyMs).slice(0, IN_ONE_GO)
-    await this.#lookAt(due.map(({ record }) => record))
+    if (everyMs === 0) {
+      await this.look()
+      return false
+    }
+    const ranked = (await this.#open())
+      .map((record) => ({ record, rank: this.#rank(record) }))
+      .sort((a, b) => b.rank - a.rank)
+    const due = ranked.filter(({ record, rank }) => rank >= everyMs || !this.#tried.has(record.id))
+    // Where all are idle, one of them tells whether the chain is there.
+    const quiet = ranked.every(({ record }) => this.#waited(record.id) >= everyMs)
+    const turn = due.length === 0 && quiet ? ranked.slice(0, 1) : due.slice(0, IN_ONE_GO)
+    await this.#lookAt(turn.map(({ record }) => record))
+    return due.length > turn.length
   }
 
   /** Looks at one channel for the sake of a request; at most every `everyMs`, as whatever hinders it may last. */
@@ -94,6 +105,12 @@ export class Watcher {
     const { sightings, monotonic, everyMs } = this.#options
     const tried = this.#tried.get(id) ?? this.#begun - everyMs
     return Math.min(sightings.age(id), monotonic() - tried)
+  }
+
+  /** How long it has waited, in ms, as that counts for one with something at stake. */
+  #rank(record: ChannelRecord): number {
+    const times = this.#tried.has(record.id) ? IDLE_TIMES : NEW_TIMES
+    return this.#waited(record.id) / (isIdle(record) ? times : 1)
   }
 
   async #lookAt(records: readonly ChannelRecord[]): Promise<void> {
@@ -137,7 +154,7 @@ export class Watcher {
   }
 }
 
-/** A client's channel on which nothing is under way, and no more can be lost than a settle costs. */
-function isIdle({ signer, reserved, charged, settled }: ChannelRecord): boolean {
-  return signer === 'client' && reserved === 0n && charged - settled < DUST
+/** A client's channel on which nothing is under way, and no more can be lost than a settle costs; or a mere plan of one. */
+function isIdle({ signer, deposited, reserved, charged, settled }: ChannelRecord): boolean {
+  return deposited === 0n || (signer === 'client' && reserved === 0n && charged - settled < DUST)
 }
