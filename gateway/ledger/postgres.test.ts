@@ -3,8 +3,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from './ledger.ts'
+import { newClient, PostgresStore } from './postgres.ts'
 import { type Acknowledged, chargeUntil, chargeUntilKilled, compare } from './testing/charging.ts'
 import { usePostgres } from './testing/place.ts'
 import { postgresPrograms, TestPostgres } from './testing/postgres.ts'
@@ -70,6 +72,40 @@ describe.skipIf(programs === undefined)('in PostgreSQL', async () => {
     expect(ledger.openReservations()).toMatchObject([{ requestId: 'a' }])
     await ledger.audit()
     await ledger.close()
+  })
+
+  it('holds the next owner off while it writes, so that what is acknowledged is in what that one reads', async () => {
+    const { bench } = await mortal()
+    const address = bench.place.postgres ?? expect.fail()
+    // Takes the batch's turn away, after it has looked whose the ledger is.
+    const obstacle = newClient(address)
+    await obstacle.connect()
+    await obstacle.query('begin; lock table entries in exclusive mode')
+    const charged = bench.ledger.charge(chargeOf('a', 1n, 1n))
+    const waiting = `select 1 ${sessions} and wait_event_type = 'Lock'`
+    while ((await server.query(waiting)).length === 0);
+    const raise = 'select epoch from owner where id = 1 for update nowait'
+    await expect(server.query(raise, address)).rejects.toMatchObject({ code: '55P03' })
+    await obstacle.query('rollback')
+    await obstacle.end()
+    await charged
+    expect(await server.query(raise, address)).toHaveLength(1)
+    await bench.end()
+  })
+
+  it('waits for the disk at each commit, though the user or the database is set not to', async () => {
+    const postgres = (await server.newSchema()).replace(
+      /&options=.*/,
+      (options) => `${options}%20-c%20synchronous_commit%3Doff`,
+    )
+    const asked = 'show synchronous_commit'
+    expect(await server.query(asked, postgres)).toEqual([{ synchronous_commit: 'off' }])
+    const store = await PostgresStore.open(postgres, () => {})
+    const { rows } = await sql<{ synchronous_commit: string }>`show synchronous_commit`.execute(
+      store.database,
+    )
+    expect(rows).toEqual([{ synchronous_commit: 'on' }])
+    await store.close()
   })
 
   it('lets go of the lock when the ledger is closed', async () => {
