@@ -124,7 +124,7 @@ describe('under a registry', () => {
     // One platform carries both here, so either may be the first to see it.
     if (what === 'its model') expect(by).toBe('gateway')
     expect(factors).toContain('registry.allowed')
-    await expect.poll(async () => (await chat(gateway)).status, { timeout: 10_000 }).toBe(503)
+    await expect.poll(async () => (await chat(gateway)).status, { timeout: 30_000 }).toBe(503)
   })
 
   it('a worker leaves a gateway that is revoked, and joins none that is not listed', async () => {
@@ -173,7 +173,7 @@ describe('a registry that cannot be relied on', () => {
     const { reason } = await worker.status(({ state }) => state === 'refused')
     expect(reason).toBe('registry: the snapshot has expired; its owners have to renew it')
     await expect
-      .poll(async () => await chat(gateway), { timeout: 10_000 })
+      .poll(async () => await chat(gateway), { timeout: 30_000 })
       .toMatchObject({ status: 503, body: { error: { code: 'registry_unavailable' } } })
     expect(await readiness(gateway)).toMatchObject({ missing: expect.arrayContaining(['registry']) })
   })
