@@ -8,7 +8,7 @@
  * tweetnacl and noble do not, and are up to 80 times slower.
  */
 
-import { createHash, type KeyObject, sign, verify } from 'node:crypto'
+import { type KeyObject, hash as sha256, sign, verify } from 'node:crypto'
 import type { Address } from '@ton/core'
 import { ContractsError } from '../errors.ts'
 import { publicKeyObject } from './keys.ts'
@@ -53,7 +53,7 @@ function signedHash(tag: number, globalId: number, channel: Address, amount: big
   cell.writeInt32BE(globalId, 6)
   writeAddress(cell, channel)
   writeAmount(cell, hex, amountBytes)
-  return createHash('sha256').update(cell).digest()
+  return sha256('sha256', cell, 'buffer')
 }
 
 /** Bits 64 to 330: addr_std$10, no anycast, workchain int8, hash. All of it stands three bits off the byte grid. */
