@@ -10,6 +10,7 @@ import {
   unsupportedMediaType,
 } from '../../worker/protocol/index.ts'
 import type { Env } from './route.ts'
+import type { Keeper } from './unverified.ts'
 
 type Decode = (
   bytes: Uint8Array,
@@ -58,33 +59,31 @@ export async function readBody(c: Context<Env>, limit: number): Promise<Uint8Arr
  * The bytes of a body as they were sent, content coding included. They are kept for whoever reads the body next.
  *
  * @param limit bytes
- * @param keep is told of each piece as it comes, and may throw
- * @throws ApiError 413; 400 for a body that ends early; what `keep` throws
+ * @param keeper is told of each piece as it comes, and may put an end to it
+ * @throws ApiError 413; 400 for a body that ends early; what `keeper` throws
  */
-export async function readSent(
-  c: Context<Env>,
-  limit: number,
-  keep?: (bytes: number) => void,
-): Promise<Uint8Array> {
+export async function readSent(c: Context<Env>, limit: number, keeper?: Keeper): Promise<Uint8Array> {
   const known = c.get('sent')
   if (known) return known
-  const sent = await receive(c, limit, keep).catch(asIncomplete)
+  const sent = await receive(c, limit, keeper).catch(asIncomplete)
   c.set('sent', sent)
   return sent
 }
 
-async function receive(c: Context<Env>, limit: number, keep?: (bytes: number) => void): Promise<Uint8Array> {
+async function receive(c: Context<Env>, limit: number, keeper?: Keeper): Promise<Uint8Array> {
   const declared = c.req.header('content-length')
   if (declared !== undefined && Number(declared) > limit) throw bodyTooLarge(limit)
   // Only now does a client that asked first send its body: see `createHttpServer`.
   if (c.req.header('expect') !== undefined) sayContinue(c.env.outgoing)
-  if (declared !== undefined && !keep) return new Uint8Array(await c.req.arrayBuffer())
+  if (declared !== undefined && !keeper) return new Uint8Array(await c.req.arrayBuffer())
   const parts: Uint8Array[] = []
   let length = 0
+  // The next piece may be long in coming.
+  keeper?.signal.addEventListener('abort', () => parts.splice(0))
   for await (const part of c.req.raw.body ?? []) {
     length += part.length
     if (length > limit) throw bodyTooLarge(limit)
-    keep?.(part.length)
+    keeper?.keep(part.length)
     parts.push(part)
   }
   return concat(...parts)

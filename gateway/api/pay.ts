@@ -82,8 +82,8 @@ async function admitPayment(
   // Absent where there is no socket, as in a test that calls the application itself.
   const caller = c.env?.incoming?.socket.remoteAddress ?? ''
   const channel = await payments.screen(read, caller)
-  const payment = await bodies.run(channel, async (keep) => {
-    const body = method === 'POST' ? await readSent(c, limits.bodyBytes, keep) : new Uint8Array()
+  const payment = await bodies.run(channel, async (keeper) => {
+    const body = method === 'POST' ? await readSent(c, limits.bodyBytes, keeper) : new Uint8Array()
     return await payments.verify(read, { method, path: targetOf(c), body, caller })
   })
   c.set('key', payment.key)
