@@ -31,14 +31,19 @@ export async function requireNotRolledBack(
     )
   }
   if (settled <= record.settled) return
-  await ledger.updateSettled(channel, settled)
   // A worker settles its vouchers as it likes.
-  if (ours || record.role === 'worker' || (await ledger.cameTo(channel, settled))) return
-  throw await frozen(
+  if (ours || record.role === 'worker' || (await ledger.cameTo(channel, settled))) {
+    await ledger.updateSettled(channel, settled)
+    return
+  }
+  const error = await frozen(
     ledger,
     record,
     `${settled} nanotons are settled on chain, a sum that this ledger never came to: another gateway has the same keys, or had them. Stop it, and restore the newest copy, or have the channel closed`,
   )
+  // Only now: a sum that is booked is not judged again.
+  await ledger.updateSettled(channel, settled)
+  throw error
 }
 
 /** Freezes a channel, unless it is. @returns what to throw */

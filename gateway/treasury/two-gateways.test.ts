@@ -3,7 +3,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LocalNode } from '../../contracts/chain/local/node.ts'
 import { Ledger } from '../ledger/index.ts'
 import { type ClientChannel, openClientChannel } from './testing/client-channel.ts'
@@ -96,6 +96,17 @@ describe('two gateways with one channel', () => {
       await stand.treasury.settle(channel)
       expect(await stand.ledger.channelState(channel)).toMatchObject({ settled: 2n * TON, frozen: null })
     }
+  })
+
+  it('are refused by the next start when the first one ends before the channel is frozen', async () => {
+    await charge(stand.ledger, signed.id, TON)
+    await charge(copy.ledger, signed.id, 2n * TON)
+    await stand.treasury.settle(signed.id)
+    vi.spyOn(copy.ledger, 'freeze').mockRejectedValueOnce(new Error('killed'))
+    await copy.treasury.sync()
+    expect((await copy.ledger.channelState(signed.id))?.frozen).toBeNull()
+    await copy.treasury.sync()
+    expect((await copy.ledger.channelState(signed.id))?.frozen).toContain('never came to')
   })
 
   it('cost the client no more than one would: each voucher is paid once, whoever claims it', async () => {
