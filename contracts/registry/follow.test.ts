@@ -95,6 +95,24 @@ describe('following a registry', () => {
     expect(followed.require().models.size).toBe(0)
   })
 
+  it('tells of a change again when it could not be heard, and goes on', async () => {
+    let deaf = true
+    const followed = follower({
+      onChange: () => {
+        if (deaf) throw new Error('deaf')
+        changes += 1
+      },
+    })
+    await followed.start()
+    await test.revoke(0, testKey(1))
+    await followed.look()
+    expect(warnings).toEqual([new Error('deaf')])
+    deaf = false
+    await followed.look()
+    await followed.look()
+    expect(changes).toBe(1)
+  })
+
   it('looks again after each period, until it is closed', async () => {
     const heard = Promise.withResolvers<void>()
     const followed = follower({ onChange: heard.resolve })
@@ -198,6 +216,8 @@ describe('opening the registry that settings name', () => {
 
   it('is none without an address, and refuses what does not go together', async () => {
     expect(await open({})).toBeUndefined()
+    const registry = test.registry.address.toString()
+    await expect(open({ registry, registrySeconds: 900 })).rejects.toThrow(/setting registryOutageSeconds: /)
     await expect(open({ registry: 'here' })).rejects.toThrow(/setting registry: no TON address/)
     await expect(open({ registryPin: `1:${'0'.repeat(64)}` })).rejects.toThrow(/setting registryPin: needs/)
     const named = { ...settings, registry: test.registry.address.toString() }

@@ -69,13 +69,17 @@ export class RegistryFollower {
     this.#schedule()
   }
 
-  /** Looks now. Never throws: what failed is told to `onWarning`. */
+  /** Looks now. Never throws: what failed is told to `onWarning`, and who could not hear of a change hears of it again. */
   async look(): Promise<void> {
     await this.#look()
     const state = this.#state()
     if (state === this.#told || this.#closed) return
-    this.#told = state
-    this.#options.onChange()
+    try {
+      this.#options.onChange()
+      this.#told = state
+    } catch (error) {
+      this.#options.onWarning('what the registry says now could not be followed', error)
+    }
   }
 
   /**

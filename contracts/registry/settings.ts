@@ -75,12 +75,14 @@ export async function openRegistry(
 ): Promise<RegistryFollower | undefined> {
   const name = registryName(settings, chain)
   if (!name || !chain) return undefined
+  const { registrySeconds: everySeconds, registryOutageSeconds: outageSeconds } = settings
+  if (outageSeconds <= everySeconds)
+    throw wrong('registryOutageSeconds', 'has to be more than registrySeconds, or each look comes too late')
   const pin = pinOf(settings.registryPin)
   const follower = new RegistryFollower({
     ...{ chain, ...name, ...hooks, marks: new FileMarks(markFile(folder, name)) },
     ...(pin && { pin }),
-    everySeconds: settings.registrySeconds,
-    outageSeconds: settings.registryOutageSeconds,
+    ...{ everySeconds, outageSeconds },
   })
   await follower.start()
   return follower

@@ -71,6 +71,14 @@ it('one whose price it lowered finishes what runs and gets nothing new', async (
   expect(gateway.pool.pick(MODEL.id).kind).toBe('none')
 })
 
+it('one whose next epoch comes while nothing can be relied on finishes what runs, too', async () => {
+  const worker = await gateway.join(follows)
+  outage = new ContractsError('ERR_REGISTRY_STALE', 'registry: not read for 900 s')
+  worker.say({ type: 'attest-request' })
+  await worker.hear('drain')
+  expect(gateway.pool.pick(MODEL.id).kind).toBe('none')
+})
+
 it('while nothing of it can be relied on, all finish what runs and nobody is let in', async () => {
   const worker = await gateway.join(follows)
   outage = new ContractsError('ERR_REGISTRY_STALE', 'registry: not read for 900 s')

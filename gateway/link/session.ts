@@ -386,6 +386,11 @@ export class WorkerSession {
   #onJudged(judged: Attested | Refusal, evidence: Readonly<Record<string, unknown>>): void {
     const joined = this.#joined
     if (this.#socket.gone || !joined) return
+    // Nobody can be judged now, which says nothing against this worker.
+    if (judged.refused === 'busy') {
+      this.drain()
+      return
+    }
     if (judged.refused) {
       this.#refuse(judged)
       return

@@ -133,9 +133,12 @@ export class Session {
     await this.#intake.idle()
   }
 
-  /** Asks the registry again about the gateway: one that it no longer allows is left at once. */
+  /**
+   * Asks the registry again about the gateway: one that it no longer allows is left at once; any is, once what runs is
+   * finished, when nothing can be relied on.
+   */
   reconsider(): void {
-    const { registry, clock } = this.#options
+    const { registry, clock, log } = this.#options
     if (this.#state !== 'ready' || !registry) return
     try {
       const objection = this.#subject
@@ -144,7 +147,8 @@ export class Session {
       if (objection === undefined) return
       this.#fail(new GatewayRefused('ERR_GATEWAY_EVIDENCE', objection, ['registry.allowed']))
     } catch (error) {
-      this.#fail(error)
+      log.warn({ session: this.name, code: codeOf(error) }, 'no gateway can be relied on')
+      void this.#leave()
     }
   }
 
@@ -331,7 +335,13 @@ export class Session {
 
   #onDrainRequest(): void {
     this.#options.log.info({ session: this.name }, 'the gateway is going away')
-    void this.drain().then(() => this.close('going_away'))
+    void this.#leave()
+  }
+
+  /** Finishes what runs, then closes. */
+  async #leave(): Promise<void> {
+    await this.drain()
+    this.close('going_away')
   }
 
   #onBinary(bytes: Uint8Array): void {

@@ -49,7 +49,7 @@ import {
   welcomeMessage,
 } from '../protocol/index.ts'
 
-export const GATEWAY_ID = 'gateway.test'
+export const GATEWAY_ID = `0:${'9a'.repeat(32)}`
 
 /** What came from a worker: a parsed message, a response chunk, or the close. */
 export type Heard =
