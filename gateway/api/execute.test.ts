@@ -45,6 +45,8 @@ it('holds the tokens of all choices at their bound, and counts in the end what w
   const { maxPromptTokens = 0, maxOutputTokens, n } = asked[0] ?? {}
   expect([maxOutputTokens, n]).toEqual([100, 3])
   expect(first).toEqual({ status: 200, left: LIMIT - maxPromptTokens - 300 })
+  // The worker is granted again what has left for the client.
+  await expect(asked[0]?.flushed?.()).resolves.toBeUndefined()
   const second = await ask({ max_completion_tokens: 100 })
   expect(second.left).toBe(LIMIT - 30 - maxPromptTokens - 100)
 })

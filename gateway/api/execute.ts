@@ -10,6 +10,7 @@ import {
 } from '../../worker/protocol/index.ts'
 import type { DispatchRequest, DispatchResponse } from '../dispatch/index.ts'
 import type { ApiDeps } from './deps.ts'
+import { flushed } from './flushed.ts'
 import type { TokenHold } from './limits.ts'
 import type { Env } from './route.ts'
 
@@ -61,6 +62,7 @@ export async function execute(
     ...limits,
     ...(payment && { maxCharge: payment.amount }),
     signal,
+    flushed: () => flushed(c.env?.outgoing),
     deadline: deps.now() + deps.limits.deadlineMs,
   }
   const response = await deps.dispatcher.dispatch(request).catch((error: unknown) => {

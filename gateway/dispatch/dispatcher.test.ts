@@ -162,6 +162,26 @@ describe('back-pressure', () => {
     }
     expect(seen).toEqual(texts)
   })
+
+  it('what is taken and has not left the process is not granted again', async () => {
+    const texts = Array.from({ length: 100 }, (_, i) => String(i))
+    const worker = await harness.gateway.join({ serve: (job) => job.answer(texts) })
+    const asked = Promise.withResolvers<void>()
+    const left = Promise.withResolvers<void>()
+    const flushed = () => {
+      asked.resolve()
+      return left.promise
+    }
+    const response = await harness.dispatch({ deadline: books.clock.now() + 1e9, flushed })
+    const answer = collect(response)
+    const job = await worker.job()
+    await asked.promise
+    await harness.gateway.until(() => worker.credit(job.stream) === 0)
+    expect(job.sent).toBe(64)
+    left.resolve()
+    expect((await answer).length).toBeGreaterThan(0)
+    expect(job.sent).toBeGreaterThan(100)
+  })
 })
 
 describe('refusals by the worker', () => {

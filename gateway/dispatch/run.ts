@@ -192,7 +192,7 @@ export class Run {
     try {
       sealed = await this.#seal(lease, maxCharge, last)
       if (this.#stopped) throw stoppedError(this.#stopped)
-      stream = lease.open()
+      stream = lease.open(this.#request.flushed)
     } catch (error) {
       lease.release()
       return { lease, outcome: { kind: 'unstarted', code: retryable(error) }, receipt: undefined }

@@ -36,6 +36,8 @@ export interface DispatchRequest {
   maxCharge?: bigint
   /** The client went away: stop the worker, charge what was delivered; of a whole answer, what was made. */
   signal: AbortSignal
+  /** Resolves when all events that were pulled have left this process; absent where what is pulled is delivered. */
+  flushed?: () => Promise<void>
   /** Milliseconds of wall time after which nobody wants the answer. */
   deadline: number
 }

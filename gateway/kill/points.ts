@@ -6,6 +6,7 @@
 import { Wallet } from '../../contracts/index.ts'
 import { Account } from '../../worker/earnings/index.ts'
 import { Ledger } from '../ledger/index.ts'
+import { StreamTable } from '../link/streams.ts'
 import { UsedOnce } from '../pay/index.ts'
 import { Settler } from '../treasury/settler.ts'
 
@@ -14,6 +15,7 @@ const POINTS = {
   hold: [Ledger.prototype, 'hold'],
   charge: [Ledger.prototype, 'charge'],
   release: [Ledger.prototype, 'release'],
+  grant: [StreamTable.prototype, 'sendCredit'],
   use: [UsedOnce.prototype, 'take'],
   accept: [Ledger.prototype, 'acceptVoucher'],
   settle: [Settler.prototype, 'settleNow'],
@@ -25,8 +27,11 @@ const POINTS = {
   flush: [Account.prototype, 'flush'],
 } as const satisfies Record<string, readonly [object, string]>
 
+export type PointName = keyof typeof POINTS
+export const POINT_NAMES = Object.keys(POINTS) as readonly PointName[]
+
 export interface KillPoint {
-  readonly point: keyof typeof POINTS
+  readonly point: PointName
   /** `slow`: the call takes long, as on a busy disk, and the process dies before it has done anything. */
   readonly when: 'before' | 'after' | 'slow'
   /** The n-th call, from 1. */
@@ -35,12 +40,14 @@ export interface KillPoint {
 
 /** Points that a process of this role comes by. */
 export const POINTS_OF = {
-  gateway: ['hold', 'charge', 'release', 'use', 'accept', 'settle', 'settleSend', 'settleNote'],
+  gateway: ['hold', 'charge', 'release', 'grant', 'use', 'accept', 'settle', 'settleSend', 'settleNote'],
   worker: ['keep', 'acknowledge', 'voucher', 'flush'],
-} as const satisfies Record<string, readonly KillPoint['point'][]>
+} as const satisfies Record<string, readonly PointName[]>
 
 /** Points that whoever comes by has to wait at, before anybody is told of anything. */
-export const SLOW: readonly KillPoint['point'][] = ['charge', 'release', 'use', 'accept', 'settleNote']
+export const SLOW: readonly PointName[] = ['charge', 'release', 'use', 'accept', 'settleNote']
+/** Points whose call only hands over what leaves at the end of the tick. */
+const LEAVES_LATER: readonly PointName[] = ['grant']
 /** Enough for an answer that does not wait to reach its client, in ms. */
 const SLOW_MS = 60
 
@@ -59,7 +66,9 @@ function arm({ point, when, call }: KillPoint): void {
     const result = original.apply(this, args)
     if (!last) return result
     if (result instanceof Promise) return result.finally(die)
-    return die()
+    if (!LEAVES_LATER.includes(point)) return die()
+    process.nextTick(die)
+    return result
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { randomFrom } from '../../worker/model/corpus/random.ts'
 import { COUNTED, type Counts, noCounts } from './check.ts'
+import type { PointName } from './points.ts'
 import { type Plan, planOf, Stand } from './trial.ts'
 
 export interface RunOptions {
@@ -11,6 +12,8 @@ export interface RunOptions {
   readonly fresh: number
   /** Networks side by side; 1 when absent. */
   readonly side?: number
+  /** Kills come at this point of the code only. */
+  readonly point?: PointName
   readonly progress?: (progress: Progress) => void
   /** Ends the run early: trials under way are gone through with, and the record is of those that were done. */
   readonly signal?: AbortSignal
@@ -46,7 +49,7 @@ export interface RunRecord {
 
 /** Runs the trials. What a trial does follows from seed and number; at which moment the kill comes does not. */
 export async function runTrials(options: RunOptions): Promise<RunRecord> {
-  const { trials, seed, fresh, side = 1, progress = () => {}, signal } = options
+  const { trials, seed, fresh, side = 1, point, progress = () => {}, signal } = options
   const began = performance.now()
   const counts = noCounts()
   const kinds: RunRecord['kinds'] = {}
@@ -61,7 +64,7 @@ export async function runTrials(options: RunOptions): Promise<RunRecord> {
       await using stand = await Stand.open()
       for (let trial = first; trial < Math.min(trials, first + fresh) && !signal?.aborted; trial++) {
         const random = randomFrom(seed * 1_000_003 + trial)
-        const plan = planOf(random)
+        const plan = planOf(random, point)
         const verdict = await stand.trial(plan, random)
         for (const kind of kindsOf(plan)) kinds[kind] = (kinds[kind] ?? 0) + 1
         for (const key of COUNTED) counts[key] += verdict.counts[key]

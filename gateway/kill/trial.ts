@@ -8,7 +8,7 @@ import { type Aftermath, check, type Verdict } from './check.ts'
 import { byKey, type Customer, PayingCustomer } from './customers.ts'
 import { ask, Load } from './load.ts'
 import { Network, pause, type RoleName } from './network.ts'
-import { type KillPoint, POINTS_OF, SLOW } from './points.ts'
+import { type KillPoint, POINTS_OF, type PointName, SLOW } from './points.ts'
 
 /** Clients with the same API key, and such as pay each request by a signature of their own. */
 const BY_KEY = 4
@@ -33,8 +33,14 @@ export interface Plan {
   readonly againMs?: number
 }
 
-/** Draws a plan. */
-export function planOf(random: Random): Plan {
+/** Draws a plan. @param point kills come at this point of the code only */
+export function planOf(random: Random, point?: PointName): Plan {
+  if (point !== undefined) {
+    const [victim = 'gateway'] = (['gateway', 'worker'] as const).filter((role) => comesBy(role, point))
+    const settling = point.startsWith('settle')
+    const plan = { victims: [victim], settling, afterTokens: 0, afterMs: 0 }
+    return { ...plan, at: momentAt(point, random) }
+  }
   const victims = random.pick<RoleName[]>([
     ['gateway'],
     ['gateway'],
@@ -57,8 +63,17 @@ function pointOf(victim: RoleName | undefined, settling: boolean, random: Random
   const points = POINTS_OF[victim === 'worker' ? 'worker' : 'gateway'].filter(
     (point) => settling || !point.startsWith('settle'),
   )
-  const point = random.pick(points)
-  const calls = point.startsWith('settle') ? 1 : point === 'use' || point === 'accept' ? 4 : 12
+  return momentAt(random.pick(points), random)
+}
+
+const comesBy = (role: keyof typeof POINTS_OF, point: PointName) =>
+  (POINTS_OF[role] as readonly PointName[]).includes(point)
+
+/** How many calls of a point may be waited for, where it is not a dozen: paid requests are few, grants many. */
+const FEWER_OR_MORE: Partial<Record<PointName, number>> = { use: 4, accept: 4, grant: 40 }
+
+function momentAt(point: PointName, random: Random): KillPoint {
+  const calls = point.startsWith('settle') ? 1 : (FEWER_OR_MORE[point] ?? 12)
   const moments = ['before', 'after', 'slow'] as const
   const when = random.pick(SLOW.includes(point) ? moments : moments.slice(0, 2))
   return { point, when, call: 1 + random.below(calls) }

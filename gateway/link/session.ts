@@ -197,10 +197,10 @@ export class WorkerSession {
       if (was) this.#leased -= 1
       return was
     }
-    const open = () => {
+    const open: Lease['open'] = (flushed) => {
       if (!giveBack()) throw new LinkError('internal', 'a lease opens one stream')
       if (!this.open) throw new LinkError('going_away', 'the link is gone')
-      return this.#streams.open()
+      return this.#streams.open(flushed)
     }
     const release = () => {
       if (giveBack()) this.#host.onCapacity()

@@ -57,6 +57,28 @@ describe('LinkStream', () => {
     expect(calls).toEqual(['credit 3'])
   })
 
+  it('grants only what has left the process, and nothing once it is over', async () => {
+    const { calls, port } = makePort()
+    const waits: (() => void)[] = []
+    const flushed = () => new Promise<void>((resolve) => waits.push(resolve))
+    const stream = new LinkStream(1, 2, port, flushed)
+    for (const value of [0, 1]) expect(stream.deliverChunk(byte(value))).toBe(true)
+    await stream.next()
+    const last = stream.next()
+    await last
+    expect(calls).toEqual([])
+    expect(stream.deliverChunk(byte(2))).toBe(false)
+    waits[0]?.()
+    await new Promise(setImmediate)
+    expect(calls).toEqual(['credit 1'])
+    expect(stream.deliverChunk(byte(2))).toBe(true)
+    await stream.next()
+    stream.release('abandoned')
+    waits[1]?.()
+    await new Promise(setImmediate)
+    expect(calls).toEqual(['credit 1', 'over'])
+  })
+
   it('bounds the bytes that wait, and grants early when chunks are large', async () => {
     const { calls, port } = makePort()
     const stream = new LinkStream(1, 64, port)

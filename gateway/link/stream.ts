@@ -34,6 +34,12 @@ export interface StreamPort {
   onLateReceipt(receipt: HeldReceipt): void
 }
 
+/**
+ * Resolves, never rejects, when all that the reader has taken has left this process. Absent where what is taken is
+ * delivered.
+ */
+export type Flushed = () => Promise<void>
+
 /** Bytes that may wait for the reader: twice what a worker sends that keeps to the window. */
 const MOST_WAITING_BYTES = 2 * LINK_LIMITS.windowBytes
 
@@ -45,11 +51,12 @@ const COMPACT_AT = 64
  * ahead of the reader by `window` chunks and by `LINK_LIMITS.windowBytes`; every chunk is granted again when the reader
  * comes back for the next one, in steps of half a window or of `refillBytes`, so a reader that stops makes the worker
  * stop. A grant thus says that the chunk was passed on, and a receipt that is read makes one due at once: the worker may
- * ask money for what it covers, should this process die.
+ * ask money for what it covers, should this process die. So it leaves only after what the reader has taken has left.
  */
 export class LinkStream {
   readonly id: number
   readonly #port: StreamPort
+  readonly #flushed: Flushed | undefined
   readonly #refillAt: number
   #allowed: number
   /** Bytes of the chunk that the reader has and did not come back from. */
@@ -68,11 +75,12 @@ export class LinkStream {
   #late = false
 
   /** @param window chunks that the worker may send before the first grant */
-  constructor(id: number, window: number, port: StreamPort) {
+  constructor(id: number, window: number, port: StreamPort, flushed?: Flushed) {
     this.id = id
     this.#allowed = window
     this.#refillAt = Math.max(1, window >> 1)
     this.#port = port
+    this.#flushed = flushed
   }
 
   /**
@@ -225,9 +233,16 @@ export class LinkStream {
     const enough = this.#taken >= this.#refillAt || this.#takenBytes >= LINK_LIMITS.refillBytes
     const due = this.#taken > 0 && (enough || atOnce)
     if (!due || this.#terminal) return
-    this.#allowed += this.#taken
-    this.#port.sendCredit(this.id, this.#taken)
+    const frames = this.#taken
     this.#taken = 0
     this.#takenBytes = 0
+    if (this.#flushed) void this.#flushed().then(() => this.#credit(frames))
+    else this.#credit(frames)
+  }
+
+  #credit(frames: number): void {
+    if (this.#terminal || this.#released) return
+    this.#allowed += frames
+    this.#port.sendCredit(this.id, frames)
   }
 }

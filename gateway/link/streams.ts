@@ -1,7 +1,7 @@
 import { CHUNK, encodeChunk, LINK_LIMITS, LinkError } from '../../worker/protocol/link.ts'
 import type { HeldReceipt } from './held.ts'
 import type { LinkSocket } from './socket.ts'
-import { LinkStream, type RequestChunk, type StreamPort } from './stream.ts'
+import { type Flushed, LinkStream, type RequestChunk, type StreamPort } from './stream.ts'
 import { makeTurnstile } from './turnstile.ts'
 
 /** What the session does about its streams. */
@@ -29,9 +29,9 @@ export class StreamTable implements StreamPort {
   }
 
   /** Opens the next stream. */
-  open(): LinkStream {
+  open(flushed?: Flushed): LinkStream {
     this.#last += 1
-    const stream = new LinkStream(this.#last, LINK_LIMITS.initialCredit, this)
+    const stream = new LinkStream(this.#last, LINK_LIMITS.initialCredit, this, flushed)
     this.#streams.set(stream.id, stream)
     return stream
   }

@@ -2,7 +2,7 @@ import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import type { PaymentTerms } from '../../worker/protocol/link.ts'
 import type { Prices, Quote } from '../../worker/protocol/quote.ts'
 import type { HeldReceipt } from './held.ts'
-import type { LinkStream } from './stream.ts'
+import type { Flushed, LinkStream } from './stream.ts'
 
 export type { HeldReceipt } from './held.ts'
 
@@ -131,8 +131,11 @@ export interface Lease {
   readonly model: WorkerModel
   readonly epoch: VerifiedEpoch
   readonly quote: NamedQuote
-  /** Opens the stream that uses the slot; once. @throws LinkError when the link is gone */
-  open(): LinkStream
+  /**
+   * Opens the stream that uses the slot; once. The worker is granted again what was taken from it once that is flushed.
+   * @throws LinkError when the link is gone
+   */
+  open(flushed?: Flushed): LinkStream
   /** Gives the slot back when no stream was opened; otherwise nothing. */
   release(): void
 }
