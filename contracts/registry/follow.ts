@@ -20,7 +20,10 @@ export interface FollowOptions extends ReaderOptions {
   after?: (ms: number, fn: () => void) => () => void
 }
 
-/** What no later look can cure: the settings are wrong, or somebody shows an old or a second registry at the start. */
+/**
+ * What ends a start: the settings are wrong, or somebody shows an old or a second registry. Where that was a provider
+ * which lags, starting again cures it.
+ */
 const FATAL: readonly string[] = [
   'ERR_REGISTRY_ABSENT',
   'ERR_REGISTRY_CODE',
