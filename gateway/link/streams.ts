@@ -3,6 +3,7 @@ import type { HeldReceipt } from './held.ts'
 import type { LinkSocket } from './socket.ts'
 import { type Flushed, LinkStream, type RequestChunk, type StreamPort } from './stream.ts'
 import { makeTurnstile } from './turnstile.ts'
+import type { Lease } from './types.ts'
 
 /** What the session does about its streams. */
 export interface StreamEvents {
@@ -11,29 +12,44 @@ export interface StreamEvents {
   onLateReceipt(receipt: HeldReceipt): void
 }
 
-/** The open streams of one connection, and their way to its socket. */
+/** The open streams of one connection and the places kept for more, and their way to its socket. */
 export class StreamTable implements StreamPort {
   readonly #socket: LinkSocket
   readonly #events: StreamEvents
   readonly #streams = new Map<number, LinkStream>()
   readonly #uploads = makeTurnstile(1)
   #last = 0
+  #reserved = 0
 
   constructor(socket: LinkSocket, events: StreamEvents) {
     this.#socket = socket
     this.#events = events
   }
 
-  get size(): number {
-    return this.#streams.size
+  /** Places that are taken: open streams, and those that are kept. */
+  get taken(): number {
+    return this.#streams.size + this.#reserved
   }
 
-  /** Opens the next stream. */
-  open(flushed?: Flushed): LinkStream {
-    this.#last += 1
-    const stream = new LinkStream(this.#last, LINK_LIMITS.initialCredit, this, flushed)
-    this.#streams.set(stream.id, stream)
-    return stream
+  /** Keeps a place for one stream. @param usable whether the link takes new streams, when it is opened */
+  reserve(usable: () => boolean): Pick<Lease, 'open' | 'release'> {
+    this.#reserved += 1
+    let held = true
+    const giveBack = (): boolean => {
+      const was = held
+      held = false
+      if (was) this.#reserved -= 1
+      return was
+    }
+    const open: Lease['open'] = (flushed) => {
+      if (!giveBack()) throw new LinkError('internal', 'a lease opens one stream')
+      if (!usable()) throw new LinkError('going_away', 'the link is gone')
+      return this.#open(flushed)
+    }
+    const release = () => {
+      if (giveBack()) this.#events.onCapacity()
+    }
+    return { open, release }
   }
 
   /** An open stream. @throws LinkError unexpected_message when there is none of that number */
@@ -74,5 +90,12 @@ export class StreamTable implements StreamPort {
 
   onLateReceipt(receipt: HeldReceipt): void {
     this.#events.onLateReceipt(receipt)
+  }
+
+  #open(flushed: Flushed | undefined): LinkStream {
+    this.#last += 1
+    const stream = new LinkStream(this.#last, LINK_LIMITS.initialCredit, this, flushed)
+    this.#streams.set(stream.id, stream)
+    return stream
   }
 }
