@@ -37,7 +37,7 @@ import { PaymentDesk, UsedOnce } from './pay/index.ts'
 import { ChargeProofs } from './proofs.ts'
 import { quotesFor } from './quotes.ts'
 import { FollowedRegistry } from './registry.ts'
-import { Treasury, type TreasuryChain, TreasuryKeys, whileSeen } from './treasury/index.ts'
+import { isOthers, Treasury, type TreasuryChain, TreasuryKeys, whileSeen } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
 
 /** How often channels are compared with the chain, in ms: far below any challenge period. */
@@ -306,7 +306,7 @@ async function openLedger(options: LedgerOptions): Promise<Ledger> {
 /** The control plane, and the 0600 file by which this user's command line finds it while it serves. */
 async function openControl(
   { data }: GatewayConfig,
-  { treasury, ledger, chain, keptKey }: Awaited<ReturnType<typeof openMoney>>,
+  { treasury, ledger, chain, keys, keptKey }: Awaited<ReturnType<typeof openMoney>>,
 ) {
   const channelOf = (input: Record<string, unknown>) =>
     typeof input.channel === 'string' ? input.channel : undefined
@@ -314,7 +314,7 @@ async function openControl(
     'channel/status': () => treasury.status(),
     'channel/settle': (input) => treasury.settle(channelOf(input)),
     'channel/close': (input) => treasury.close(channelOf(input), AbortSignal.timeout(CLOSE_MS)),
-    ...keyVerbs(ledger, keptKey),
+    ...keyVerbs(ledger, keptKey, (record) => !isOthers(record, keys.payer.address)),
     ...ledgerVerbs(ledger, chain),
   })
   const file = join(data, 'control.json')

@@ -113,6 +113,13 @@ describe('chrysalis key', () => {
     expect(revoked.stdout).toContain('its next start makes a new one')
   })
 
+  it('draws on what another wallet deposited only where that channel is named', async () => {
+    const { 'key/create': create } = keyVerbs(ledger, undefined, ({ id }) => id !== books.delegated.id)
+    await expect(create?.({ name: 'bot' })).rejects.toThrow(/no channel of your own is open/)
+    const channel = books.delegated.id
+    expect(await create?.({ name: 'bot', channel })).toMatchObject({ key: { channel } })
+  })
+
   it('says what is wrong with a call', async () => {
     expect(await refused('create', '--per-day', 'much')).toContain('amount: expected an amount of TON')
     expect(await refused('create', '--channel', 'nowhere')).toContain('channel: expected an address of TON')

@@ -1,5 +1,5 @@
 import type { KeptKey } from '../kept-key.ts'
-import type { ApiKey, KeyLimits, Ledger } from '../ledger/index.ts'
+import type { ApiKey, ChannelRecord, KeyLimits, Ledger } from '../ledger/index.ts'
 import { parseChannel, wrong } from './input.ts'
 import { ControlError, type ControlVerb } from './server.ts'
 
@@ -16,13 +16,18 @@ export interface KeyView extends ApiKey {
  * Verbs with which the gateway's operator makes and manages API keys.
  *
  * @param kept the key whose secret is in a file, which follows the key
+ * @param isOwn whether the operator's own wallet pays into a channel: keys draw on another's only where it is named
  */
-export function keyVerbs(ledger: KeyLedger, kept?: KeptKey): Record<string, ControlVerb> {
+export function keyVerbs(
+  ledger: KeyLedger,
+  kept?: KeptKey,
+  isOwn: (record: ChannelRecord) => boolean = () => true,
+): Record<string, ControlVerb> {
   const view = (key: ApiKey): KeyView => ({ ...key, spentToday: ledger.keys.spentToday(key.id) })
   return {
     'key/create': async (input) => {
       const name = text(input, 'name')
-      const channel = await channelOf(ledger, input.channel)
+      const channel = await channelOf(ledger, input.channel, isOwn)
       const { key, secret } = await ledger.keys.create({ name, channel, limits: changed({}, input) })
       return { key: view(key), secret }
     },
@@ -90,12 +95,19 @@ function text(input: Record<string, unknown>, field: string): string {
   throw wrong(field, 'a text')
 }
 
-/** The channel that is named in any of TON's notations; without a name, the newest one that keys can draw on. */
-async function channelOf(ledger: KeyLedger, given: unknown): Promise<string> {
+/** The channel that is named in any of TON's notations; without a name, the newest own one that keys can draw on. */
+async function channelOf(
+  ledger: KeyLedger,
+  given: unknown,
+  isOwn: (record: ChannelRecord) => boolean,
+): Promise<string> {
   if (given !== undefined) return parseChannel(given)
   const open = (await ledger.channels()).findLast(
-    ({ role, signer, state }) => role === 'client' && signer === 'gateway' && state === 'open',
+    (each) => each.role === 'client' && each.signer === 'gateway' && each.state === 'open' && isOwn(each),
   )
   if (open) return open.id
-  throw new ControlError('ERR_UNKNOWN_CHANNEL', 'no channel is open whose vouchers this gateway signs')
+  throw new ControlError(
+    'ERR_UNKNOWN_CHANNEL',
+    'no channel of your own is open whose vouchers this gateway signs',
+  )
 }

@@ -9,7 +9,7 @@ export interface Balances {
   /** The demonstration's client. */
   payer: bigint
   gateway: bigint
-  /** Wallets that pay channels which their clients sign, if they are nobody's above. */
+  /** Wallets of clients, if they are nobody's above. */
   clients: bigint
   /** Payout addresses of workers. */
   workers: bigint
@@ -53,7 +53,7 @@ async function addUp(chain: Chain, keys: TreasuryKeys, records: readonly Channel
     return found
   }
   const workers = records.filter(({ role }) => role === 'worker').map((record) => paramsOf(record).payee)
-  const clients = records.filter(({ signer }) => signer === 'client').map((record) => paramsOf(record).payer)
+  const clients = records.filter(({ role }) => role === 'client').map((record) => paramsOf(record).payer)
   const sum = async (addresses: Iterable<string>) => {
     let total = 0n
     for (const address of addresses) total += (await chain.account(Address.parseRaw(address))).balance

@@ -29,7 +29,7 @@ export class Openings {
   }
 
   /**
-   * The open channel of this kind with this payee, opened and funded if there is none.
+   * The open channel of this kind that `wallet` pays to this payee, opened and funded if there is none.
    *
    * @param anyKey a channel whatever its payee key will do
    */
@@ -42,8 +42,9 @@ export class Openings {
   ): Promise<ChannelRecord> {
     const fits = (record: ChannelRecord) => {
       if (record.role !== role || record.state !== 'open' || record.signer !== 'gateway') return false
-      const { payee, payeeKey, voucherKey } = paramsOf(record)
-      if (!this.#keys.holds(role, voucherKey)) return false
+      const { payer, payee, payeeKey, voucherKey } = paramsOf(record)
+      // Users open channels of this kind, too: nobody else's keys draw on their deposits.
+      if (!payer.equals(wallet.address) || !this.#keys.holds(role, voucherKey)) return false
       return payee.equals(wanted.payee) && (anyKey || Buffer.from(payeeKey).equals(wanted.payeeKey))
     }
     for (const record of (await this.#ledger.channels()).filter(fits)) {

@@ -3,6 +3,7 @@ import { Address } from '@ton/core'
 import {
   CHANNEL_CODE_HASH,
   type ChannelParams,
+  type ChannelParamsJson,
   channelAddress,
   channelParamsFromJson,
   channelParamsToJson,
@@ -85,6 +86,14 @@ export function paramsOf(record: ChannelRecord): ChannelParams {
 /** Whether a channel's payer is this wallet. */
 export function isPaidBy(record: ChannelRecord, payer: Address): boolean {
   return paramsOf(record).payer.equals(payer)
+}
+
+/**
+ * Whether it is a client channel that somebody else's wallet pays into. Read from the parameters as they were written, as
+ * it is asked of every channel at every look.
+ */
+export function isOthers({ role, params }: ChannelRecord, own: Address): boolean {
+  return role === 'client' && (JSON.parse(params) as ChannelParamsJson).payer !== own.toRawString()
 }
 
 /**

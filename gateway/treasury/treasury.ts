@@ -10,7 +10,15 @@ import { Openings } from './openings.ts'
 import { judgeShownVoucher } from './rollback.ts'
 import { Settler } from './settler.ts'
 import { Sightings } from './sightings.ts'
-import { DEFAULT_TERMS, isPaidBy, paramsOf, parsePayout, paymentTerms, type TreasuryTerms } from './terms.ts'
+import {
+  DEFAULT_TERMS,
+  isOthers,
+  isPaidBy,
+  paramsOf,
+  parsePayout,
+  paymentTerms,
+  type TreasuryTerms,
+} from './terms.ts'
 import { Watcher } from './watcher.ts'
 
 export interface TreasuryOptions {
@@ -82,6 +90,7 @@ export class Treasury {
       desk: this.#desk,
       settler,
       sightings,
+      isOthers: (record) => isOthers(record, keys.payer.address),
       onWarning: this.#warn,
       alone: (step) => this.#alone(step),
       everyMs: chain.instant === true ? 0 : terms.lookSeconds * 1000,
@@ -106,7 +115,7 @@ export class Treasury {
     }
     // Others may have any number of channels here: nobody waits for a look at them before they are used.
     const all = this.#chain.instant === true
-    await this.#watcher.look(({ signer }) => all || signer === 'gateway')
+    await this.#watcher.look((record) => all || !isOthers(record, this.keys.payer.address))
     return await this.#alone(async () => {
       for (const record of await this.#ledger.channels()) {
         await this.#ledger.renewVoucher(record.id)

@@ -21,6 +21,8 @@ export interface WatcherOptions {
   desk: ChannelDesk
   settler: Settler
   sightings: Sightings
+  /** Whether a channel is a client's that somebody else pays into, of which there may be any number. */
+  isOthers: (record: ChannelRecord) => boolean
   /** Runs a step while no other one does: between two looks, others have their turn. */
   alone: <T>(step: () => Promise<T>) => Promise<T>
   /** How often each channel is looked at when nobody asks, in ms. */
@@ -110,7 +112,14 @@ export class Watcher {
   /** How long it has waited, in ms, as that counts for one with something at stake. */
   #rank(record: ChannelRecord): number {
     const times = this.#tried.has(record.id) ? IDLE_TIMES : NEW_TIMES
-    return this.#waited(record.id) / (isIdle(record) ? times : 1)
+    return this.#waited(record.id) / (this.#isIdle(record) ? times : 1)
+  }
+
+  /** Another's channel on which nothing is under way, and no more can be lost than a settle costs; or a mere plan of one. */
+  #isIdle(record: ChannelRecord): boolean {
+    const { deposited, reserved, charged, settled } = record
+    if (deposited === 0n) return true
+    return reserved === 0n && charged - settled < DUST && this.#options.isOthers(record)
   }
 
   async #lookAt(records: readonly ChannelRecord[]): Promise<void> {
@@ -152,9 +161,4 @@ export class Watcher {
     const record = await ledger.channelState(id)
     return record && record.state !== 'closed' ? await desk.sync(record) : undefined
   }
-}
-
-/** A client's channel on which nothing is under way, and no more can be lost than a settle costs; or a mere plan of one. */
-function isIdle({ signer, deposited, reserved, charged, settled }: ChannelRecord): boolean {
-  return deposited === 0n || (signer === 'client' && reserved === 0n && charged - settled < DUST)
 }

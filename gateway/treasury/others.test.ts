@@ -1,0 +1,52 @@
+/** Channels that other wallets pay into, and whose vouchers this gateway signs: nobody else draws on them. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { LocalNode } from '../../contracts/chain/local/node.ts'
+import { openPaidChannel } from './testing/client-channel.ts'
+import { type Stand, setUp } from './testing/stand.ts'
+
+const TON = 1_000_000_000n
+
+let node: LocalNode
+let dir: string
+let stand: Stand
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
+  node = await LocalNode.open(dir)
+})
+afterEach(() => stand.end())
+afterAll(async () => {
+  await node.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+it('are not taken for the one of the own payer, whatever becomes of that', async () => {
+  stand = await setUp(node)
+  const other = await openPaidChannel(stand)
+  const theirs = (await stand.ledger.keys.create({ name: 'theirs', channel: other.id })).secret
+  const own = await stand.treasury.setup()
+  expect(own.id).not.toBe(other.id)
+  const ours = (await stand.ledger.keys.create({ name: 'ours', channel: own.id })).secret
+
+  await stand.treasury.close()
+  expect(await stand.ledger.channelState(other.id)).toMatchObject({ state: 'open', deposited: 10n * TON })
+  const next = await stand.treasury.setup()
+  expect([own.id, other.id]).not.toContain(next.id)
+  const channelOf = async (secret: string) => (await stand.ledger.keys.find(secret))?.channel
+  expect([await channelOf(ours), await channelOf(theirs)]).toEqual([next.id, other.id])
+  expect((await stand.treasury.status()).balances).toMatchObject({ difference: 0n })
+})
+
+it('stay with their keys when they end', async () => {
+  stand = await setUp(node)
+  const own = await stand.treasury.setup()
+  const other = await openPaidChannel(stand)
+  const { secret } = await stand.ledger.keys.create({ name: 'theirs', channel: other.id })
+  await other.client.startClose(other.payer)
+  await stand.treasury.sync()
+  expect(await stand.treasury.setup()).toMatchObject({ id: own.id })
+  expect((await stand.ledger.keys.find(secret))?.channel).toBe(other.id)
+})
