@@ -275,6 +275,35 @@ describe('before any worker', () => {
     expect(await failure(third)).toMatchObject({ status: 429, apiCode: 'queue_timeout' })
   })
 
+  it('402 at once, without a place in the queue, for whoever surely cannot pay', async () => {
+    const gate = Promise.withResolvers<Job>()
+    const worker = await harness.gateway.join({ slots: 1, serve: async (job) => gate.resolve(job) })
+    // Holds the most of the channel, of which nearly all will come back.
+    const first = harness.dispatch({ maxOutputTokens: 300_000 })
+    await worker.job(0)
+    const client = new AbortController()
+    const waits = failure(harness.dispatch({ maxOutputTokens: 300_000, signal: client.signal }))
+    await harness.gateway.until(() => harness.dispatcher.stats().queued === 1)
+    const { key: spent } = await books.ledger.keys.create({
+      name: 'spent',
+      channel: 'client',
+      limits: { perDay: 3049n },
+    })
+    await books.ledger.keys.load(spent.id)
+    for (const [changes, apiCode] of [
+      [{ key: books.poorKey }, 'insufficient_quota'],
+      [{ key: spent }, 'insufficient_quota'],
+      [{ maxOutputTokens: 400_000 }, 'insufficient_quota'],
+      [{ maxCharge: 3049n }, 'price_above_amount'],
+    ] as const)
+      expect(await failure(harness.dispatch(changes))).toMatchObject({ apiCode })
+    expect(harness.dispatcher.stats()).toEqual({ queued: 1, active: 1 })
+    client.abort()
+    await waits
+    await (await gate.promise).answer(['x'])
+    expect(await collect(await first)).toEqual(['x'])
+  })
+
   it('429 when one key has too many under way, and others go on', async () => {
     await harness.close()
     harness = await Harness.open(books, { limits: { maxActivePerKey: 2 } })

@@ -20,7 +20,7 @@ import {
 const ABANDON_MS = 15 * 60_000
 
 export interface DispatcherOptions {
-  pool: Pick<WorkerPool, 'pick' | 'listen'>
+  pool: Pick<WorkerPool, 'pick' | 'quotes' | 'listen'>
   ledger: DispatchLedger
   /** The gateway's attested signing key: it signs as the payer of requests under bare API keys. */
   signer: GatewaySigner

@@ -296,6 +296,7 @@ it('a ledger that fails to commit: an error, no success, no acknowledgement, the
   await harness.close()
   harness = await Harness.open(books, {
     bendLedger: (ledger) => ({
+      demandPayable: (request) => ledger.demandPayable(request),
       hold: (request) => ledger.hold(request),
       assign: (requestId, worker) => ledger.assign(requestId, worker),
       release: (requestId, reason) => ledger.release(requestId, reason),
@@ -321,6 +322,7 @@ describe('a reservation that is still being written', () => {
     await harness.close()
     harness = await Harness.open(books, {
       bendLedger: (ledger) => ({
+        demandPayable: (request) => ledger.demandPayable(request),
         hold: async (request) => {
           const { durable } = await ledger.hold(request)
           const both = Promise.all([durable, disk.promise]).then(() => {})

@@ -86,6 +86,10 @@ class Slots {
   readonly busy = new Set<string>()
   readonly picks: string[] = []
 
+  quotes(): [] {
+    return []
+  }
+
   pick(model: string, _options?: PickOptions): PickResult {
     this.picks.push(model)
     if (model === 'unknown') return { kind: 'none' }

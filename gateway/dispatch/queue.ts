@@ -1,10 +1,11 @@
 import { type ApiError, rateLimited, timedOut, unavailable } from '../../worker/protocol/errors.ts'
-import type { Clock, Lease, PickOptions, PickResult } from '../link/index.ts'
+import type { Clock, Lease, NamedQuote, PickOptions, PickResult } from '../link/index.ts'
 import { clientClosed } from './errors.ts'
 import type { DispatchLimits } from './types.ts'
 
 /** Where slots come from; the worker pool. */
 export interface SlotSource {
+  quotes(model: string, options?: PickOptions): readonly NamedQuote[]
   pick(model: string, options?: PickOptions): PickResult
 }
 
@@ -17,6 +18,12 @@ export interface SlotRequest extends PickOptions {
   signal: AbortSignal
   /** Goes before those that wait: a request that lost its worker has waited before. */
   urgent?: boolean
+  /**
+   * Asked before it takes a place in the queue, which is not for those who cannot pay in the end.
+   * @param quotes of the workers that it may come to
+   * @throws ApiError
+   */
+  demandPayable?: (quotes: readonly NamedQuote[]) => void
 }
 
 interface Waiter {
@@ -67,6 +74,7 @@ export class SlotQueue {
       if (!behind) return picked.lease
       picked.lease.release()
     }
+    request.demandPayable?.(this.#source.quotes(request.model, request))
     this.#checkRoom(request)
     return this.#wait(request)
   }

@@ -30,6 +30,7 @@ afterAll(async () => {
 /** The ledger of a gateway that is killed in mid-request: it reserves, and never comes to settle anything. */
 function dead(ledger: Books['ledger']): DispatchLedger {
   return {
+    demandPayable: (request) => ledger.demandPayable(request),
     hold: (request) => ledger.hold(request),
     assign: (requestId, worker) => ledger.assign(requestId, worker),
     openReservations: () => [],

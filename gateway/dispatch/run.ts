@@ -3,13 +3,13 @@ import { ChrysalisError } from '../../attest/errors.ts'
 import type { SealedRequest } from '../../attest/seal/index.ts'
 import { ApiError, internalError } from '../../worker/protocol/errors.ts'
 import { boundFor, type Quote } from '../../worker/protocol/quote.ts'
-import type { Lease, LinkLog } from '../link/index.ts'
+import type { Lease, LinkLog, NamedQuote } from '../link/index.ts'
 import { ContentCheck } from './content.ts'
 import { clientClosed } from './errors.ts'
 import { Exchange, type Outcome, outcomeCode, type StopReason } from './exchange.ts'
 import { Handoff } from './handoff.ts'
 import { demandPrice, errorOf, fromLedger, retryable, stoppedError } from './outcome.ts'
-import type { SlotQueue } from './queue.ts'
+import type { SlotQueue, SlotRequest } from './queue.ts'
 import { ReceiptBook, type VerifiedReceipt } from './receipt-book.ts'
 import { type SealParts, sealTo } from './seal-to.ts'
 import { commit, type DispatchLedger, dispatchedTo, type Settlement, tell, workerRef } from './settle.ts'
@@ -103,7 +103,7 @@ export class Run {
   }
 
   async #serve(): Promise<Settlement> {
-    const lease = await this.#acquire({})
+    const lease = await this.#acquire({ demandPayable: (quotes) => this.#demandPayable(quotes) })
     const { quote } = lease.quote
     const maxCharge = this.#bound(quote)
     const maxWorkerCharge = this.#bound({ ...quote, client: quote.worker })
@@ -134,6 +134,19 @@ export class Run {
       throw error
     }
     return await this.#settle(attempt)
+  }
+
+  /** @throws ApiError 402 when the cheapest of these workers costs more than this client can pay, whatever comes back to it */
+  #demandPayable(quotes: readonly NamedQuote[]): void {
+    const { key, model, maxCharge: allowed } = this.#request
+    const bounds = quotes.map(({ quote }) => this.#bound(quote))
+    const [maxCharge = 0n] = bounds.sort((a, b) => (a < b ? -1 : 1))
+    demandPrice(maxCharge, allowed)
+    try {
+      this.#parts.ledger.demandPayable({ channel: key.channel, key: key.id, maxCharge, model })
+    } catch (error) {
+      throw fromLedger(error, model, maxCharge)
+    }
   }
 
   /**
@@ -309,7 +322,7 @@ export class Run {
   }
 
   async #acquire(
-    options: Pick<Parameters<SlotQueue['acquire']>[0], 'exclude' | 'accepts' | 'urgent'>,
+    options: Pick<SlotRequest, 'exclude' | 'accepts' | 'urgent' | 'demandPayable'>,
   ): Promise<Lease> {
     const { model, sha256, contextLength, key, deadline } = this.#request
     try {

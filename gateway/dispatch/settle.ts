@@ -4,7 +4,10 @@ import type { VerifiedReceipt } from './receipt-book.ts'
 import type { DispatchedTo } from './types.ts'
 
 /** What a dispatch needs of the ledger. */
-export type DispatchLedger = Pick<Ledger, 'hold' | 'assign' | 'charge' | 'release' | 'openReservations'>
+export type DispatchLedger = Pick<
+  Ledger,
+  'demandPayable' | 'hold' | 'assign' | 'charge' | 'release' | 'openReservations'
+>
 
 /** How a request stands in the ledger, durably. */
 export interface Settlement {

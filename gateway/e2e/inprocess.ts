@@ -222,6 +222,7 @@ export class InProcess implements AsyncDisposable {
   #watchedLedger(): DispatchLedger {
     const { ledger } = this
     return {
+      demandPayable: (request) => ledger.demandPayable(request),
       hold: async (request) => {
         const held = await ledger.hold(request)
         this.#reserved = held.durable.catch(() => {})

@@ -1,5 +1,5 @@
 import { LedgerError, StaleCeilingError } from './errors.ts'
-import type { ApiKey, ChannelRecord, ChargeRequest, ReserveRequest } from './types.ts'
+import type { ApiKey, ChannelRecord, ChargeRequest, PriceCheck, ReserveRequest } from './types.ts'
 import type { ExpectedTotals, Opening, ReserveRow } from './wire.ts'
 
 const DAY = 86_400_000
@@ -62,15 +62,7 @@ export class Book {
       throw new LedgerError('ERR_UNKNOWN_CHANNEL', `API key ${key.id} does not draw on channel ${channel.id}`)
     }
     if (this.#open.has(request.requestId)) throw duplicate(request.requestId)
-    if (channel.frozen !== null) {
-      throw new LedgerError('ERR_ROLLED_BACK', `channel ${channel.id} is frozen: ${channel.frozen}`)
-    }
-    if (channel.state !== 'open') {
-      throw new LedgerError(
-        'ERR_CHANNEL_CLOSED',
-        `channel ${channel.id} is ${channel.state}: open a new channel`,
-      )
-    }
+    demandOpen(channel)
     this.#startDay(now)
     this.#checkKey(request, key, now)
     checkFunds(channel, request.maxCharge)
@@ -90,6 +82,20 @@ export class Book {
     channel.reserved += request.maxCharge
     this.#spend(reservation, request.maxCharge)
     return reservation
+  }
+
+  /**
+   * Throws what `reserve` would, but for what other requests hold: that may come back before it is this one's turn.
+   * Nothing changes.
+   *
+   * @param key absent where it is not at hand: its limits are looked at by `reserve`
+   */
+  demandPayable(request: PriceCheck, key: ApiKey | undefined, now: number): void {
+    const channel = this.channel(request.channel)
+    demandOpen(channel)
+    this.#startDay(now)
+    if (key) this.#checkKey(request, key, now, this.#heldToday(key.id))
+    checkFunds(channel, request.maxCharge, channel.reserved)
   }
 
   /** The file refused the reservation: its request id was used before this process began. */
@@ -164,7 +170,8 @@ export class Book {
     return this.#spent.get(key) ?? 0n
   }
 
-  #checkKey(request: ReserveRequest, key: ApiKey, now: number): void {
+  /** @param mayComeBack of what was spent today, in nanotons: it is not counted */
+  #checkKey(request: PriceCheck, key: ApiKey, now: number, mayComeBack = 0n): void {
     const { perRequest, perDay, expiresAt, models } = key.limits
     if (key.revokedAt !== null) throw new LedgerError('ERR_KEY_REVOKED', `API key ${key.id} is revoked`)
     if (expiresAt !== undefined && now >= expiresAt) {
@@ -180,13 +187,20 @@ export class Book {
       )
     }
     const spent = this.#spent.get(key.id) ?? 0n
-    if (perDay !== undefined && spent + request.maxCharge > perDay) {
+    if (perDay !== undefined && spent - mayComeBack + request.maxCharge > perDay) {
       throw new LedgerError(
         'ERR_KEY_DAY_LIMIT',
         `API key ${key.id} allows ${perDay} nanotons a day, ${spent} of them are spent or held, ` +
           `and this request may cost ${request.maxCharge}`,
       )
     }
+  }
+
+  #heldToday(key: string): bigint {
+    let held = 0n
+    for (const each of this.#open.values())
+      if (each.key === key && dayOf(each.createdAt) >= this.#day) held += each.maxCharge
+    return held
   }
 
   #end(reservation: BookReservation, charged: bigint): void {
@@ -219,20 +233,31 @@ export class Book {
   }
 }
 
-/** The deposit bounds every channel; the voucher bounds one that its client signs. */
+function demandOpen({ id, frozen, state }: BookChannel): void {
+  if (frozen !== null) throw new LedgerError('ERR_ROLLED_BACK', `channel ${id} is frozen: ${frozen}`)
+  if (state !== 'open')
+    throw new LedgerError('ERR_CHANNEL_CLOSED', `channel ${id} is ${state}: open a new channel`)
+}
+
+/**
+ * The deposit bounds every channel; the voucher bounds one that its client signs.
+ *
+ * @param mayComeBack of what is reserved, in nanotons: it is not counted
+ */
 function checkFunds(
   { id, signer, deposited, ceiling, charged, reserved }: BookChannel,
   amount: bigint,
+  mayComeBack = 0n,
 ): void {
   const needed = charged + reserved + amount
-  if (needed > deposited) {
+  if (needed - mayComeBack > deposited) {
     throw new LedgerError(
       'ERR_INSUFFICIENT_FUNDS',
       `channel ${id} has ${deposited - charged - reserved} nanotons free, and this request may cost ${amount}: ` +
         'top the channel up, or lower the most tokens that may be made',
     )
   }
-  if (signer === 'client' && needed > ceiling) throw new StaleCeilingError(id, ceiling, needed)
+  if (signer === 'client' && needed - mayComeBack > ceiling) throw new StaleCeilingError(id, ceiling, needed)
 }
 
 /** The refusal of a request id that has a reservation or a charge already. */

@@ -37,6 +37,25 @@ describe('a channel that its client signs', () => {
     await ledger.audit()
   })
 
+  it('tells who cannot pay whatever comes back, and holds nothing for it', async () => {
+    const { ledger } = bench
+    const payable = (maxCharge: bigint) => ledger.demandPayable({ channel: 'D', key: account.id, maxCharge })
+    await ledger.acceptVoucher('D', 100n, voucher(100n))
+    await ledger.reserve(ask('a', 60n))
+    payable(100n)
+    expect(() => payable(101n)).toThrow(expect.objectContaining({ code: 'ERR_STALE_CEILING', needed: 161n }))
+    expect(() => payable(1001n)).toThrow(code('ERR_INSUFFICIENT_FUNDS'))
+    await ledger.charge(chargeOf('a', 50n, 40n))
+    payable(50n)
+    expect(() => payable(51n)).toThrow(code('ERR_STALE_CEILING'))
+    expect(ledger.channelNow('D')?.reserved).toBe(0n)
+    await ledger.freeze('D', 'test')
+    expect(() => payable(1n)).toThrow(code('ERR_ROLLED_BACK'))
+    await ledger.unfreeze('D')
+    await ledger.setChannelState('D', 'closing')
+    expect(() => payable(1n)).toThrow(code('ERR_CHANNEL_CLOSED'))
+  })
+
   it('takes higher vouchers only, up to the deposit, each durable when it is taken', async () => {
     const { ledger } = bench
     const first = await ledger.acceptVoucher('D', 100n, voucher(100n))

@@ -76,10 +76,15 @@ describe('API keys', () => {
 
   it('keep to their limit per day over charges, releases, restarts and midnight', async () => {
     const key = await bench.keyWith({ perDay: 100n })
+    const payable = (maxCharge: bigint) =>
+      bench.ledger.demandPayable({ channel: 'C', key: key.id, maxCharge })
     const { ledger, clock } = bench
     await ledger.reserve(reservation('a', key, 60n))
     await expect(ledger.reserve(reservation('b', key, 41n))).rejects.toEqual(code('ERR_KEY_DAY_LIMIT'))
+    payable(100n)
     await ledger.charge(chargeOf('a', 20n, 20n))
+    payable(80n)
+    expect(() => payable(81n)).toThrow(code('ERR_KEY_DAY_LIMIT'))
     await ledger.reserve(reservation('b', key, 80n))
     await ledger.release('b', 'x')
     await ledger.reserve(reservation('c', key, 30n))

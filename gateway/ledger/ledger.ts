@@ -22,6 +22,7 @@ import type {
   LedgerPlace,
   NewChannel,
   OpenReservation,
+  PriceCheck,
   ReceiptPage,
   ReserveRequest,
   StoredReceipt,
@@ -106,6 +107,17 @@ export class Ledger {
     // Whoever holds it looks at it later.
     durable.catch(() => {})
     return { durable }
+  }
+
+  /**
+   * Whether a request that has to wait could be paid in the end, also when all others came to nothing. Holds nothing:
+   * `hold` decides.
+   *
+   * @param request with the least that it may cost, nanotons
+   * @throws LedgerError as `hold`, for a request that surely cannot
+   */
+  demandPayable(request: PriceCheck): void {
+    this.#book.demandPayable(request, this.keys.cached(request.key), this.#now())
   }
 
   /** Notes that an open reservation's request now runs on another worker. */

@@ -103,6 +103,9 @@ export interface ReserveRequest {
   model?: string
 }
 
+/** What it takes to see whether a request could be paid. */
+export type PriceCheck = Pick<ReserveRequest, 'channel' | 'key' | 'maxCharge' | 'model'>
+
 /** A reservation that is neither charged nor released. */
 export interface OpenReservation {
   requestId: string

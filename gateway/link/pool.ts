@@ -16,6 +16,7 @@ import {
   type EvidenceSource,
   type Lease,
   type LinkLimits,
+  type NamedQuote,
   type PickOptions,
   type PickResult,
   type PoolListener,
@@ -109,16 +110,30 @@ export class WorkerPool {
   pick(model: string, options: PickOptions = {}): PickResult {
     let best: WorkerSession | undefined
     let known = false
-    for (const [boot, session] of this.#byBoot) {
-      // One that has just come back is worth waiting for: /v1/models and /readyz count it already.
-      const offer = session.open || session.recovering ? session.offer(model) : undefined
-      if (!offer || options.exclude?.has(boot) || !suits(offer, options)) continue
+    for (const { session } of this.#suitable(model, options)) {
       known = true
       if (session.open && session.hasSlot && (!best || session.load < best.load)) best = session
     }
     const lease: Lease | undefined = best?.lease(model)
     if (lease) return { kind: 'lease', lease }
     return { kind: known ? 'busy' : 'none' }
+  }
+
+  /** The price lists of all workers that such a request may come to, busy ones too. */
+  quotes(model: string, options: PickOptions = {}): NamedQuote[] {
+    return [...this.#suitable(model, options)].map(({ quote }) => quote)
+  }
+
+  *#suitable(
+    model: string,
+    options: PickOptions,
+  ): Generator<{ session: WorkerSession; quote: NamedQuote }, void> {
+    for (const [boot, session] of this.#byBoot) {
+      // One that has just come back is worth waiting for: /v1/models and /readyz count it already.
+      const offer = session.open || session.recovering ? session.offer(model) : undefined
+      if (!offer || options.exclude?.has(boot) || !suits(offer, options)) continue
+      yield { session, quote: offer.quote }
+    }
   }
 
   /** The registry says something else, or nothing any more: every worker is judged by it again. */

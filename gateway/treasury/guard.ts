@@ -2,7 +2,10 @@ import type { Ledger } from '../ledger/index.ts'
 import type { Treasury } from './treasury.ts'
 
 /** The part of the ledger that requests go through. */
-type RequestLedger = Pick<Ledger, 'hold' | 'assign' | 'charge' | 'release' | 'openReservations'>
+type RequestLedger = Pick<
+  Ledger,
+  'demandPayable' | 'hold' | 'assign' | 'charge' | 'release' | 'openReservations'
+>
 
 /**
  * The ledger as requests may use it: a channel that was out of sight for too long holds nothing for new ones. What
@@ -10,6 +13,7 @@ type RequestLedger = Pick<Ledger, 'hold' | 'assign' | 'charge' | 'release' | 'op
  */
 export function whileSeen(ledger: Ledger, treasury: Pick<Treasury, 'demandSeen'>): RequestLedger {
   return {
+    demandPayable: (request) => ledger.demandPayable(request),
     hold: async (request) => {
       await treasury.demandSeen(request.channel)
       return await ledger.hold(request)
