@@ -113,14 +113,15 @@ async function answersAgain(): Promise<bigint> {
   return (await settled(response.headers.get('chrysalis-receipt') ?? '')).charged
 }
 
-/** The receipt that a request was charged by, once it was. */
+/** The receipt that a request was charged by, once it was: of each charge that is on disk, the worker is told. */
 async function settled(id: string): Promise<{ status: string; charged: bigint }> {
-  for (;;) {
-    const response = await net.receipt(id)
-    const body = await bodyOf<ReceiptBody>(response)
-    if (response.status === 200) return { status: payloadOf(body).status, charged: BigInt(body.charged) }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  await net.proxy.untilPassed(
+    ({ type, requestIds }) => type === 'ack' && (requestIds as string[]).includes(id),
+  )
+  const response = await net.receipt(id)
+  expect(response.status).toBe(200)
+  const body = await bodyOf<ReceiptBody>(response)
+  return { status: payloadOf(body).status, charged: BigInt(body.charged) }
 }
 
 /** What the client's channel was charged so far, by books that add up and hold nothing back. */

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, on, once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
@@ -22,6 +22,7 @@ export class LinkProxy {
   meddle: Meddler = (message) => [message]
   #server: Server | undefined
   readonly #workers = new Set<WebSocket>()
+  readonly #events = new EventEmitter<{ passed: [Record<string, unknown>] }>()
   #stalled: (() => void)[] | undefined
 
   /** Starts listening; returns the URL for the worker. `target` is the gateway's link. */
@@ -47,6 +48,12 @@ export class LinkProxy {
     const waiting = this.#stalled ?? []
     this.#stalled = undefined
     for (const deliver of waiting) deliver()
+  }
+
+  /** Resolves when a text message of which it `holds` goes on; at once when one has. */
+  async untilPassed(holds: (message: Record<string, unknown>) => boolean): Promise<void> {
+    if (this.passed.some(holds)) return
+    for await (const [message] of on(this.#events, 'passed')) if (holds(message)) return
   }
 
   /** Cuts every connection without a word; new ones may come. */
@@ -94,7 +101,10 @@ export class LinkProxy {
 
   #pass(to: WebSocket, message: LinkMessage): void {
     if (to.readyState !== WebSocket.OPEN) return
-    if (!message.binary) this.passed.push(JSON.parse(message.data.toString()))
     to.send(message.data, { binary: message.binary })
+    if (message.binary) return
+    const text = JSON.parse(message.data.toString())
+    this.passed.push(text)
+    this.#events.emit('passed', text)
   }
 }

@@ -64,7 +64,7 @@ describe.skipIf(programs === undefined)('a gateway with its ledger in PostgreSQL
     const again = once(net.roles.gateway, 'ready')
     process.kill(net.roles.gateway.pid ?? expect.fail(), 'SIGKILL')
     await again
-    await net.untilReady()
+    await net.joined(2)
     expect(BigInt(await charged())).toBe(before)
     await chat()
     expect(BigInt(await charged())).toBeGreaterThan(before)

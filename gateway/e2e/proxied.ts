@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,21 +20,26 @@ export interface Proxied {
   sdk: OpenAI
   post(path: string, body: unknown): Promise<Response>
   receipt(id: string): Promise<Response>
-  /** Resolves once `/readyz` says ready. */
-  untilReady(): Promise<void>
+  /** Resolves once the gateway has let workers in so many times, this start's first time included. */
+  joined(times: number): Promise<void>
   close(): Promise<void>
 }
 
 /**
  * The three processes, the proxy between them; a worker that was cut off may come back at once.
  *
+ * @param logLevel at least `info`, by which the gateway says who joins
  * @param gatewayArgs more flags for the gateway
  */
-export async function startProxied(logLevel = 'warn', gatewayArgs: readonly string[] = []): Promise<Proxied> {
+export async function startProxied(
+  logLevel: 'info' | 'debug' = 'info',
+  gatewayArgs: readonly string[] = [],
+): Promise<Proxied> {
   const dir = await mkdtemp(join(tmpdir(), 'chrysalis-e2e-'))
   const folder = await openDataFolder(dir)
   const proxy = new LinkProxy()
   const log: Buffer[] = []
+  const logged = new EventEmitter()
   let through: Promise<string> | undefined
   const link = (gatewayUrl: string) => {
     through ??= proxy.start(linkUrl(gatewayUrl))
@@ -47,7 +53,10 @@ export async function startProxied(logLevel = 'warn', gatewayArgs: readonly stri
       logLevel,
       link,
       gatewayArgs: ['--bar-seconds', '0', ...gatewayArgs],
-      onLog: (text) => log.push(text),
+      onLog: (text) => {
+        log.push(text)
+        logged.emit('more')
+      },
     },
     folder,
   )
@@ -67,9 +76,9 @@ export async function startProxied(logLevel = 'warn', gatewayArgs: readonly stri
     sdk,
     post: (path, body) => fetch(origin + path, { method: 'POST', headers, body: JSON.stringify(body) }),
     receipt: (id) => fetch(`${origin}/v1/receipts/${id}`, { headers }),
-    untilReady: async () => {
-      while ((await fetch(`${origin}/readyz`).catch(() => undefined))?.status !== 200)
-        await new Promise((resolve) => setTimeout(resolve, 50))
+    joined: async (times) => {
+      while (Buffer.concat(log).toString().split('"msg":"worker joined"').length <= times)
+        await once(logged, 'more')
     },
     close: async () => {
       proxy.flow()

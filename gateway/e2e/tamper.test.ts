@@ -3,13 +3,15 @@ import type { LinkMessage, Meddler } from './link-proxy.ts'
 import { type Proxied, startProxied } from './proxied.ts'
 
 let net: Proxied
+/** How often a worker has joined by then: each attack so far has cut it off, and it has come back. */
+let joins = 0
 beforeAll(async () => {
   net = await startProxied()
 })
 afterAll(() => net.close())
 beforeEach(async () => {
   net.proxy.meddle = (message) => [message]
-  await net.untilReady()
+  await net.joined(++joins)
 })
 
 /** Changes the n-th response message of the next stream. */
