@@ -37,7 +37,7 @@ export async function* play({ tokens, everyMs }: Script): AsyncGenerator<string>
   const started = performance.now()
   for (let token = 0; token < tokens; token++) {
     // By the plan and not from the last token on, so that late timers do not add up.
-    if (everyMs > 0) await sleep(started + (token + 1) * everyMs - performance.now())
+    if (everyMs > 0) await sleep(Math.max(0, started + (token + 1) * everyMs - performance.now()))
     yield stampedToken()
   }
 }

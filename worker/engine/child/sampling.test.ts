@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Sampling } from '../types.ts'
 import type { NativeGrammar, NativeSampler, SamplerConfig } from './library.ts'
 import { Sampler, samplerConfig, seed32 } from './sampling.ts'
@@ -72,6 +72,16 @@ describe('a draw under a grammar', () => {
     drawing.reject(new Error('late'))
     await abandoned
     expect(native.disposed).toBe(true)
+  })
+
+  it('after draws that took all the time there is has none, which is no time below zero', async () => {
+    const warnings: Error[] = []
+    const heard = (warning: Error) => warnings.push(warning)
+    process.on('warning', heard)
+    onTestFinished(() => void process.off('warning', heard))
+    const { sampler } = constrained(-1000)
+    await expect(sampler.draw({ draw: () => new Promise(() => {}) })).rejects.toThrow('too long')
+    expect(warnings).toEqual([])
   })
 
   it('that finds no token is an error of the grammar; without one it is not', async () => {

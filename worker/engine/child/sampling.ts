@@ -97,12 +97,14 @@ export class Sampler {
     const started = performance.now()
     const drawing = row.draw(this.#native)
     const late = Promise.withResolvers<never>()
+    // A draw before this one may have taken more than there was.
+    const patienceMs = Math.max(0, this.#usualMs + this.#overtimeMs)
     const timer = setTimeout(() => {
       this.#abandoned = drawing.catch(() => {})
       late.reject(
         new EngineError('ERR_BAD_GRAMMAR', 'the grammar takes too long to follow; make it less ambiguous'),
       )
-    }, this.#usualMs + this.#overtimeMs)
+    }, patienceMs)
     try {
       return await Promise.race([drawing, late.promise])
     } catch (cause) {
