@@ -1,4 +1,5 @@
 export { BackOff } from './back-off.ts'
 export { Link, type LinkOptions } from './client.ts'
 export { GatewayRefused } from './errors.ts'
-export { type LinkRefusal, Session, type SessionOptions } from './session.ts'
+export type { LinkRefusal } from './refusal.ts'
+export { Session, type SessionOptions } from './session.ts'

@@ -32,12 +32,12 @@ export interface VerifiedGateway {
 }
 
 /** What was said before a welcome: the challenge as it came, and our join. */
-export interface Handshake {
+export interface Said {
   challenge: GatewayMessageOf<'challenge'>
   join: WorkerMessageOf<'join'>
 }
 
-export interface WelcomeChecks extends Handshake {
+export interface WelcomeChecks extends Said {
   policy: Policy
   /** Where the policy holds to a registry: what that says now. @throws while nothing of it can be relied on */
   registry?: (() => RegistryView) | undefined
