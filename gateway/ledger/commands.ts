@@ -17,6 +17,8 @@ export async function runCommand(tx: Tx, command: Command, at: number): Promise<
       return await setState(tx, command)
     case 'freeze':
       return await freeze(tx, command)
+    case 'idle':
+      return await setIdle(tx, command)
     case 'accept':
       return await accept(tx, command, at)
     case 'createKey':
@@ -74,6 +76,7 @@ async function putChannel(
       frozen: null,
       ...sums,
       created_at: BigInt(at),
+      idle_seconds: 0n,
     })
     .execute()
   await raise(tx, id, 'deposited', channel.deposited, at)
@@ -137,6 +140,20 @@ async function freeze(
   if (!channel) return refuse('ERR_UNKNOWN_CHANNEL', `channel ${id} is not in the ledger`)
   await tx.updateTable('channels').set({ frozen: reason }).where('id', '=', id).execute()
   return { ...channel, frozen: reason }
+}
+
+async function setIdle(
+  tx: Tx,
+  { channel: id, seconds }: Extract<Command, { do: 'idle' }>,
+): Promise<ChannelRecord | Refused> {
+  const channel = await channelById(tx, id)
+  if (!channel) return refuse('ERR_UNKNOWN_CHANNEL', `channel ${id} is not in the ledger`)
+  await tx
+    .updateTable('channels')
+    .set({ idle_seconds: BigInt(seconds) })
+    .where('id', '=', id)
+    .execute()
+  return { ...channel, idleSeconds: seconds }
 }
 
 /** Keeps a client's voucher. One that another has overtaken changes nothing. */

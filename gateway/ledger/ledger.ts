@@ -265,6 +265,19 @@ export class Ledger {
   }
 
   /**
+   * Notes for how long nobody has used a channel. The ledger only keeps it; who counts has to say what is use, and by
+   * which clock.
+   *
+   * @param seconds a whole number, from 0
+   */
+  async setIdle(channel: string, seconds: number): Promise<ChannelRecord> {
+    checkCount('seconds', seconds, Number.MAX_SAFE_INTEGER, 0)
+    const record = (await this.#committer.command({ do: 'idle', channel, seconds })) as ChannelRecord
+    this.#book.channel(channel).idleSeconds = record.idleSeconds
+    return record
+  }
+
+  /**
    * Keeps a voucher that a client signed; from then on its channel may be charged up to that ceiling. An equal or lower
    * one changes nothing.
    *

@@ -46,6 +46,11 @@ it('bring a ledger of the first release up, with every sum', async () => {
     workerCharged: 50n,
     reserved: 100n,
   })
+  // What nobody has counted yet begins at 0, and is kept.
+  expect((await ledger.channels()).map(({ idleSeconds }) => idleSeconds)).toEqual([0, 0])
+  expect(await ledger.setIdle('W', 600)).toMatchObject({ idleSeconds: 600 })
+  expect(await ledger.channelState('W')).toMatchObject({ idleSeconds: 600 })
+  await expect(ledger.setIdle('W', -1)).rejects.toMatchObject({ code: 'ERR_LEDGER_INPUT' })
   expect(await ledger.receipt('z')).toMatchObject({ charged: 60n, earned: 50n, digest: 'digest' })
   expect(await ledger.charge(chargeOf('z', 1n, 1n))).toMatchObject({ clientCharge: 60n, workerCharge: 50n })
   expect(ledger.openReservations()).toMatchObject([{ requestId: 'a', maxCharge: 100n }])

@@ -18,6 +18,7 @@ export function toChannel(row: Selectable<Tables['channels']>, voucher: Uint8Arr
     reserved: row.reserved,
     ceiling: ceilingOf(row),
     voucher,
+    idleSeconds: Number(row.idle_seconds),
   }
 }
 

@@ -22,6 +22,7 @@ export interface Tables {
     /** Highest ceiling that the client signed; `ceiling` is what this ledger signed. One of them stays 0. */
     accepted: bigint
     frozen: string | null
+    idle_seconds: bigint
   }
   vouchers: { channel: string; ceiling: bigint; signature: Uint8Array; created_at: bigint }
   api_keys: {

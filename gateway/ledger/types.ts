@@ -37,6 +37,8 @@ export interface ChannelRecord {
   ceiling: bigint
   /** The 64-byte signature over `ceiling`; null while the ceiling is 0. */
   voucher: Uint8Array | null
+  /** For how long nobody has used it, as the treasury has counted: see `Ledger.setIdle`. */
+  idleSeconds: number
 }
 
 /** What a caller tells about a new channel. */

@@ -79,6 +79,7 @@ export type Command =
   | { do: 'settled'; channel: string; settled: bigint }
   | { do: 'state'; channel: string; state: ChannelState }
   | { do: 'freeze'; channel: string; reason: string | null }
+  | { do: 'idle'; channel: string; seconds: number }
   | { do: 'accept'; channel: string; ceiling: bigint; signature: Uint8Array }
   | { do: 'createKey'; id: string; hash: string; name: string; channel: string; limits: KeyLimits }
   | { do: 'channelKey'; id: string; channel: string }

@@ -97,6 +97,7 @@ export class JoinedWorker {
       claimsDigest: epoch?.claimsDigest,
       epochEnds: epoch?.notAfter,
       joinedAt: this.#joinedAt,
+      ledgerChannel: this.handle.payment.ledgerChannel,
     }
   }
 

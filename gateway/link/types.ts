@@ -100,6 +100,8 @@ export interface WorkerView {
   claimsDigest: string | undefined
   epochEnds: number | undefined
   joinedAt: number
+  /** The ledger's name of the channel that pays it. */
+  ledgerChannel: string
 }
 
 /** A joined worker as those see it who want its evidence. */

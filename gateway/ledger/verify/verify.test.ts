@@ -72,6 +72,7 @@ const SAID_ONCE: Record<string, (row: Row) => boolean> = {
   'channels.state': () => true,
   'channels.created_at': () => true,
   'channels.frozen': () => true,
+  'channels.idle_seconds': () => true,
   'vouchers.created_at': () => true,
   'api_keys.secret_sha256': () => true,
   'api_keys.name': () => true,
