@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../attest/cli/config.ts'
-import { dispatchLimits, gatewaySchema } from './config.ts'
+import { dispatchLimits, gatewaySchema, treasuryTerms } from './config.ts'
 
 const spec = { name: 'chrysalis gateway', summary: 'Serves.', schema: gatewaySchema }
 const CHAIN = ['--chain-url', 'http://127.0.0.1:1', '--chain-token-file', 'token']
@@ -43,6 +43,13 @@ it('gives every phase its time', () => {
   })
 })
 
+it('gives workers that are gone their days', () => {
+  expect(treasuryTerms(load([])).workerIdleSeconds).toBe(7 * 86_400)
+  expect(treasuryTerms(load(['--worker-channel-idle-days', '30'])).workerIdleSeconds).toBe(30 * 86_400)
+  for (const days of ['0', '0.5', '366', 'never'])
+    expect(() => load(['--worker-channel-idle-days', days])).toThrow(/--worker-channel-idle-days/)
+})
+
 it('is explained in full by --help', () => {
   let help = ''
   const onHelp = (text: string): never => {
@@ -50,7 +57,13 @@ it('is explained in full by --help', () => {
     throw new Error('help')
   }
   expect(() => loadConfig(spec, { argv: ['--help'], env: {}, onHelp })).toThrow('help')
-  for (const flag of ['--alias', '--default-model', '--cors-origin', '--tokens-per-minute'])
+  for (const flag of [
+    '--alias',
+    '--default-model',
+    '--cors-origin',
+    '--tokens-per-minute',
+    '--worker-channel-idle-days',
+  ])
     expect(help).toContain(flag)
   const plain = help.replaceAll(/\s+/g, ' ')
   expect(plain).toMatch(

@@ -152,6 +152,15 @@ export const gatewaySchema = z.strictObject({
   settleAgeSeconds: seconds(60, 2_592_000, 86_400).describe(
     '… or once its oldest unsettled charge is this old',
   ),
+  workerChannelIdleDays: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(365)
+    .default(7)
+    .describe(
+      'days after which the channel of a worker that is gone is ended, and its deposit returns; counted while the gateway runs',
+    ),
   abandonSeconds: seconds(1, 86_400, 900).describe(
     'how long after a restart a worker may take to come back with its receipts; what nobody proves until then is not charged',
   ),
@@ -207,6 +216,7 @@ export function dispatchLimits(config: GatewayConfig): Partial<DispatchLimits> {
 export function treasuryTerms(config: GatewayConfig): Partial<TreasuryTerms> {
   return {
     outageSeconds: config.chainOutageSeconds,
+    workerIdleSeconds: config.workerChannelIdleDays * 86_400,
     settle: {
       overheadBps: config.settleOverheadBps,
       riskCap: BigInt(config.settleRisk),

@@ -27,7 +27,7 @@ import { Catalog } from './catalog.ts'
 import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms } from './config.ts'
 import { keyVerbs, ledgerVerbs, serveControl } from './control/index.ts'
 import { ensurePrivateDir } from './data/index.ts'
-import { Dispatcher } from './dispatch/index.ts'
+import { channelsInUse, Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
 import { openKeptKey } from './kept-key.ts'
 import { Ledger, type LedgerOptions } from './ledger/index.ts'
@@ -192,6 +192,7 @@ export async function startGateway(
   })
   const url = await listen(server, config)
   const control = await openControl(config, money)
+  treasury.endIdle(() => channelsInUse(pool, ledger))
   const stopWatching = treasury.watch(WATCH_MS)
   const stop = async (drainMs: number) => {
     const deadline = performance.now() + drainMs

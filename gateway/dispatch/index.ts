@@ -2,5 +2,5 @@
 
 export { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 export type { GatewaySigner } from './seal-to.ts'
-export type { DispatchLedger } from './settle.ts'
+export { channelsInUse, type DispatchLedger } from './settle.ts'
 export * from './types.ts'

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
 import { type FakeWorker, makeBoot } from '../link/testing/fake-worker.ts'
-import type { DispatchLedger } from './index.ts'
+import { channelsInUse, type DispatchLedger } from './index.ts'
 import { type Books, collect, Harness, openBooks } from './testing/harness.ts'
 
 const ABANDON_MS = 900_000
@@ -96,9 +96,16 @@ it('the highest receipt that the worker kept is charged, once, and acknowledged'
 it('a receipt is accepted from a later boot of the worker too: the reservation names the key', async () => {
   const { requestId, partials } = await cutInMidRequest()
   const next = await restart()
+  // The channel that its receipt will be paid on is in use, though nobody is connected.
+  const inUse = () => channelsInUse(next.gateway.pool, books.ledger)
+  expect(inUse()).toEqual(new Set(['worker-channel']))
   const reborn = await next.gateway.join({ held: held(requestId, partials) })
   await reborn.hear('ack', ({ requestIds }) => requestIds.includes(requestId))
   expect((await next.account()).charged).toBe(11n)
+  expect(inUse()).toEqual(new Set(['worker-channel']))
+  reborn.die()
+  await next.gateway.until(() => next.gateway.pool.workers().length === 0)
+  expect(inUse()).toEqual(new Set())
 })
 
 it('a request that comes while the only worker comes back waits for it', async () => {

@@ -1,5 +1,5 @@
 import type { Ledger, WorkerRef } from '../ledger/index.ts'
-import type { Lease, WorkerHandle } from '../link/index.ts'
+import type { Lease, WorkerHandle, WorkerPool } from '../link/index.ts'
 import type { VerifiedReceipt } from './receipt-book.ts'
 import type { DispatchedTo } from './types.ts'
 
@@ -72,6 +72,16 @@ export function parseWorkerRef(ref: WorkerRef): { signingKey: string; ledgerChan
   const match = /^([0-9a-f]{64})\/(.+)$/.exec(ref.id)
   const [, signingKey, ledgerChannel] = match ?? []
   return signingKey !== undefined && ledgerChannel !== undefined ? { signingKey, ledgerChannel } : undefined
+}
+
+/** The channels of workers that are connected, and of requests that are neither charged nor released. */
+export function channelsInUse(
+  pool: Pick<WorkerPool, 'workers'>,
+  ledger: Pick<Ledger, 'openReservations'>,
+): Set<string> {
+  const open = ledger.openReservations().map(({ worker }) => parseWorkerRef(worker)?.ledgerChannel)
+  const connected = pool.workers().map(({ ledgerChannel }) => ledgerChannel)
+  return new Set([...connected, ...open.filter((channel) => channel !== undefined)])
 }
 
 /** Which machine holds a lease, for the response. */

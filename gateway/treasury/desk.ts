@@ -164,6 +164,7 @@ export class ChannelDesk {
     const credited = state.closeAt === 0 ? await this.#credit(record, state.deposited) : record
     if (state.closeAt === 0) {
       await this.refill(credited)
+      await this.#startClose(credited)
       return state
     }
     if (record.state === 'open') await this.#ledger.setChannelState(record.id, 'closing')
@@ -173,6 +174,17 @@ export class ChannelDesk {
     await new ChannelClient({ chain: this.#chain, params }).finishClose(this.#keys.gateway)
     await this.#ledger.setChannelState(record.id, 'closed')
     return undefined
+  }
+
+  /**
+   * Starts to close a worker's channel that the ledger has closing: from then on, until the challenge period is over,
+   * its worker can take what vouchers promise, and a later look ends it.
+   */
+  async #startClose(record: ChannelRecord): Promise<void> {
+    if (record.role !== 'worker' || record.state !== 'closing') return
+    await this.#fund(this.#keys.gateway, ATTACH)
+    const client = new ChannelClient({ chain: this.#chain, params: paramsOf(record) })
+    await client.startClose(this.#keys.gateway)
   }
 
   /** No contract is destroyed before its `openUntil`: until then, one that was seen and is not there is a stale view. */

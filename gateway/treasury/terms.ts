@@ -14,8 +14,13 @@ import type { PaymentTerms } from '../../worker/protocol/link.ts'
 import type { ChannelRecord, NewChannel } from '../ledger/index.ts'
 import { TreasuryError } from './errors.ts'
 
-/** How long after it was planned a channel may be opened, in seconds. A crash in between has to be over by then. */
-const OPEN_WITHIN = 86_400
+/**
+ * How long after it was planned a channel may be opened, in seconds. A crash in between has to be over by then, else
+ * another one is planned; and no channel that ends gives its deposit back before.
+ */
+const OPEN_WITHIN = 3600
+/** Below this, in nanotons, a claim is hardly worth the fees of its settle (0.001 TON in 2026). */
+export const DUST = 2_000_000n
 
 /** Amounts and times that the treasury works with. Amounts are nanotons. */
 export interface TreasuryTerms {
@@ -29,6 +34,8 @@ export interface TreasuryTerms {
   delegatedCap: bigint
   /** Worker channels that hold money at once: with `workerDeposit`, the most that workers can tie up by joining. */
   maxWorkerChannels: number
+  /** After so long without use, in seconds, a worker's channel is ended. */
+  workerIdleSeconds: number
   /** Challenge period of the channels that are opened here, in seconds. */
   challengeSeconds: number
   /** When client channels are settled. */
@@ -47,6 +54,7 @@ export const DEFAULT_TERMS: TreasuryTerms = {
   walletFloat: TON,
   delegatedCap: 100n * TON,
   maxWorkerChannels: 64,
+  workerIdleSeconds: 7 * 86_400,
   challengeSeconds: 3600,
   settle: DEFAULT_SETTLE_POLICY,
   outageSeconds: 900,
@@ -109,7 +117,7 @@ export function checkRoom(channels: readonly ChannelRecord[], most: number): voi
   if (held.length < most) return
   throw new TreasuryError(
     'ERR_TREASURY_LIMIT',
-    `${held.length} worker channels hold money, the most that this gateway opens: let workers close those they left`,
+    `${held.length} worker channels hold money, the most that this gateway opens: those that nobody uses end in time`,
   )
 }
 

@@ -1,10 +1,13 @@
 import { Address } from '@ton/core'
+import { toHex } from '../../attest/bytes.ts'
+import { codeOf } from '../../attest/cli/process.ts'
 import { checkVoucherKey, type WaitOptions } from '../../contracts/index.ts'
 import type { PaymentTerms } from '../../worker/protocol/link.ts'
 import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import { type Balances, readBalances } from './balances.ts'
 import { ChannelDesk, type ChannelStatus, requirePayer, type TreasuryChain } from './desk.ts'
 import { TreasuryError } from './errors.ts'
+import { IdleChannels } from './idle.ts'
 import type { DelegatedKeyPlace, TreasuryKeys } from './keys.ts'
 import { Openings } from './openings.ts'
 import { judgeShownVoucher } from './rollback.ts'
@@ -65,6 +68,8 @@ export class Treasury {
   readonly #desk: ChannelDesk
   readonly #openings: Openings
   readonly #warn: (message: string, error: unknown) => void
+  readonly #monotonic: () => number
+  #idleChannels: IdleChannels | undefined
   #tail: Promise<unknown> = Promise.resolve()
 
   constructor(options: TreasuryOptions) {
@@ -81,6 +86,7 @@ export class Treasury {
     const settler = new Settler({ chain, keys, ledger, terms, now, monotonic, wait })
     const sightings = new Sightings(terms.outageSeconds, monotonic)
     this.#warn = onWarning ?? (() => {})
+    this.#monotonic = monotonic
     this.#settler = settler
     this.#sightings = sightings
     this.#desk = new ChannelDesk({ chain, keys, ledger, terms, settler, sightings })
@@ -149,13 +155,14 @@ export class Treasury {
     return await this.#alone(async () => {
       const wanted = { payee, payeeKey }
       const anyKey = worker.payoutKey === undefined
-      const record = await this.#openings.open(
-        'worker',
-        this.keys.gateway,
-        this.#terms.workerDeposit,
-        wanted,
-        anyKey,
-      )
+      const record = await this.#openings
+        .open('worker', this.keys.gateway, this.#terms.workerDeposit, wanted, anyKey)
+        .catch(async (error: unknown) => {
+          const newcomer = `${payee.toRawString()} ${toHex(payeeKey)}`
+          if (codeOf(error) === 'ERR_TREASURY_LIMIT') await this.#idleChannels?.makeRoom(newcomer)
+          throw error
+        })
+      await this.#idleChannels?.touch(record)
       if (record.frozen !== null) {
         throw new TreasuryError('ERR_ROLLED_BACK', `channel ${record.id} is frozen: ${record.frozen}`)
       }
@@ -240,7 +247,19 @@ export class Treasury {
    * settles the client channels that are worth it, at once those whose payers have started to close.
    */
   async sync(): Promise<void> {
+    await this.#countIdle()
     await this.#watcher.look()
+  }
+
+  /**
+   * From now on ends the channels of workers that are gone: see {@link IdleChannels}. {@link sync} and {@link watch} count
+   * the time.
+   *
+   * @param inUse ids of the channels of workers that are connected, and of requests that are not settled yet
+   */
+  endIdle(inUse: () => ReadonlySet<string>): void {
+    const parts = { ledger: this.#ledger, terms: this.#terms, monotonic: this.#monotonic }
+    this.#idleChannels = new IdleChannels({ ...parts, inUse })
   }
 
   /**
@@ -251,6 +270,7 @@ export class Treasury {
     let running = false
     let stopped = false
     const lookAtAllDue = async () => {
+      await this.#countIdle()
       for (let more = true; more && !stopped; ) more = await this.lookAtDue()
     }
     const timer = setInterval(async () => {
@@ -301,6 +321,11 @@ export class Treasury {
     const result = this.#tail.then(work, work)
     this.#tail = result.catch(() => undefined)
     return result
+  }
+
+  /** Not while a worker is being told of its channel. */
+  #countIdle(): Promise<void> {
+    return this.#alone(async () => this.#idleChannels?.count())
   }
 
   /** A close of ours that a crash interrupted is ended, unless requests of the former process are still open. */

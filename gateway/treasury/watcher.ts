@@ -4,6 +4,7 @@ import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import type { ChannelDesk } from './desk.ts'
 import type { Settler } from './settler.ts'
 import type { Sightings } from './sightings.ts'
+import { DUST } from './terms.ts'
 
 /** Channels that are looked at in one go; then it is judged anew which have waited longest, and what is due is settled. */
 const IN_ONE_GO = 8
@@ -13,8 +14,6 @@ const IDLE_TIMES = 15
 const NEW_TIMES = 4
 /** Looks for the sake of requests at once: such a request holds a slot of a worker while it waits. */
 const MOST_ASKED = 4
-/** Below this, in nanotons, a claim is hardly worth the fees of its settle (0.001 TON in 2026). */
-const DUST = 2_000_000n
 
 export interface WatcherOptions {
   ledger: Ledger
