@@ -113,11 +113,8 @@ async function answersAgain(): Promise<bigint> {
   return (await settled(response.headers.get('chrysalis-receipt') ?? '')).charged
 }
 
-/** The receipt that a request was charged by, once it was: of each charge that is on disk, the worker is told. */
+/** The receipt that a request was charged by: who has seen the end of an answer finds it. */
 async function settled(id: string): Promise<{ status: string; charged: bigint }> {
-  await net.proxy.untilPassed(
-    ({ type, requestIds }) => type === 'ack' && (requestIds as string[]).includes(id),
-  )
   const response = await net.receipt(id)
   expect(response.status).toBe(200)
   const body = await bodyOf<ReceiptBody>(response)
@@ -183,6 +180,10 @@ describe.skipIf(!linux)('kill -9 in the middle of a stream', () => {
     expect(lastOf(text)).toMatch(/\(cut\)$/)
     expect(text.includes('[DONE]')).toBe(false)
     const others = await answersAgain()
+    // Nobody saw its end: the worker hears of the charge.
+    await net.proxy.untilPassed(
+      ({ type, requestIds }) => type === 'ack' && (requestIds as string[]).includes(id),
+    )
     // Of what had come to the dead gateway, the worker claims what that had passed on: in mid-stream nobody knows more.
     const claimed = highestReceipt(id, 'claimed')
     expect(claimed).toBeLessThanOrEqual(known)
