@@ -121,15 +121,17 @@ async function lives(prices: NetworkPrices): Promise<Sample[]> {
   return [...(await life(prices)), ...(await jettonLife(prices))]
 }
 
-/** Measures every operation afresh. Gas depends on nothing but the code; fees on the prices. */
+/**
+ * Measures every operation afresh. Fees depend on the prices, gas on nothing but the code.
+ * @throws Error when an operation takes other gas at other prices, as the table has one number for both
+ */
 export async function measureGas(): Promise<GasRow[]> {
   const [today, before] = [await lives(PRICES_2026_06), await lives(PRICES_2025)]
-  return today.map((row, index) => ({
-    operation: row.operation,
-    channelGas: row.gas,
-    nanotons: row.fees,
-    nanotonsBefore2026: before[index]?.fees ?? 0,
-  }))
+  return today.map(({ operation, gas, fees }, index) => {
+    const then = before[index]
+    if (then?.gas !== gas) throw new Error(`${operation}: ${gas} gas, and ${then?.gas} at earlier prices`)
+    return { operation, channelGas: gas, nanotons: fees, nanotonsBefore2026: then.fees }
+  })
 }
 
 /** The committed table. */

@@ -50,8 +50,8 @@ export class MemoryChain implements Chain {
     this.adopt(await this.tvm.external(boc, this.time))
   }
 
-  get(address: Address, method: string, args: TupleItem[] = []): Promise<TupleReader> {
-    return this.tvm.get(address, method, args, this.time)
+  get(address: Address, method: string, args: TupleItem[] = [], gasLimit?: bigint): Promise<TupleReader> {
+    return this.tvm.get(address, method, args, this.time, gasLimit)
   }
 
   async prices(): Promise<FeePrices> {

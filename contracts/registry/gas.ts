@@ -69,15 +69,14 @@ async function life(prices: NetworkPrices): Promise<{ operation: string; gas: nu
   return samples
 }
 
-/** Measures every operation afresh. */
+/** Measures every operation afresh. @throws Error when one takes other gas at other prices */
 export async function measureRegistryGas(): Promise<RegistryGasRow[]> {
   const [today, before] = [await life(PRICES_2026_06), await life(PRICES_2025)]
-  return today.map((row, index) => ({
-    operation: row.operation,
-    gas: row.gas,
-    nanotons: row.fees,
-    nanotonsBefore2026: before[index]?.fees ?? 0,
-  }))
+  return today.map(({ operation, gas, fees }, index) => {
+    const then = before[index]
+    if (then?.gas !== gas) throw new Error(`${operation}: ${gas} gas, and ${then?.gas} at earlier prices`)
+    return { operation, gas, nanotons: fees, nanotonsBefore2026: then.fees }
+  })
 }
 
 /** The committed table. */

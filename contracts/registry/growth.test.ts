@@ -8,6 +8,8 @@ import { TestRegistry, testKey, testModel, testOwners } from './testing.ts'
 const TON = 1_000_000_000n
 /** What a transaction on the basechain may use. */
 const GAS_LIMIT = 1_000_000
+/** What any get method may use. */
+const GET_GAS = 4000n
 const { value } = testModel(0)
 
 /** Keys that are spread evenly, as hashes are. */
@@ -40,6 +42,22 @@ describe('long lists', () => {
       { type: 'int', value: BigInt(`0x${spreadKey(78)}`) },
     ])
     expect(stack.readCellOpt()?.equals(value)).toBe(true)
+  })
+
+  it('get methods stay cheap: six hundred entries, and less gas than a settle', async () => {
+    const chain = await MemoryChain.create()
+    const entries = Array.from({ length: 600 }, (_, n) => entry(spreadKey(n)))
+    const test = await TestRegistry.create(chain, { entries })
+    await test.revoke(0, spreadKey(77))
+    const int = (value: bigint) => ({ type: 'int' as const, value })
+    const key = (n: number) => int(BigInt(`0x${spreadKey(n)}`))
+    const get = (method: string, ...args: { type: 'int'; value: bigint }[]) =>
+      chain.get(test.registry.address, method, args, GET_GAS)
+    expect((await get('get_entry', int(1n), key(78))).readCellOpt()?.equals(value)).toBe(true)
+    expect((await get('get_entry', int(1n), key(77))).readCellOpt()).toBeNull()
+    expect((await get('get_revoked', key(77))).readNumber()).toBe(chain.time)
+    expect((await get('get_snapshot')).readNumber()).toBe(2)
+    expect((await get('get_governance')).readNumber()).toBe(test.params.threshold)
   })
 
   it('one owner alone cannot make the others unable to revoke', async () => {

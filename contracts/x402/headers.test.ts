@@ -14,6 +14,7 @@ import {
   encodePayment,
   encodePaymentRequired,
   encodePaymentResponse,
+  paymentNetwork,
 } from './index.ts'
 import { PAYMENT, REQUIRED, RESPONSE, SHORT } from './testing.ts'
 
@@ -42,6 +43,24 @@ describe('headers', () => {
       expect(decode(header)).toEqual(value)
       expect(header.length).toBeLessThan(2048)
     }
+  })
+
+  it('are the JSON in base64, byte by byte, and name the network by its global_id', () => {
+    const onMainnet = <T extends { network: string }>(value: T) => ({
+      ...value,
+      network: paymentNetwork(-239),
+    })
+    const required = { ...REQUIRED, accepts: REQUIRED.accepts.map(onMainnet) }
+    const payment = { ...PAYMENT, accepted: onMainnet(PAYMENT.accepted) }
+    const response = onMainnet(RESPONSE)
+    const plain = (header: string) => Buffer.from(header, 'base64').toString()
+    expect(plain(encodePaymentRequired(required))).toBe(JSON.stringify(required))
+    expect(plain(encodePayment(payment))).toBe(JSON.stringify(payment))
+    expect(plain(encodePaymentResponse(response))).toBe(JSON.stringify(response))
+    const offer = '"accepts":[{"scheme":"batch-settlement","network":"tvm:-239","amount":"'
+    expect(plain(encodePaymentRequired(required))).toContain(offer)
+    expect(decodePaymentRequiredHeader(encodePaymentRequired(required))).toEqual(required)
+    expect(decodePayment(encodePayment(payment))).toEqual(payment)
   })
 
   it.each([

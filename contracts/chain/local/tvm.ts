@@ -49,6 +49,8 @@ function configOf(prices: NetworkPrices, globalId: number): string {
 
 const MAX_TRANSACTIONS_PER_BATCH = 2000
 const LT_STEP = 1_000_000n
+/** What providers let a get method use. */
+const GET_GAS_LIMIT = 1_000_000n
 
 /** A wallet's or contract's transaction as the tests look at it. */
 export interface ChainTransaction {
@@ -104,8 +106,14 @@ export class LocalTvm {
     }
   }
 
-  /** Runs a get method at time `now` (Unix seconds). */
-  async get(address: Address, method: string | number, args: TupleItem[], now: number): Promise<TupleReader> {
+  /** Runs a get method at time `now` (Unix seconds), for no more than `gasLimit`. */
+  async get(
+    address: Address,
+    method: string | number,
+    args: TupleItem[],
+    now: number,
+    gasLimit = GET_GAS_LIMIT,
+  ): Promise<TupleReader> {
     const account = this.account(address)
     if (!account.code || !account.data) {
       throw new ContractsError('ERR_CHAIN_GET_METHOD', `${address.toString()} has no code to run`)
@@ -121,7 +129,7 @@ export class LocalTvm {
       unixTime: now,
       balance: account.balance,
       randomSeed: Buffer.alloc(32),
-      gasLimit: 1_000_000n,
+      gasLimit,
       debugEnabled: false,
     })
     if (!output.success)
