@@ -1,10 +1,10 @@
 /** `chrysalis channel prices`: what models cost, in TON and, at a given rate, in dollars. */
 
 import { z } from 'zod'
-import { loadConfig } from '../../attest/cli/config.ts'
+import { ConfigError, loadConfig } from '../../attest/cli/config.ts'
 import { formatTon, formatUsd, parseUsdRate, type UsdRate } from '../../contracts/amount.ts'
 import type { PriceTable } from '../fund/index.ts'
-import { findChannel, type ModelPrices, readPrices } from '../sidecar/index.ts'
+import { findChannel, type ModelPrices, readChannels, readPrices } from '../sidecar/index.ts'
 import { Upstream } from '../sidecar/upstream.ts'
 import { describePrices } from './channel-text.ts'
 import { dataSetting, usdSetting } from './sidecar-settings.ts'
@@ -40,7 +40,7 @@ export async function prices(argv: string[]): Promise<void> {
     'Show what the models of a gateway cost. Nothing is paid for asking, and no channel is needed.'
   const config = loadConfig({ name: 'chrysalis channel prices', summary, schema }, { argv, env: process.env })
   const rate = config.usd === undefined ? undefined : parseUsdRate(config.usd)
-  const upstream = new Upstream(config.gateway ?? (await findChannel(config.data)).record.gateway)
+  const upstream = new Upstream(config.gateway ?? (await gatewayIn(config.data)))
   try {
     const models = await readPrices(upstream)
     const gateway = upstream.origin.origin
@@ -49,6 +49,15 @@ export async function prices(argv: string[]): Promise<void> {
   } finally {
     upstream.close()
   }
+}
+
+/** The gateway of the channel that was opened last. @throws ConfigError without one */
+async function gatewayIn(data: string): Promise<string> {
+  const channel = await findChannel(data).catch(async (cause: unknown) => {
+    if ((await readChannels(data)).length > 0) throw cause
+    throw new ConfigError(`--gateway URL: say which gateway, as there is no channel in ${data} yet`)
+  })
+  return channel.record.gateway
 }
 
 function say(text: string): void {

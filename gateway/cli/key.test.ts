@@ -120,6 +120,15 @@ describe('chrysalis key', () => {
     expect(await create?.({ name: 'bot', channel })).toMatchObject({ key: { channel } })
   })
 
+  it('says what it can do', async () => {
+    for (const flag of ['--help', '-h']) {
+      const { status, stdout } = await runHere(command, flag)
+      expect(status).toBe(0)
+      for (const verb of ['create', 'list', 'limits', 'rotate', 'revoke'])
+        expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'))
+    }
+  })
+
   it('says what is wrong with a call', async () => {
     expect(await refused('create', '--per-day', 'much')).toContain('amount: expected an amount of TON')
     expect(await refused('create', '--channel', 'nowhere')).toContain('channel: expected an address of TON')

@@ -76,18 +76,35 @@ interface Answer {
   note?: string
 }
 
+const USAGE = `Usage: chrysalis key VERB [options]
+
+API keys of the running server (folder --data, default ./.chrysalis). A program that has one spends what is deposited on
+the server's channel, within the limits of the key:
+  create    make one, and print its secret this once
+  list      all of them, with their limits and what each has spent today
+  limits    change them: per request, per day, expiry, models
+  rotate    give one a new secret; the old one works for a while longer, or not at all
+  revoke    end one, at once and for good
+
+chrysalis key VERB --help explains each.
+`
+
 /** `chrysalis key create|list|limits|rotate|revoke`: asks the running server through its control plane. */
 export async function key([name, ...argv]: string[]): Promise<void> {
+  if (name === '--help' || name === '-h') {
+    process.stdout.write(USAGE)
+    return
+  }
   const verb = Object.keys(verbs).find((candidate) => candidate === name) as Verb | undefined
-  if (!verb && name !== '--help') {
+  if (!verb) {
     const known = Object.keys(verbs).join(', ')
     throw new ConfigError(`chrysalis key: say one of ${known}${name ? `, not '${name}'` : ''}`)
   }
   const { id, rest } = takeId(verb, argv)
-  const { summary, schema } = verbs[verb ?? 'list']
+  const { summary, schema } = verbs[verb]
   const config = loadConfig(
-    { name: `chrysalis key ${verb ?? Object.keys(verbs).join('|')}`, summary, schema },
-    { argv: verb ? rest : ['--help'], env: process.env },
+    { name: `chrysalis key ${verb}`, summary, schema },
+    { argv: rest, env: process.env },
   )
   const answer = (await callControl(readAccess(config.data), `key/${verb}`, {
     ...(id !== undefined && { id }),
@@ -97,7 +114,7 @@ export async function key([name, ...argv]: string[]): Promise<void> {
 }
 
 /** The key that a verb is about comes right behind it. */
-function takeId(verb: Verb | undefined, argv: string[]): { id?: string; rest: string[] } {
+function takeId(verb: Verb, argv: string[]): { id?: string; rest: string[] } {
   if (verb !== 'limits' && verb !== 'rotate' && verb !== 'revoke') return { rest: argv }
   const [id, ...rest] = argv
   if (id === '--help' || id === '-h') return { rest: argv }

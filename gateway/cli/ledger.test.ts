@@ -144,6 +144,14 @@ describe('chrysalis ledger unfreeze', () => {
 })
 
 describe('the verbs', () => {
+  it('are told to whoever asks', async () => {
+    for (const flag of ['--help', '-h']) {
+      const { status, stdout } = await runHere(command, flag)
+      expect(status).toBe(0)
+      for (const verb of ['verify', 'unfreeze']) expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'))
+    }
+  })
+
   it('verify one ledger at a time, and answer about that one', async () => {
     await whileServed(async (access) => {
       const { job } = (await callControl(access, 'ledger/verify')) as { job: string }

@@ -36,10 +36,23 @@ const schema = z.strictObject({
 
 type Config = z.infer<typeof schema>
 
+const USAGE = `Usage: chrysalis ledger VERB [options]
+
+The books of a server (folder --data, default ./.chrysalis):
+  verify    find any difference between entries, receipts, vouchers and, with --chain, the chain; server running or not
+  unfreeze  let a channel go on that the running server froze, once you know that its books are the newest
+
+chrysalis ledger VERB --help explains each.
+`
+
 /** `chrysalis ledger verify|unfreeze`: looks for differences in the books, and lets go on what was stopped for one. */
 export async function ledger([verb, ...argv]: string[]): Promise<void> {
+  if (verb === '--help' || verb === '-h') {
+    process.stdout.write(USAGE)
+    return
+  }
   if (verb === 'unfreeze') return await unfreeze(argv)
-  if (verb === 'verify' || verb === '--help') return await verify(verb === 'verify' ? argv : ['--help'])
+  if (verb === 'verify') return await verify(argv)
   throw new ConfigError(`chrysalis ledger: say verify or unfreeze${verb ? `, not '${verb}'` : ''}`)
 }
 

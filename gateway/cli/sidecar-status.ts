@@ -25,14 +25,16 @@ export async function status(argv: string[]): Promise<void> {
   const all = []
   for (const channel of await readChannels(config.data)) {
     const known = knownOf(channel)
-    if (known) all.push({ ...known, current: channel.address === current.address })
+    if (!known) continue
+    const ended = await channel.hasEnded()
+    all.push({ ...known, current: channel.address === current.address, ended })
   }
   if (config.json) process.stdout.write(`${JSON.stringify({ channels: all })}\n`)
   else for (const each of all) process.stdout.write(describe(each))
 }
 
 /** What this folder knows of a channel; undefined before its first deposit. */
-export function knownOf(channel: ChannelFolder): Omit<Shown, 'current'> | undefined {
+export function knownOf(channel: ChannelFolder): Omit<Shown, 'current' | 'ended'> | undefined {
   if (!existsSync(channel.stateFile)) return undefined
   const state = new SidecarState(channel.stateFile, channel.address)
   try {
@@ -53,6 +55,8 @@ export function knownOf(channel: ChannelFolder): Omit<Shown, 'current'> | undefi
 interface Shown {
   address: string
   current: boolean
+  /** Closed from here. */
+  ended: boolean
   gateway: string
   deposited: string
   proven: string
@@ -61,8 +65,9 @@ interface Shown {
   halted: { code: string; message: string; evidence?: string } | null
 }
 
-function describe({ address, current, gateway, running, halted, ...amounts }: Shown): string {
-  const lines = [`channel ${address}${current ? ' (current)' : ''}`, `  gateway    ${gateway}`]
+function describe({ address, current, ended, gateway, running, halted, ...amounts }: Shown): string {
+  const mark = ended ? ' (closed)' : current ? ' (current)' : ''
+  const lines = [`channel ${address}${mark}`, `  gateway    ${gateway}`]
   for (const name of ['deposited', 'proven', 'signed'] as const)
     lines.push(`  ${name.padEnd(10)} ${formatTon(BigInt(amounts[name]))} TON`)
   if (running > 0) lines.push(`  running    ${running} requests`)

@@ -47,9 +47,8 @@ const onChain = () => [
 ]
 
 async function run(...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [LAUNCH, ...args, '--data', dir], {
-    cwd: ROOT,
-  })
+  const data = args.includes('--data') ? [] : ['--data', dir]
+  const { stdout } = await promisify(execFile)(process.execPath, [LAUNCH, ...args, ...data], { cwd: ROOT })
   return stdout
 }
 
@@ -212,6 +211,9 @@ it('tells the prices before anything is paid, by address or of the channel that 
   // Of the channel that was opened last.
   const usd = formatUsd(BigInt(tiny.prompt ?? 0), parseUsdRate('3'))
   expect(await run('channel', 'prices', '--usd', '3')).toContain(`${tiny.model}  ${inTon} (${usd})  `)
+  await expect(run('channel', 'prices', '--data', join(dir, 'nothing'))).rejects.toThrow(
+    /--gateway URL: say which gateway, as there is no channel in/,
+  )
   await expect(run('channel', 'prices', '--usd', 'much')).rejects.toThrow(
     /rate: expected dollars for one TON/,
   )

@@ -119,7 +119,10 @@ describe('chrysalis sidecar', () => {
     expect((await status()).halted).toBeNull()
   })
 
-  it('refuses a second one on the same folder, and says who has it', async () => {
+  it('pays by no channel that it closed, but by the next; refuses a second one on the same folder', async () => {
+    expect(await run('status')).toMatch(/^channel 0:[0-9a-f]{64} \(closed\)\n/)
+    await expect(serve()).rejects.toThrow(/is closed; open another with/)
+    await run('open', '--gateway', stack.origin, '--deposit', '1', '--faucet', ...chain())
     const { child } = await serve()
     await expect(serve()).rejects.toThrow(/in use by another Chrysalis process \(pid \d+\)/)
     await stopChild(child, 'SIGTERM')

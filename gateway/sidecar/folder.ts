@@ -118,6 +118,11 @@ export class ChannelFolder {
     })
   }
 
+  /** Whether it was closed from here; a close from elsewhere is on the chain only. */
+  async hasEnded(): Promise<boolean> {
+    return (await this.movements()).some(({ kind }) => kind === 'returned')
+  }
+
   /** Keeps evidence. @returns the file's path */
   async keep(name: string, evidence: unknown): Promise<string> {
     const dir = join(this.dir, 'evidence')
@@ -210,7 +215,7 @@ export async function findChannel(dir: string, address?: string): Promise<Channe
   if (wanted === '') {
     throw new SidecarError(
       'ERR_SIDECAR_CHANNEL',
-      `there is no channel in ${dir}; open one with: chrysalis sidecar open`,
+      `there is no channel in ${dir}; open one from your own wallet with chrysalis channel open, or from a wallet file with chrysalis sidecar open`,
     )
   }
   const found = (await readChannels(dir)).find((each) => each.address === wanted)

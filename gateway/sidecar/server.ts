@@ -92,7 +92,7 @@ export async function openParts(options: Omit<SidecarOptions, 'apiKey' | 'host' 
 
 /**
  * Serves local programs. The gateway need not answer yet: its books are compared with ours before the first payment.
- * @throws SidecarError ERR_SIDECAR_INPUT for an address beyond this machine
+ * @throws SidecarError ERR_SIDECAR_INPUT for an address beyond this machine, ERR_SIDECAR_CHANNEL for a channel that was closed
  */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { apiKey, host, port, bodyBytes, slice, prices, log, now = Date.now } = options
@@ -100,6 +100,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     throw new SidecarError(
       'ERR_SIDECAR_INPUT',
       `host: ${host} is not this machine alone; whoever reaches the sidecar spends`,
+    )
+  if (await options.channel.hasEnded())
+    throw new SidecarError(
+      'ERR_SIDECAR_CHANNEL',
+      `the channel ${options.channel.address} is closed; open another with chrysalis channel open or chrysalis sidecar open`,
     )
   const { state, signer, upstream, client, accounts } = await openParts(options)
   const ready = onceReady(() => accounts.resume())
