@@ -2,24 +2,18 @@ import { codeOf } from '../../attest/cli/process.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
 import type { SealedRequest } from '../../attest/seal/index.ts'
 import { ApiError, internalError } from '../../worker/protocol/errors.ts'
-import { boundFor, type Quote } from '../../worker/protocol/quote.ts'
 import type { Lease, LinkLog, NamedQuote } from '../link/index.ts'
+import { Answer } from './answer.ts'
 import { ContentCheck } from './content.ts'
 import { clientClosed } from './errors.ts'
 import { Exchange, type Outcome, outcomeCode, type StopReason } from './exchange.ts'
-import { Handoff } from './handoff.ts'
-import { demandPrice, errorOf, fromLedger, retryable, stoppedError } from './outcome.ts'
+import { errorOf, retryable, stoppedError } from './outcome.ts'
 import type { SlotQueue, SlotRequest } from './queue.ts'
 import { ReceiptBook, type VerifiedReceipt } from './receipt-book.ts'
+import { demandPayable, Reservation } from './reservation.ts'
 import { type SealParts, sealTo } from './seal-to.ts'
-import { commit, type DispatchLedger, dispatchedTo, type Settlement, tell, workerRef } from './settle.ts'
-import type {
-  DispatchEvent,
-  DispatchFinal,
-  DispatchLimits,
-  DispatchRequest,
-  DispatchResponse,
-} from './types.ts'
+import { commit, type DispatchLedger, type Settlement, tell } from './settle.ts'
+import type { DispatchEvent, DispatchLimits, DispatchRequest, DispatchResponse } from './types.ts'
 
 export interface RunParts extends SealParts {
   readonly ledger: DispatchLedger
@@ -44,15 +38,11 @@ export class Run {
   readonly #request: Omit<DispatchRequest, 'body'>
   readonly #bodyBytes: number
   #body: Uint8Array | undefined
-  readonly #handoff: Handoff<DispatchEvent>
-  readonly #answer = Promise.withResolvers<DispatchResponse>()
-  readonly #done = Promise.withResolvers<DispatchFinal>()
+  readonly #answer: Answer
   readonly #giveUp = new AbortController()
   #exchange: Exchange | undefined
   /** The client has a part of the answer, or may take it. */
   #shown = false
-  /** Settles with the commit of the reservation; absent once that is known to be on disk. */
-  #reserved: Promise<void> | undefined
   #stopped: StopReason | undefined
 
   constructor(request: DispatchRequest, parts: RunParts) {
@@ -63,14 +53,17 @@ export class Run {
     this.#body = body
     this.#bodyBytes = body.length
     this.#parts = parts
-    this.#handoff = new Handoff(() => this.stop('aborted'))
-    this.#done.promise.catch(() => {})
-    this.#answer.promise.catch(() => {})
+    const { clock, limits } = parts
+    this.#answer = new Answer(request.requestId, {
+      clock,
+      stallMs: limits.stallMs,
+      onUnwanted: (reason) => this.stop(reason),
+    })
   }
 
   /** Resolves with the first frame, or a success without any; rejects with the ApiError of anything else. */
   get answer(): Promise<DispatchResponse> {
-    return this.#answer.promise
+    return this.#answer.response
   }
 
   /** Runs to the committed charge; never rejects. Undefined when nothing was reserved or the ledger failed. */
@@ -84,7 +77,7 @@ export class Run {
       if (signal.aborted) throw clientClosed()
       return await this.#serve()
     } catch (error) {
-      this.#fail(this.#asApiError(error))
+      this.#answer.fail(this.#asApiError(error))
       return undefined
     } finally {
       this.#body = undefined
@@ -98,99 +91,50 @@ export class Run {
     if (this.#stopped) return
     this.#stopped = reason
     this.#giveUp.abort()
-    this.#handoff.drop()
+    this.#answer.drop()
     this.#exchange?.stop(reason)
   }
 
   async #serve(): Promise<Settlement> {
-    const lease = await this.#acquire({ demandPayable: (quotes) => this.#demandPayable(quotes) })
-    const { quote } = lease.quote
-    const maxCharge = this.#bound(quote)
-    const maxWorkerCharge = this.#bound({ ...quote, client: quote.worker })
+    const { ledger } = this.#parts
+    const lease = await this.#acquire({
+      demandPayable: (quotes) => demandPayable(ledger, this.#request, quotes),
+    })
+    let reservation: Reservation
     try {
-      demandPrice(maxCharge, this.#request.maxCharge)
-      const { durable } = await this.#parts.ledger.hold({
-        requestId: this.requestId,
-        channel: this.#request.key.channel,
-        key: this.#request.key.id,
-        worker: workerRef(lease.worker),
-        maxCharge,
-        maxWorkerCharge,
-        model: this.#request.model,
-      })
-      this.#reserved = durable
-      // A worker that was asked meanwhile works for nothing.
-      durable.catch(() => this.stop('aborted'))
+      reservation = await Reservation.hold(ledger, this.#request, lease, () => this.stop('aborted'))
     } catch (error) {
       lease.release()
-      throw fromLedger(error, this.#request.model, maxCharge)
+      throw error
     }
     let attempt: Attempt
     try {
-      attempt = await this.#attempts(lease, maxCharge, maxWorkerCharge)
+      attempt = await this.#attempts(lease, reservation)
     } catch (error) {
-      await this.#untilReserved()
-      await this.#parts.ledger.release(this.requestId, 'not_sent')
+      await reservation.release()
       throw error
     }
-    return await this.#settle(attempt)
-  }
-
-  /** @throws ApiError 402 when the cheapest of these workers costs more than this client can pay, whatever comes back to it */
-  #demandPayable(quotes: readonly NamedQuote[]): void {
-    const { key, model, maxCharge: allowed } = this.#request
-    const bounds = quotes.map(({ quote }) => this.#bound(quote))
-    const [maxCharge = 0n] = bounds.sort((a, b) => (a < b ? -1 : 1))
-    demandPrice(maxCharge, allowed)
-    try {
-      this.#parts.ledger.demandPayable({ channel: key.channel, key: key.id, maxCharge, model })
-    } catch (error) {
-      throw fromLedger(error, model, maxCharge)
-    }
-  }
-
-  /**
-   * The worker is asked while the reservation is being written, which takes about as long. Before anything of the answer
-   * is shown, and before the end, it has to be on disk.
-   */
-  async #untilReserved(): Promise<void> {
-    if (this.#reserved === undefined) return
-    try {
-      await this.#reserved
-    } catch (error) {
-      throw fromLedger(error, this.#request.model)
-    }
-    this.#reserved = undefined
+    return await this.#settle(attempt, reservation)
   }
 
   /** Tries one worker after the other until one of them has shown a frame or an outcome. */
-  async #attempts(first: Lease, maxCharge: bigint, maxWorkerCharge: bigint): Promise<Attempt> {
+  async #attempts(first: Lease, reservation: Reservation): Promise<Attempt> {
     const failed = new Set<string>()
     let lease = first
     for (let attempt = 1; ; attempt++) {
       const last = attempt >= this.#parts.limits.maxAttempts
-      const result = await this.#attempt(lease, maxCharge, maxWorkerCharge, last)
+      const result = await this.#attempt(lease, reservation, last)
       if (result.outcome.kind !== 'unstarted' || last || this.#stopped) return result
       failed.add(lease.worker.bootId)
       this.#log(result)
       try {
-        lease = await this.#acquire({
-          exclude: failed,
-          urgent: true,
-          accepts: ({ quote }) => {
-            // The reservation stands; another worker may serve under it only if it cannot cost more.
-            return (
-              this.#bound(quote) <= maxCharge &&
-              this.#bound({ ...quote, client: quote.worker }) <= maxWorkerCharge
-            )
-          },
-        })
+        const accepts = (quote: NamedQuote) => reservation.covers(quote)
+        lease = await this.#acquire({ exclude: failed, urgent: true, accepts })
       } catch {
         return result
       }
       try {
-        await this.#untilReserved()
-        await this.#parts.ledger.assign(this.requestId, workerRef(lease.worker))
+        await reservation.moveTo(lease)
       } catch (error) {
         lease.release()
         throw error
@@ -198,8 +142,9 @@ export class Run {
     }
   }
 
-  async #attempt(lease: Lease, maxCharge: bigint, maxWorkerCharge: bigint, last: boolean): Promise<Attempt> {
+  async #attempt(lease: Lease, reservation: Reservation, last: boolean): Promise<Attempt> {
     const since = this.#parts.clock.now()
+    const { maxCharge, maxWorkerCharge } = reservation
     let sealed: SealedRequest
     let stream: ReturnType<Lease['open']>
     try {
@@ -226,7 +171,7 @@ export class Run {
       content: new ContentCheck({ ...this.#request, bodyBytes: this.#bodyBytes }),
       clock,
       limits,
-      deliver: (event) => this.#deliver(lease, event),
+      deliver: (event) => this.#deliver(lease, reservation, event),
     })
     this.#exchange = exchange
     const outcome = await exchange.run(sealed.request)
@@ -241,34 +186,29 @@ export class Run {
     return sealTo(lease, this.#request, body, maxCharge, this.#parts)
   }
 
-  async #deliver(lease: Lease, event: DispatchEvent): Promise<boolean> {
-    if (!this.#shown) {
-      // From the first frame on no other worker can take over, so the plaintext is not needed again.
-      this.#body = undefined
-      try {
-        await this.#untilReserved()
-      } catch {
-        return false
-      }
-      this.#shown = true
-      this.#answer.resolve(this.#response(lease))
-    }
-    if (this.#handoff.offer(event)) return true
-    const { clock, limits } = this.#parts
-    const stopTimer = clock.after(limits.stallMs, () => this.stop('stalled'))
+  #deliver(lease: Lease, reservation: Reservation, event: DispatchEvent): Promise<boolean> {
+    return this.#shown ? this.#answer.put(event) : this.#show(lease, reservation, event)
+  }
+
+  /** The first frame: from here on no other worker can take over. */
+  async #show(lease: Lease, reservation: Reservation, event: DispatchEvent): Promise<boolean> {
+    this.#body = undefined
     try {
-      return await this.#handoff.put(event)
-    } finally {
-      stopTimer()
+      await reservation.written()
+    } catch {
+      return false
     }
+    this.#shown = true
+    this.#answer.show(lease)
+    return await this.#answer.put(event)
   }
 
   /** Commits first, tells everybody afterwards. */
-  async #settle(attempt: Attempt): Promise<Settlement> {
+  async #settle(attempt: Attempt, reservation: Reservation): Promise<Settlement> {
     const { lease, outcome } = attempt
     this.#log(attempt)
     try {
-      await this.#untilReserved()
+      await reservation.written()
       const settlement = await this.#commit(attempt)
       tell(lease.worker, this.requestId, settlement)
       this.#conclude(attempt, settlement)
@@ -288,12 +228,11 @@ export class Run {
   #conclude({ lease, outcome, receipt }: Attempt, settlement: Settlement): void {
     const error = errorOf(outcome, this.#stopped)
     if (error || outcome.kind !== 'final' || !receipt) {
-      this.#fail(error ?? internalError())
+      this.#answer.fail(error ?? internalError())
       return
     }
     const { status, finishReason, usage, headers, details, blind } = outcome.final
-    this.#answer.resolve(this.#response(lease))
-    this.#done.resolve({
+    this.#answer.finish(lease, {
       status,
       finishReason: finishReason ?? '',
       usage,
@@ -302,13 +241,6 @@ export class Run {
       charged: settlement.charged,
       counts: { details, blind },
     })
-    this.#handoff.end()
-  }
-
-  #fail(error: ApiError): void {
-    this.#answer.reject(error)
-    this.#done.reject(error)
-    this.#handoff.fail(error)
   }
 
   /** What broke before or beside the worker: named already, or ours and kept to ourselves. */
@@ -337,19 +269,6 @@ export class Run {
       })
     } catch (error) {
       throw this.#stopped ? stoppedError(this.#stopped) : error
-    }
-  }
-
-  #bound(quote: Quote): bigint {
-    return boundFor(quote, this.#request.maxPromptTokens, this.#request.maxOutputTokens, this.#request.n)
-  }
-
-  #response(lease: Lease): DispatchResponse {
-    return {
-      requestId: this.requestId,
-      worker: dispatchedTo(lease),
-      events: this.#handoff,
-      done: this.#done.promise,
     }
   }
 
