@@ -42,7 +42,8 @@ export class TestPostgres {
     mkdirSync(data, { mode: 0o700 })
     const { uid, gid } = server.#options
     if (uid && gid) for (const path of [server.#dir, data]) chownSync(path, uid, gid)
-    const initdb = ['-D', data, '-U', 'chrysalis', '-A', 'trust', '-E', 'UTF8', '--no-locale']
+    // What it makes need not reach the disk: only what is written from then on has to outlive a kill.
+    const initdb = ['-D', data, '-U', 'chrysalis', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync']
     execFileSync(join(programs, 'initdb'), initdb, { ...server.#options, stdio: 'ignore' })
     await server.run()
     return server
