@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../attest/cli/config.ts'
-import { dispatchLimits, gatewaySchema, treasuryTerms } from './config.ts'
+import { dispatchLimits, gatewaySchema, treasuryTerms, unchargedRates } from './config.ts'
 
 const spec = { name: 'chrysalis gateway', summary: 'Serves.', schema: gatewaySchema }
 const CHAIN = ['--chain-url', 'http://127.0.0.1:1', '--chain-token-file', 'token']
@@ -30,6 +30,10 @@ it.each(['page.example', 'https://page.example/', '*,https://a.example', 'null',
   },
 )
 
+it.each(['10.0.0.0/33', '0.0.0.0/0', '10.0.0.0/8,', 'proxy.example'])('%j is no proxy to trust', (text) => {
+  expect(() => load(['--trusted-proxy', text])).toThrow(/--trusted-proxy/)
+})
+
 it('gives every phase its time', () => {
   const argv = ['--queue-seconds', '1', '--first-token-seconds', '2', '--silence-seconds', '3']
   expect(dispatchLimits(load([...argv, '--stall-seconds', '4', '--max-queued', '10']))).toEqual({
@@ -48,6 +52,12 @@ it('gives workers that are gone their days', () => {
   expect(treasuryTerms(load(['--worker-channel-idle-days', '30'])).workerIdleSeconds).toBe(30 * 86_400)
   for (const days of ['0', '0.5', '366', 'never'])
     expect(() => load(['--worker-channel-idle-days', days])).toThrow(/--worker-channel-idle-days/)
+})
+
+it('lets a hundredth of the rate come to nothing', () => {
+  const argv = ['--requests-per-minute', '1000', '--max-active-per-key', '10']
+  expect(unchargedRates(load(argv))).toEqual({ burst: 40, perMinute: 10 })
+  expect(unchargedRates(load([...argv, '--price-prompt', '0'])).burst).toBeGreaterThan(1e12)
 })
 
 it('is explained in full by --help', () => {

@@ -4,6 +4,7 @@ import { teeSettings } from '../attest/cli/tee-settings.ts'
 import { chainSettings } from '../contracts/chain/settings.ts'
 import { registrySettings } from '../contracts/registry/settings.ts'
 import { amountSchema, isLoopback, modelIdSchema } from '../worker/protocol/index.ts'
+import { readNetwork } from './api/caller.ts'
 import type { DispatchLimits } from './dispatch/index.ts'
 import type { TreasuryTerms } from './treasury/index.ts'
 
@@ -93,6 +94,15 @@ export const gatewaySchema = z.strictObject({
     .min(1)
     .optional()
     .describe('tokens of prompt and answer that each API key may ask for in a minute; absent: no limit'),
+  trustedProxy: z
+    .string()
+    .refine((text) => text.split(',').every((network) => readNetwork(network)), {
+      message: 'expected CIDR[,CIDR …], e.g. 10.0.0.0/8,2001:db8::/64',
+    })
+    .optional()
+    .describe(
+      'addresses of reverse proxies in front, as CIDR in a comma-separated list: the end of their X-Forwarded-For says who calls; default: none',
+    ),
   attestationsPerMinute: z.coerce
     .number()
     .int()
@@ -210,6 +220,16 @@ export function dispatchLimits(config: GatewayConfig): Partial<DispatchLimits> {
     maxQueuedPerKey: Math.ceil(config.maxQueued / 4),
     maxActivePerKey: config.maxActivePerKey,
   }
+}
+
+/**
+ * What one API key or channel may leave in the ledger without a charge: all that it may have under way at once, each with a
+ * voucher, twice over; and a hundredth of its rate. Where prompts cost nothing, nothing is bounded: nobody can be told from
+ * others by what is charged.
+ */
+export function unchargedRates({ maxActivePerKey, requestsPerMinute, pricePrompt }: GatewayConfig) {
+  if (pricePrompt === '0') return { burst: Number.MAX_SAFE_INTEGER, perMinute: 0 }
+  return { burst: 4 * maxActivePerKey, perMinute: requestsPerMinute / 100 }
 }
 
 /** What the treasury is told of chain and settlement. */

@@ -17,6 +17,7 @@ import { replaceFile } from '../contracts/files.ts'
 import { MIN_CHALLENGE_SECONDS, openChain } from '../contracts/index.ts'
 import { readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
+import { TrustedProxies } from './api/caller.ts'
 import { createHttpServer } from './api/http-server.ts'
 import { IdempotencyStore } from './api/idempotency/index.ts'
 import { RateLimiter } from './api/limits.ts'
@@ -24,7 +25,7 @@ import { isLoopback } from './api/loopback.ts'
 import { ModelNames } from './api/names.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
-import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms } from './config.ts'
+import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms, unchargedRates } from './config.ts'
 import { keyVerbs, ledgerVerbs, serveControl } from './control/index.ts'
 import { ensurePrivateDir } from './data/index.ts'
 import { channelsInUse, Dispatcher } from './dispatch/index.ts'
@@ -39,6 +40,7 @@ import { quotesFor } from './quotes.ts'
 import { FollowedRegistry } from './registry.ts'
 import { isOthers, Treasury, type TreasuryChain, TreasuryKeys, whileSeen } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
+import { boundUncharged, Uncharged } from './uncharged.ts'
 
 /** How often channels are compared with the chain, in ms: far below any challenge period. */
 const WATCH_MS = 5_000
@@ -123,9 +125,10 @@ export async function startGateway(
     log,
     limits: { heartbeatMs: config.heartbeatMs, barMs: config.barSeconds * 1000 },
   })
+  const uncharged = new Uncharged({ ...unchargedRates(config), now: () => performance.now() })
   const dispatcher = new Dispatcher({
     pool,
-    ledger: whileSeen(ledger, treasury),
+    ledger: whileSeen(boundUncharged(ledger, uncharged), treasury),
     signer: identity.signer,
     gatewayId,
     log,
@@ -144,7 +147,7 @@ export async function startGateway(
   const app = createApp({
     dispatcher,
     keys: ledger.keys,
-    payments: await openPayments(config, money),
+    payments: await openPayments(config, money, uncharged),
     receipts: ledger,
     proofs,
     attestation,
@@ -166,6 +169,7 @@ export async function startGateway(
     ],
     ...(registry && { distrust: () => registry.outage }),
     tee: trust.real ? 'tdx' : 'simulated',
+    proxies: new TrustedProxies(config.trustedProxy?.split(',') ?? []),
     loopback: isLoopback(config.host),
     corsOrigins: corsOrigins(config),
     limits: {
@@ -273,11 +277,13 @@ async function openOwnChannel(
 async function openPayments(
   { data, minDeposit }: GatewayConfig,
   { chain, keys, ledger }: Pick<Awaited<ReturnType<typeof openMoney>>, 'chain' | 'keys' | 'ledger'>,
+  uncharged: Uncharged,
 ): Promise<PaymentDesk> {
   return new PaymentDesk({
     chain,
     ledger,
     used: await UsedOnce.open(join(data, 'used-payments')),
+    uncharged,
     terms: {
       payee: keys.gateway.address,
       payeeKey: keys.releaseKey(),

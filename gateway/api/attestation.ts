@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { ATTESTATION_PATH, readAttestationQuery } from '../../worker/protocol/index.ts'
+import { callerOf } from './caller.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Env } from './route.ts'
 
@@ -10,9 +11,7 @@ import type { Env } from './route.ts'
 export function attestationRoutes(app: Hono<Env>, deps: ApiDeps): void {
   app.get(ATTESTATION_PATH, async (c) => {
     const query = readAttestationQuery(c.req.queries())
-    // Absent where there is no socket, as in a test that calls the application itself.
-    const address = c.env?.incoming?.socket.remoteAddress ?? ''
     c.header('cache-control', 'no-store')
-    return c.json(await deps.attestation.answer(query, address))
+    return c.json(await deps.attestation.answer(query, callerOf(c, deps)))
   })
 }

@@ -4,6 +4,7 @@ import type { DispatcherFace } from '../dispatch/index.ts'
 import type { ApiKeys, StoredReceipt } from '../ledger/index.ts'
 import type { PaymentDesk } from '../pay/index.ts'
 import type { ChargeProofs } from '../proofs.ts'
+import type { TrustedProxies } from './caller.ts'
 import type { IdempotencyStore } from './idempotency/index.ts'
 import type { RateLimiter } from './limits.ts'
 import type { ModelNames } from './names.ts'
@@ -50,6 +51,8 @@ export interface ApiDeps {
   missing: () => readonly string[]
   /** Why nobody can be trusted with a request now: a 503; undefined while somebody can. */
   distrust?: () => ApiError | undefined
+  /** Reverse proxies that say whom they were called by; absent: none. */
+  proxies?: TrustedProxies | undefined
   /** This gateway is about to stop: what runs is finished, nothing new is begun. */
   draining: () => boolean
   /** The weakest kind of TEE behind this gateway; said in every answer. */

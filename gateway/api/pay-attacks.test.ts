@@ -12,6 +12,7 @@ import { InProcess } from '../e2e/inprocess.ts'
 import type { PaymentDesk } from '../pay/index.ts'
 import { Payee, type Payer, TON } from '../pay/testing/payer.ts'
 import { CHAT, messageOf, offer, paid, refused, type Sent, Shop } from '../pay/testing/shop.ts'
+import { TrustedProxies } from './caller.ts'
 import { scriptedApp } from './testing/face.ts'
 
 const OTHER_BODY = JSON.stringify({ model: 'other', messages: [] })
@@ -145,6 +146,70 @@ describe('a captured payment', () => {
     expect(third.status).toBe(429)
     expect(paid(third)).toMatchObject({ success: false, errorReason: 'rate_limit_exceeded' })
   })
+
+  it('does not use up the rate of its payer by being sent again', async () => {
+    await using poor = await Shop.open({ requestsPerMinute: 2 }, shop.payee)
+    const payer = await poor.payee.payer()
+    const payment = payer.header(poor.signed())
+    expect((await poor.chat(payer, {}, { payment })).status).toBe(200)
+    for (let i = 0; i < 4; i++)
+      expect(await refused(await poor.chat(payer, {}, { payment }))).toEqual([409, 'payment_replayed'])
+    expect((await poor.chat(payer)).status).toBe(200)
+    expect(await refused(await poor.chat(payer))).toEqual([429, 'rate_limit_exceeded'])
+  })
+})
+
+describe('what is written for nothing', () => {
+  const rates = { uncharged: { burst: 3, perMinute: 6 } }
+
+  it('by requests that a worker refuses: 429 for that channel or key, until something is charged', async () => {
+    await using little = await Shop.open(rates, shop.payee)
+    const [payer, other] = [await little.payee.payer(), await little.payee.payer()]
+    expect((await little.chat(payer)).status).toBe(200)
+    const tooLong = little.body({ messages: [{ role: 'user', content: 'x'.repeat(600) }] })
+    const attempts = Array.from({ length: 3 }, () => () => little.chat(payer, { body: tooLong }))
+    for (const attempt of attempts)
+      expect(await refused(await attempt())).toEqual([400, 'context_length_exceeded'])
+    const response = await little.chat(payer)
+    expect(await refused(response)).toEqual([429, 'uncharged_requests'])
+    expect(response.headers.get('retry-after')).toBe('10')
+    expect(response.headers.get('x-should-retry')).toBe('true')
+    expect((await little.chat(other)).status).toBe(200)
+    expect((await little.net.chat('Hello')).status).toBe(200)
+    little.net.clock.advance(10_000)
+    // Charged: from here on it is as before.
+    for (let i = 0; i < 4; i++) expect((await little.chat(payer)).status).toBe(200)
+  })
+
+  it('by vouchers that rise with each read: 429, and the same header is good once there is room', async () => {
+    await using little = await Shop.open(rates, shop.payee)
+    const payer = await little.payee.payer()
+    const read = (ceiling: bigint, payment?: string) =>
+      little.get(payer, '/v1/models', { payment: payment ?? payer.header(models(ceiling)) })
+    const models = (ceiling: bigint) =>
+      little.signed({ path: '/v1/models', method: 'GET', body: '', ceiling })
+    for (const ceiling of [1n, 2n, 3n]) expect((await read(ceiling)).status).toBe(200)
+    const payment = payer.header(models(4n))
+    expect(await refused(await read(4n, payment))).toEqual([429, 'uncharged_requests'])
+    for (let i = 0; i < 4; i++) expect((await read(3n)).status).toBe(200)
+    little.net.clock.advance(10_000)
+    expect((await read(4n, payment)).status).toBe(200)
+  })
+})
+
+it('each client of a trusted proxy has looks at the chain of its own', async () => {
+  const proxies = new TrustedProxies(['127.0.0.1'])
+  await using behind = await InProcess.open({ payments: { ...shop.payee.desk, perMinute: 1 }, proxies })
+  const ask = async (client: string) => {
+    const payer = await shop.payee.payer(0n)
+    const expires = Math.floor(behind.clock.now() / 1000) + 60
+    const payment = payer.header({ path: '/v1/models', method: 'GET', ceiling: 0n, expires })
+    const headers = { 'payment-signature': payment, 'x-forwarded-for': client }
+    return (await fetch(`${behind.url}/v1/models`, { headers })).status
+  }
+  expect(await ask('203.0.113.9')).toBe(402)
+  expect(await ask('203.0.113.9')).toBe(429)
+  expect(await ask('203.0.113.8')).toBe(402)
 })
 
 describe('a close that races requests', () => {

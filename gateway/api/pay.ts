@@ -11,6 +11,7 @@ import { ApiError, invalidRequest, notFound, PATHS, unauthorized } from '../../w
 import { type Payment, type PaymentDesk, PaymentDue } from '../pay/index.ts'
 import { type AdmitKey, secretOf } from './auth.ts'
 import { readSent } from './body.ts'
+import { callerOf } from './caller.ts'
 import type { ApiDeps } from './deps.ts'
 import { describeReceipt } from './receipts.ts'
 import { type Env, only } from './route.ts'
@@ -79,8 +80,7 @@ async function admitPayment(
     throw invalidRequest(null, 'PAYMENT-SIGNATURE is too long.', 'payment_invalid')
   const read = payments.read(header)
   const { method } = c.req
-  // Absent where there is no socket, as in a test that calls the application itself.
-  const caller = c.env?.incoming?.socket.remoteAddress ?? ''
+  const caller = callerOf(c, deps)
   const channel = await payments.screen(read, caller)
   const payment = await bodies.run(channel, async (keeper) => {
     const body = method === 'POST' ? await readSent(c, limits.bodyBytes, keeper) : new Uint8Array()
@@ -90,6 +90,7 @@ async function admitPayment(
   c.set('payment', payment)
   c.set('requestId', payment.requestId)
   c.header('x-request-id', payment.requestId)
+  payments.demandAcceptable(payment)
   for (const [name, value] of Object.entries(limiter.take(payment.key.id))) c.header(name, value)
   if (Object.hasOwn(PATHS, c.req.path)) payments.demandOpen(payment)
   await payments.accept(payment)

@@ -12,6 +12,7 @@ import { Link } from '../../worker/link/index.ts'
 import { silentLog } from '../../worker/log.ts'
 import type { ManualClock } from '../../worker/testing/manual-clock.ts'
 import { createApp } from '../api/app.ts'
+import type { TrustedProxies } from '../api/caller.ts'
 import { createHttpServer } from '../api/http-server.ts'
 import { IdempotencyStore } from '../api/idempotency/index.ts'
 import { RateLimiter } from '../api/limits.ts'
@@ -25,6 +26,7 @@ import { WorkerPool } from '../link/index.ts'
 import { PaymentDesk, type PaymentDeskOptions, UsedOnce } from '../pay/index.ts'
 import { ChargeProofs } from '../proofs.ts'
 import { quotesFor } from '../quotes.ts'
+import { boundUncharged, Uncharged, type UnchargedOptions } from '../uncharged.ts'
 import { GATEWAY_ID, openParts, type Parts, type PartsOptions } from './inprocess-parts.ts'
 import { LinkProxy } from './link-proxy.ts'
 import { postRaw, type RawResponse } from './raw-client.ts'
@@ -42,7 +44,11 @@ export interface InProcessOptions extends PartsOptions {
   /** Evidence bundles a minute for one address; plenty when absent. */
   attestationsPerMinute?: number
   /** Takes payments that clients sign, on this chain and by these terms. */
-  payments?: Omit<PaymentDeskOptions, 'ledger' | 'used' | 'now' | 'monotonic'>
+  payments?: Omit<PaymentDeskOptions, 'ledger' | 'used' | 'uncharged' | 'now' | 'monotonic'>
+  /** What one account may leave in the ledger without a charge; plenty when absent. */
+  uncharged?: Omit<UnchargedOptions, 'now'>
+  /** Reverse proxies; none when absent. */
+  proxies?: TrustedProxies
   /** Requests a minute for one API key, on the standing clock; a thousand when absent. */
   requestsPerMinute?: number
 }
@@ -72,6 +78,7 @@ export class InProcess implements AsyncDisposable {
   readonly server: Server
   readonly idempotency: IdempotencyStore
   readonly #identity: GatewayIdentity
+  readonly #uncharged: Uncharged
   readonly #settled = new Map<string, PromiseWithResolvers<void>>()
   /** The last reservation is on disk. */
   #reserved: Promise<void> | undefined
@@ -87,6 +94,8 @@ export class InProcess implements AsyncDisposable {
     this.ledger = parts.ledger
     this.worker = parts.worker
     this.#identity = parts.identity
+    const plenty = { burst: 1_000_000, perMinute: 1_000_000 }
+    this.#uncharged = new Uncharged({ ...(options.uncharged ?? plenty), now: parts.clock.monotonic })
     this.pool = this.#makePool()
     this.dispatcher = this.#makeDispatcher()
     this.idempotency = new IdempotencyStore({
@@ -209,7 +218,7 @@ export class InProcess implements AsyncDisposable {
     const { cipher, limits } = this.#options
     return new Dispatcher({
       pool: this.pool,
-      ledger: this.#watchedLedger(),
+      ledger: boundUncharged(this.#watchedLedger(), this.#uncharged),
       signer: this.#identity.signer,
       gatewayId: GATEWAY_ID,
       log: silentLog,
@@ -265,6 +274,7 @@ export class InProcess implements AsyncDisposable {
       mayReturn: (model) => catalog.mayReturn(model),
       missing: () => [],
       draining: () => false,
+      proxies: this.#options.proxies,
       tee: 'simulated',
       loopback: true,
       corsOrigins: [],
@@ -288,7 +298,9 @@ export class InProcess implements AsyncDisposable {
     const { payments } = this.#options
     if (!payments) return undefined
     const { now, monotonic } = this.clock
-    return new PaymentDesk({ ...payments, ledger: this.ledger, used: new UsedOnce(), now, monotonic })
+    const { ledger } = this
+    const uncharged = this.#uncharged
+    return new PaymentDesk({ ...payments, ledger, used: new UsedOnce(), uncharged, now, monotonic })
   }
 
   async #dial(url: string): Promise<void> {

@@ -17,6 +17,7 @@ import {
 } from '../../contracts/index.ts'
 import { unavailable } from '../../worker/protocol/index.ts'
 import type { ApiKey, Ledger, StoredReceipt } from '../ledger/index.ts'
+import type { Uncharged } from '../uncharged.ts'
 import { type ClientChannel, ClientChannels, type ClientChannelsOptions } from './channels.ts'
 import type { UsedOnce } from './once.ts'
 import {
@@ -41,6 +42,8 @@ export interface PaymentDeskOptions extends Omit<ClientChannelsOptions, 'ledger'
     Pick<Ledger, 'acceptVoucher' | 'setChannelState' | 'idle' | 'receipts'>
   /** Ids of payments that were taken. */
   used: UsedOnce
+  /** What channels may leave in the ledger without being charged. */
+  uncharged: Pick<Uncharged, 'demand' | 'note'>
   /** Agrees to a close, with the release key of `terms`. */
   signRelease(terms: Omit<ReleaseTerms, 'globalId'>): Uint8Array
   /** Wall ms. */
@@ -153,21 +156,35 @@ export class PaymentDesk {
   }
 
   /**
+   * To be asked before a payment counts against the rate of its channel: whoever captured one and sends it again takes
+   * nothing from its payer.
+   *
+   * @throws ApiError 409 for a payment that was used, 429 when too little was charged for what the channel wrote
+   */
+  demandAcceptable(payment: Payment): void {
+    const { used, uncharged } = this.#options
+    used.demandUnused(payment.requestId)
+    if (this.#raises(payment)) uncharged.demand(payment.key.id)
+  }
+
+  /**
    * Takes a verified payment, once and for good: its id and, when that is the highest so far, its voucher are on disk when
    * this resolves.
    *
    * @throws ApiError 409 for a payment that was used, 402 for one that expired meanwhile or a voucher that passes the
    *   deposit, 429, 503
    */
-  async accept({ channel, requestId, expires, voucher, caller }: Payment): Promise<void> {
-    await this.#options.used.take(requestId, expires, this.#seconds())
-    const { state, ceiling, deposited } = this.#channels.record(channel.id)
-    // Nothing new is charged on a channel that ends, so it needs no higher voucher.
-    if (voucher.ceiling <= ceiling || state !== 'open') return
-    if (voucher.ceiling > deposited) await this.#channels.refresh(channel, caller)
+  async accept(payment: Payment): Promise<void> {
+    const { channel, key, requestId, expires, voucher, caller } = payment
+    const { used, uncharged, ledger } = this.#options
+    await used.take(requestId, expires, this.#seconds())
+    if (!this.#raises(payment)) return
+    if (voucher.ceiling > this.#channels.record(channel.id).deposited)
+      await this.#channels.refresh(channel, caller)
     // Before the ledger is asked: a header can name amounts that it cannot hold.
     if (voucher.ceiling > this.#channels.record(channel.id).deposited) throw aboveDeposit()
-    await this.#options.ledger.acceptVoucher(channel.id, voucher.ceiling, voucher.signature)
+    uncharged.note(key.id)
+    await ledger.acceptVoucher(channel.id, voucher.ceiling, voucher.signature)
   }
 
   /** @throws ApiError 402 when a channel takes no new requests */
@@ -221,6 +238,12 @@ export class PaymentDesk {
 
   #standing({ channel, closeAt }: Payment): Standing {
     return { channel, record: this.#channels.record(channel.id), closeAt }
+  }
+
+  /** Nothing new is charged on a channel that ends, so it needs no higher voucher. */
+  #raises({ channel, voucher }: Payment): boolean {
+    const { state, ceiling } = this.#channels.record(channel.id)
+    return voucher.ceiling > ceiling && state === 'open'
   }
 
   #demandOurs({ network, payTo }: PaymentPayload['accepted']): void {

@@ -56,9 +56,14 @@ export class UsedOnce {
     // It was checked before the body came, which may have taken until now; ids that expired are forgotten here.
     demandUnexpired(expires, now)
     this.#forget(now)
-    if (this.#used.has(requestId)) throw replayed()
+    this.demandUnused(requestId)
     this.#used.set(requestId, expires)
     if (this.#file !== undefined) await this.#note(this.#file, `${requestId} ${expires}\n`)
+  }
+
+  /** @throws ApiError 409 when the id was used */
+  demandUnused(requestId: string): void {
+    if (this.#used.has(requestId)) throw replayed()
   }
 
   /** Whoever came first is looked at first; one that lasts longer holds up the others by a few minutes at most. */

@@ -11,7 +11,7 @@ type RequestLedger = Pick<
  * The ledger as requests may use it: a channel that was out of sight for too long holds nothing for new ones. What
  * runs is charged all the same.
  */
-export function whileSeen(ledger: Ledger, treasury: Pick<Treasury, 'demandSeen'>): RequestLedger {
+export function whileSeen(ledger: RequestLedger, treasury: Pick<Treasury, 'demandSeen'>): RequestLedger {
   return {
     demandPayable: (request) => ledger.demandPayable(request),
     hold: async (request) => {

@@ -33,7 +33,7 @@ export class Payee {
   }
 
   /** Terms of a gateway with this purse. */
-  get desk(): Omit<PaymentDeskOptions, 'ledger' | 'used' | 'now' | 'monotonic'> {
+  get desk(): Omit<PaymentDeskOptions, 'ledger' | 'used' | 'uncharged' | 'now' | 'monotonic'> {
     const { chain, wallet, releaseKey } = this
     const payeeKey = rawPublicKey(releaseKey)
     return {

@@ -36,9 +36,10 @@ export class Shop implements AsyncDisposable {
     this.net = net
   }
 
-  static async open(options: InProcessOptions = {}): Promise<Shop> {
-    const chain = await MemoryChain.create()
-    const payee = new Payee(chain, await chain.wallet())
+  /** @param purse of another shop, on its chain; one of its own when absent */
+  static async open(options: InProcessOptions = {}, purse?: Payee): Promise<Shop> {
+    const chain = purse?.chain ?? (await MemoryChain.create())
+    const payee = purse ?? new Payee(chain, await chain.wallet())
     const script = () => (shop.gate ? [shop.gate, 'Hello'] : ['Hello', ' world'])
     const payments = { ...payee.desk, perMinute: 1000 }
     const shop: Shop = new Shop(
