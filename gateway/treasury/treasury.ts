@@ -1,28 +1,16 @@
-import { Address } from '@ton/core'
-import { toHex } from '../../attest/bytes.ts'
-import { codeOf } from '../../attest/cli/process.ts'
-import { checkVoucherKey, type WaitOptions } from '../../contracts/index.ts'
-import type { PaymentTerms } from '../../worker/protocol/link.ts'
+import type { WaitOptions } from '../../contracts/index.ts'
 import type { ChannelRecord, Ledger } from '../ledger/index.ts'
 import { type Balances, readBalances } from './balances.ts'
-import { ChannelDesk, type ChannelStatus, requirePayer, type TreasuryChain } from './desk.ts'
+import { ClientChannels, requireRecord } from './client-channels.ts'
+import { ChannelDesk, type ChannelStatus, type TreasuryChain } from './desk.ts'
 import { TreasuryError } from './errors.ts'
-import { IdleChannels } from './idle.ts'
 import type { DelegatedKeyPlace, TreasuryKeys } from './keys.ts'
 import { Openings } from './openings.ts'
-import { judgeShownVoucher } from './rollback.ts'
 import { Settler } from './settler.ts'
 import { Sightings } from './sightings.ts'
-import {
-  DEFAULT_TERMS,
-  isOthers,
-  isPaidBy,
-  paramsOf,
-  parsePayout,
-  paymentTerms,
-  type TreasuryTerms,
-} from './terms.ts'
+import { DEFAULT_TERMS, isOthers, paramsOf, type TreasuryTerms } from './terms.ts'
 import { Watcher } from './watcher.ts'
+import { type Payee, type Payment, WorkerChannels } from './worker-channels.ts'
 
 export interface TreasuryOptions {
   chain: TreasuryChain
@@ -46,12 +34,6 @@ export interface TreasuryStatus {
   delegatedKey: DelegatedKeyPlace
 }
 
-/** How the link pays a worker: the ledger's name of the channel, and what the worker is told of it. */
-export interface Payment {
-  ledgerChannel: string
-  terms: PaymentTerms
-}
-
 /**
  * The gateway's money on the chain. The ledger is the plan book: a channel goes into it, with parameters and deposit
  * 0, before anything is sent, and its deposit is credited only as it was read back. So every step can be repeated:
@@ -62,14 +44,13 @@ export class Treasury {
   readonly #chain: TreasuryOptions['chain']
   readonly #ledger: Ledger
   readonly #terms: TreasuryTerms
-  readonly #settler: Settler
   readonly #sightings: Sightings
   readonly #watcher: Watcher
   readonly #desk: ChannelDesk
   readonly #openings: Openings
+  readonly #clients: ClientChannels
+  readonly #workers: WorkerChannels
   readonly #warn: (message: string, error: unknown) => void
-  readonly #monotonic: () => number
-  #idleChannels: IdleChannels | undefined
   #tail: Promise<unknown> = Promise.resolve()
 
   constructor(options: TreasuryOptions) {
@@ -86,19 +67,22 @@ export class Treasury {
     const settler = new Settler({ chain, keys, ledger, terms, now, monotonic, wait })
     const sightings = new Sightings(terms.outageSeconds, monotonic)
     this.#warn = onWarning ?? (() => {})
-    this.#monotonic = monotonic
-    this.#settler = settler
     this.#sightings = sightings
-    this.#desk = new ChannelDesk({ chain, keys, ledger, terms, settler, sightings })
-    this.#openings = new Openings({ chain, keys, ledger, terms, desk: this.#desk })
+    const desk = new ChannelDesk({ chain, keys, ledger, terms, settler, sightings })
+    const openings = new Openings({ chain, keys, ledger, terms, desk })
+    const alone = <T>(step: () => Promise<T>) => this.#alone(step)
+    this.#desk = desk
+    this.#openings = openings
+    this.#clients = new ClientChannels({ keys, ledger, desk, settler, alone })
+    this.#workers = new WorkerChannels({ keys, ledger, terms, desk, openings, alone, monotonic })
     this.#watcher = new Watcher({
       ledger,
-      desk: this.#desk,
+      desk,
       settler,
       sightings,
       isOthers: (record) => isOthers(record, keys.payer.address),
       onWarning: this.#warn,
-      alone: (step) => this.#alone(step),
+      alone,
       everyMs: chain.instant === true ? 0 : terms.lookSeconds * 1000,
       monotonic,
     })
@@ -125,7 +109,7 @@ export class Treasury {
     return await this.#alone(async () => {
       for (const record of await this.#ledger.channels()) {
         await this.#ledger.renewVoucher(record.id)
-        await this.#endClosing(record)
+        await this.#clients.endClosing(record)
       }
       const record = await this.#openings.open('client', this.keys.payer, this.#terms.clientDeposit, {
         payee: this.keys.gateway.address,
@@ -139,38 +123,10 @@ export class Treasury {
   /**
    * The channel that pays a worker, opened if there is none for its payout address and key.
    *
-   * @param worker.payoutKey hex of the Ed25519 key with which the worker would agree to an early close; without one
-   *   nobody can, and the channel ends by the challenge period only
    * @throws TreasuryError `ERR_TREASURY_PAYOUT`, `ERR_TREASURY_LIMIT`, `ERR_TREASURY_FUNDS`, `ERR_ROLLED_BACK` for a channel that is frozen
    */
-  async paymentFor(worker: {
-    payoutAddress: string
-    workerId: string
-    payoutKey?: string
-  }): Promise<Payment> {
-    const payee = parsePayout(worker.payoutAddress)
-    const payeeKey = Buffer.from(worker.payoutKey ?? worker.workerId, 'hex')
-    // Before anything is planned: no channel could be opened with such a key.
-    checkVoucherKey(payeeKey)
-    return await this.#alone(async () => {
-      const wanted = { payee, payeeKey }
-      const anyKey = worker.payoutKey === undefined
-      const record = await this.#openings
-        .open('worker', this.keys.gateway, this.#terms.workerDeposit, wanted, anyKey)
-        .catch(async (error: unknown) => {
-          const newcomer = `${payee.toRawString()} ${toHex(payeeKey)}`
-          if (codeOf(error) === 'ERR_TREASURY_LIMIT') await this.#idleChannels?.makeRoom(newcomer)
-          throw error
-        })
-      await this.#idleChannels?.touch(record)
-      if (record.frozen !== null) {
-        throw new TreasuryError('ERR_ROLLED_BACK', `channel ${record.id} is frozen: ${record.frozen}`)
-      }
-      return {
-        ledgerChannel: record.id,
-        terms: paymentTerms(await this.#desk.refill(record), this.keys.globalId),
-      }
-    })
+  paymentFor(worker: Payee): Promise<Payment> {
+    return this.#workers.paymentFor(worker)
   }
 
   /**
@@ -183,8 +139,7 @@ export class Treasury {
     { ledgerChannel }: Pick<Payment, 'ledgerChannel'>,
     shown: { ceiling: bigint; signature: Uint8Array },
   ): Promise<string | undefined> {
-    const { globalId } = this.keys
-    const reason = await judgeShownVoucher(this.#ledger, globalId, ledgerChannel, shown)
+    const reason = await this.#workers.checkVoucher(ledgerChannel, shown)
     if (reason !== undefined) {
       const error = new TreasuryError('ERR_ROLLED_BACK', reason)
       this.#warn(`a worker's voucher does not fit the ledger: ${reason}`, error)
@@ -192,9 +147,19 @@ export class Treasury {
     return reason
   }
 
+  /**
+   * From now on ends the channels of workers that are gone (see `IdleChannels`); {@link sync} and {@link watch} count the
+   * time.
+   *
+   * @param inUse ids of the channels of workers that are connected, and of requests that are not settled yet
+   */
+  endIdle(inUse: () => ReadonlySet<string>): void {
+    this.#workers.endIdle(inUse)
+  }
+
   /** The newest voucher of a channel; undefined while nothing was charged on it. */
   async voucherFor(channel: string): Promise<{ ceiling: bigint; signature: Uint8Array } | undefined> {
-    const { ceiling, voucher } = await this.#record(channel)
+    const { ceiling, voucher } = await requireRecord(this.#ledger, channel)
     return voucher ? { ceiling, signature: voucher } : undefined
   }
 
@@ -216,7 +181,7 @@ export class Treasury {
    * @throws TreasuryError `ERR_TREASURY_NOT_OURS` for a worker's channel: its payee settles it
    */
   async settle(channel?: string): Promise<TreasuryStatus> {
-    await this.#alone(async () => this.#settler.settleNow(await this.#clientChannels(channel)))
+    await this.#clients.settle(channel)
     return await this.status()
   }
 
@@ -230,15 +195,7 @@ export class Treasury {
    *   `ERR_TREASURY_NOT_OURS` for a channel of another payer
    */
   async close(channel?: string, signal?: AbortSignal): Promise<TreasuryStatus> {
-    const { address } = this.keys.payer
-    const all = await this.#clientChannels(channel)
-    const records = channel === undefined ? all.filter((record) => isPaidBy(record, address)) : all
-    for (const record of records) requirePayer(record, address)
-    for (const { id } of records) await this.#ledger.setChannelState(id, 'closing')
-    for (const { id } of records) await this.#idle(id, signal)
-    await this.#alone(async () => {
-      for (const { id } of records) await this.#desk.close(await this.#record(id))
-    })
+    await this.#clients.close(channel, signal)
     return await this.status()
   }
 
@@ -247,19 +204,8 @@ export class Treasury {
    * settles the client channels that are worth it, at once those whose payers have started to close.
    */
   async sync(): Promise<void> {
-    await this.#countIdle()
+    await this.#workers.countIdle()
     await this.#watcher.look()
-  }
-
-  /**
-   * From now on ends the channels of workers that are gone: see {@link IdleChannels}. {@link sync} and {@link watch} count
-   * the time.
-   *
-   * @param inUse ids of the channels of workers that are connected, and of requests that are not settled yet
-   */
-  endIdle(inUse: () => ReadonlySet<string>): void {
-    const parts = { ledger: this.#ledger, terms: this.#terms, monotonic: this.#monotonic }
-    this.#idleChannels = new IdleChannels({ ...parts, inUse })
   }
 
   /**
@@ -270,7 +216,7 @@ export class Treasury {
     let running = false
     let stopped = false
     const lookAtAllDue = async () => {
-      await this.#countIdle()
+      await this.#workers.countIdle()
       for (let more = true; more && !stopped; ) more = await this.lookAtDue()
     }
     const timer = setInterval(async () => {
@@ -321,58 +267,5 @@ export class Treasury {
     const result = this.#tail.then(work, work)
     this.#tail = result.catch(() => undefined)
     return result
-  }
-
-  /** Not while a worker is being told of its channel. */
-  #countIdle(): Promise<void> {
-    return this.#alone(async () => this.#idleChannels?.count())
-  }
-
-  /** A close of ours that a crash interrupted is ended, unless requests of the former process are still open. */
-  async #endClosing(record: ChannelRecord): Promise<void> {
-    if (record.role !== 'client' || record.state !== 'closing' || record.reserved > 0n) return
-    if (isPaidBy(record, this.keys.payer.address)) await this.#desk.close(record)
-  }
-
-  async #idle(channel: string, signal?: AbortSignal): Promise<void> {
-    try {
-      await this.#ledger.idle(channel, signal)
-    } catch (cause) {
-      const { reserved } = await this.#record(channel)
-      throw new TreasuryError(
-        'ERR_TREASURY_BUSY',
-        `channel ${channel} has requests running that hold ${reserved} nanotons: it takes no new ones; close it again`,
-        { cause },
-      )
-    }
-  }
-
-  async #clientChannels(channel?: string): Promise<ChannelRecord[]> {
-    if (channel === undefined) {
-      return (await this.#ledger.channels()).filter(
-        ({ role, state }) => role === 'client' && state !== 'closed',
-      )
-    }
-    const record = await this.#record(parseChannel(channel))
-    if (record.role === 'client') return [record]
-    throw new TreasuryError(
-      'ERR_TREASURY_NOT_OURS',
-      `channel ${record.id} pays a worker: its payee settles it`,
-    )
-  }
-
-  async #record(channel: string): Promise<ChannelRecord> {
-    const record = await this.#ledger.channelState(channel)
-    if (record) return record
-    throw new TreasuryError('ERR_TREASURY_CHANNEL', `channel ${channel} is not one of this gateway`)
-  }
-}
-
-/** A channel's id from its address in any of TON's notations. */
-function parseChannel(text: string): string {
-  try {
-    return Address.parse(text).toRawString()
-  } catch {
-    throw new TreasuryError('ERR_TREASURY_CHANNEL', 'channel: not an address of TON')
   }
 }
