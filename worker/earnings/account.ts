@@ -2,20 +2,18 @@ import type { KeyObject } from 'node:crypto'
 import { Address } from '@ton/core'
 import { fromBase64 } from '../../attest/bytes.ts'
 import type { SignedReceipt } from '../../attest/receipt/index.ts'
-import { type ChannelParams, least, publicKeyObject, verifyVoucher } from '../../contracts/index.ts'
+import { least, publicKeyObject, verifyVoucher } from '../../contracts/index.ts'
 import type { Clock } from '../clock.ts'
 import type { KeptReceipt } from '../enclave/index.ts'
-import { codeOf, type Log } from '../log.ts'
+import type { Log } from '../log.ts'
 import type { GatewayMessageOf, PaymentTerms, TokenCounts, WorkerMessageOf } from '../protocol/index.ts'
 import { LINK_LIMITS } from '../protocol/index.ts'
-import type { ChannelBook, SeenOnChain } from './book.ts'
+import type { ChannelBook } from './book.ts'
+import { ChannelWatch, type CheckedPayment } from './channel-watch.ts'
 import { EarningsError } from './errors.ts'
 import { dayOf } from './history.ts'
 import type { EarningsStore, StoredReceipt } from './store.ts'
 import { minus } from './sums.ts'
-
-/** Milliseconds between two looks at the channel on the chain. */
-const RECHECK_MS = 60_000
 
 /** Why a gateway gets no work: a code of ours, or that of what is wrong with its channel. */
 export type Obstacle = 'ERR_CREDIT_LIMIT' | 'ERR_DEPOSIT_SPENT' | (string & {})
@@ -26,16 +24,6 @@ export interface Standing {
   obstacle: Obstacle | undefined
   /** Nanotons earned and not covered by a voucher, on all channels together. */
   owed: bigint
-}
-
-/** A channel that was looked at on the chain. */
-export interface CheckedPayment {
-  params: ChannelParams
-  globalId: number
-  /** Raw. */
-  address: string
-  /** Looks again. @throws ContractsError when it is no longer one to give credit against */
-  look: () => Promise<SeenOnChain>
 }
 
 export interface AccountParts {
@@ -74,15 +62,13 @@ export class Account {
   readonly #running = new Map<string, Running>()
   /** Ours is higher than the one that the gateway named at the join. */
   readonly #proof: { ceiling: string; signature: string } | undefined
-  /** What the last look at the channel found against it. */
-  #refused: string | undefined
+  readonly #watch: ChannelWatch | undefined
   #obstacle: Obstacle | undefined
   #closed = false
-  #cancelTimer: () => void = () => {}
 
   constructor(parts: AccountParts) {
     this.#parts = parts
-    const { book, channel, voucher, store, gateway } = parts
+    const { book, channel, voucher, store, gateway, clock, log } = parts
     this.#voucherKey = channel && publicKeyObject(channel.params.voucherKey)
     const { ceiling, signature } = book.account
     if (channel && voucher) this.#take({ channel: channel.address, ...voucher })
@@ -91,7 +77,7 @@ export class Account {
     store.interrupt(gateway)
     this.#closeUnproven()
     this.#tell(true)
-    this.#scheduleCheck()
+    this.#watch = channel && new ChannelWatch({ channel, book, clock, log, onLooked: () => this.#tell() })
   }
 
   /** Nanotons earned and not covered by a voucher, on all channels together; never below 0. */
@@ -191,7 +177,7 @@ export class Account {
   /** The link is gone. */
   close(): void {
     this.#closed = true
-    this.#cancelTimer()
+    this.#watch?.close()
   }
 
   #proveLate(requestId: string, receipt: SignedReceipt | undefined): void {
@@ -274,7 +260,7 @@ export class Account {
   #judge(): Obstacle | undefined {
     const { book, channel, creditLimit } = this.#parts
     if (!channel) return undefined
-    if (this.#refused !== undefined) return this.#refused
+    if (this.#watch?.refused !== undefined) return this.#watch.refused
     if (this.owed > creditLimit) return 'ERR_CREDIT_LIMIT'
     return book.account.earned >= book.account.deposited ? 'ERR_DEPOSIT_SPENT' : undefined
   }
@@ -290,27 +276,5 @@ export class Account {
       this.#parts.log.info(fields, 'the gateway is good for more work again')
     else if (changed) this.#parts.log.warn(fields, 'no work is taken until the gateway pays')
     if (changed || always) this.#parts.onStanding?.(standing)
-  }
-
-  #scheduleCheck(): void {
-    if (!this.#parts.channel) return
-    this.#cancelTimer = this.#parts.clock.after(RECHECK_MS, () => void this.#recheck())
-  }
-
-  async #recheck(): Promise<void> {
-    const { channel, book, log } = this.#parts
-    if (!channel) return
-    try {
-      book.see(await channel.look())
-      this.#refused = undefined
-    } catch (error) {
-      const code = codeOf(error)
-      // A chain that is out of reach, lags or contradicts itself says nothing about the channel; the credit limit bounds
-      // what can be lost meanwhile.
-      if (!code.startsWith('ERR_CHAIN_')) this.#refused = code
-      log.warn({ code }, 'channel check failed')
-    }
-    this.#tell()
-    this.#scheduleCheck()
   }
 }

@@ -1,34 +1,18 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { toBase64, utf8 } from '../../attest/bytes.ts'
+import { utf8 } from '../../attest/bytes.ts'
 import { EpochKeys } from '../../attest/epoch/index.ts'
 import { ChrysalisError } from '../../attest/errors.ts'
 import type { Claims, Tee } from '../../attest/evidence/index.ts'
-import {
-  type OpenedRequest,
-  type OpenInternals,
-  openSealed,
-  SealError,
-  StoredResponse,
-} from '../../attest/seal/index.ts'
+import { type OpenedRequest, type OpenInternals, SealError, StoredResponse } from '../../attest/seal/index.ts'
 import type { Clock } from '../clock.ts'
 import type { Engine, ModelInfo } from '../engine/index.ts'
 import { codeOf, type Log } from '../log.ts'
-import {
-  affordable,
-  invalidRequest,
-  isSealedPath,
-  LINK_LIMITS,
-  modelNotFound,
-  notFound,
-  type Quote,
-  requestIdSchema,
-  type StreamHint,
-  unavailable,
-} from '../protocol/index.ts'
+import { affordable, type Quote, type StreamHint, unavailable } from '../protocol/index.ts'
 import type { Meter, TaskContext, TaskEvent, TaskResult } from '../tasks/index.ts'
 import { EngineHost } from './engine-host.ts'
 import { Exchange } from './exchange.ts'
 import { type FreshEvidence, Identity, type IdentityOptions } from './identity.ts'
+import { checkContext, hintOf, openRequest } from './opening.ts'
 import { ReceiptChain } from './receipts.ts'
 import type { ResponseSink, ServeTerms, TaskRunner } from './types.ts'
 
@@ -207,7 +191,8 @@ export class Worker {
   async #serve(request: Uint8Array, terms: ServeTerms, sink: ResponseSink): Promise<void> {
     let opened: OpenedRequest
     try {
-      opened = await this.#open(request, terms)
+      const { clock, sealInternals: internals } = this.#options
+      opened = await openRequest(request, terms, { epochs: this.#epochs, now: clock.now, internals })
     } catch (error) {
       if (error instanceof StoredResponse) return await resend(error.frames, sink)
       if (!(error instanceof SealError)) throw error
@@ -220,26 +205,6 @@ export class Worker {
       throw new ChrysalisError('ERR_QUOTE_UNKNOWN', 'an opened request names an unknown quote')
     }
     await this.#run(opened, quote, terms, sink)
-  }
-
-  #open(request: Uint8Array, terms: ServeTerms): Promise<OpenedRequest> {
-    return openSealed(
-      request,
-      {
-        epochs: this.#epochs,
-        now: this.#options.clock.now,
-        limits: { requestBytes: LINK_LIMITS.maxRequestBytes },
-        authKey: (ctx) => {
-          // Receipts and messages of the link must be able to name the request, and every receipt names a quote.
-          const nameable =
-            requestIdSchema.safeParse(ctx.requestId).success && terms.quotes.has(ctx.quoteDigest)
-          const ours = ctx.gateway === terms.gatewayId && ctx.payer.kind === 'gateway'
-          const payer = ctx.payer.key === toBase64(terms.gatewayKey)
-          return nameable && ours && payer ? terms.gatewayKey : undefined
-        },
-      },
-      this.#options.sealInternals,
-    )
   }
 
   async #run(opened: OpenedRequest, quote: Quote, terms: ServeTerms, sink: ResponseSink): Promise<void> {
@@ -257,7 +222,7 @@ export class Worker {
     signal: AbortSignal,
   ): AsyncGenerator<TaskEvent, TaskResult> {
     const { ctx, body } = opened
-    this.#check(opened, quote)
+    checkContext(opened, quote, this.model, this.tee)
     const engine = this.#host.engine
     if (engine === undefined) throw unavailable('The engine is starting again. Try again.', 'engine_lost', 1)
     const context: TaskContext = {
@@ -278,43 +243,10 @@ export class Worker {
     return yield* this.#options.runTask({ path: ctx.path, body, context, engine })
   }
 
-  /** What is wrong with an opened request, told under the seal. @throws ApiError */
-  #check({ ctx }: OpenedRequest, quote: Quote): void {
-    const { id, sha256 } = this.model
-    if (ctx.model.id !== id || ctx.model.sha256 !== sha256) throw modelNotFound(ctx.model.id)
-    if (quote.model.id !== id || quote.model.sha256 !== sha256) {
-      throw invalidRequest(null, 'The quote is for another model.', 'context_mismatch')
-    }
-    if (ctx.tee !== this.#tee.kind) {
-      throw invalidRequest(null, 'The context names another kind of TEE.', 'context_mismatch')
-    }
-    if (ctx.method !== 'POST' || !isSealedPath(ctx.path))
-      throw notFound('This worker does not serve that path.')
-  }
-
   /** Tells payers apart for prompt caches: by key and by account, since one gateway's key pays for many. */
   #cacheKey({ ctx }: OpenedRequest): string {
     const payer = utf8(JSON.stringify([ctx.payer.kind, ctx.payer.key, ctx.payer.channel, ctx.payer.account]))
     return createHmac('sha256', this.#bootSecret).update(payer).digest('hex')
-  }
-}
-
-/** The hint for a request that was not opened. */
-function hintOf(error: SealError): StreamHint {
-  switch (error.code) {
-    case 'ERR_EPOCH_UNKNOWN':
-    case 'ERR_EPOCH_CLAIMS':
-      return 'epoch_unknown'
-    case 'ERR_SEAL_DEADLINE':
-      return 'deadline_passed'
-    case 'ERR_SEAL_TOO_LARGE':
-      return 'too_large'
-    case 'ERR_REPLAY':
-      return 'replayed'
-    case 'ERR_REPLAY_FULL':
-      return 'busy'
-    default:
-      return 'seal_refused'
   }
 }
 
