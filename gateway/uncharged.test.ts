@@ -9,6 +9,7 @@ function open() {
   const time = { now: 0 }
   const uncharged = new Uncharged({ burst: 3, perMinute: 1, now: () => time.now })
   const plain = {
+    demandPayable: () => {},
     hold: async () => ({ durable: Promise.resolve() }),
     charge: async ({ clientCharge }: ChargeRequest) => ({ clientCharge }),
     release: async () => 'released',
@@ -36,6 +37,10 @@ describe('what an account leaves in the ledger without a charge', () => {
     const error = await hold().catch((thrown: ApiError) => thrown)
     expect(error).toEqual(refused)
     expect((error as ApiError).headers).toEqual({ 'retry-after': '60' })
+    // Nor does it wait for a worker first.
+    const payable = (key: string) => ledger.demandPayable({ channel: 'c', key, maxCharge: 0n })
+    expect(() => payable('a')).toThrow(refused)
+    payable('b')
     await hold('b')
     time.now = 60_000
     await hold()

@@ -61,7 +61,11 @@ export function boundUncharged(ledger: DispatchLedger, uncharged: Uncharged): Di
     if (account !== undefined && running.delete(requestId)) tell(account)
   }
   return {
-    demandPayable: (request) => ledger.demandPayable(request),
+    demandPayable: (request) => {
+      // What costs nothing anybody can pay: no place in the queue for whoever has had enough of it.
+      uncharged.demand(request.key)
+      ledger.demandPayable(request)
+    },
     hold: async (request) => {
       const { requestId, key } = request
       uncharged.demand(key)
