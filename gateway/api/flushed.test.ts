@@ -24,8 +24,9 @@ async function open() {
   return { answers, ask }
 }
 
-const done = (promise: Promise<void>) => {
-  const state = { done: false }
+/** A promise, and whether it is kept by now. */
+const watched = (promise: Promise<void>) => {
+  const state = { done: false, promise }
   promise.then(() => {
     state.done = true
   })
@@ -47,11 +48,11 @@ it('resolves once what was written is out of the process, and not before', async
   expect(answer.writableLength).toBe(0)
   // More than kernels hold for a client that does not read.
   answer.write(Buffer.alloc(64 << 20))
-  const state = done(flushed(answer))
+  const state = watched(flushed(answer))
   await turns()
   expect(state.done).toBe(false)
   socket.resume()
-  await expect.poll(() => state.done).toBe(true)
+  await state.promise
   expect(answer.writableLength).toBe(0)
 })
 
@@ -60,11 +61,11 @@ it('resolves when the client goes', async () => {
   const socket = await ask(1)
   const [answer = expect.fail()] = answers
   answer.write(Buffer.alloc(64 << 20))
-  const state = done(flushed(answer))
+  const state = watched(flushed(answer))
   await turns()
   expect(state.done).toBe(false)
   socket.resetAndDestroy()
-  await expect.poll(() => state.done).toBe(true)
+  await state.promise
   await flushed(answer)
   await flushed(undefined)
 })
@@ -74,16 +75,17 @@ it('waits for the turn of an answer to a pipelined request', async () => {
   const socket = await ask(2)
   const [first = expect.fail(), second = expect.fail()] = answers
   second.write('later')
-  const state = done(flushed(second))
+  const state = watched(flushed(second))
   await turns()
   expect(state.done).toBe(false)
   first.end('first')
-  await expect.poll(() => state.done).toBe(true)
-  socket.setEncoding('utf8').resume()
+  await state.promise
+  socket.setEncoding('utf8')
   let text = ''
-  socket.on('data', (part) => {
-    text += part
-  })
   second.end()
-  await expect.poll(() => text).toMatch(/first.*later/s)
+  for await (const part of socket) {
+    text += part
+    if (text.includes('later')) break
+  }
+  expect(text).toMatch(/first.*later/s)
 })
