@@ -22,6 +22,7 @@ let monotonic: number
 let changes: number
 let warnings: unknown[]
 let timers: (() => void)[]
+let onTimer: () => void
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'registry-follow-'))
@@ -35,6 +36,7 @@ beforeEach(async () => {
   changes = 0
   warnings = []
   timers = []
+  onTimer = () => {}
 })
 
 function provider(): Chain {
@@ -66,6 +68,7 @@ function follower(options: Partial<FollowOptions> = {}): RegistryFollower {
     monotonic: () => monotonic,
     after: (_, fn) => {
       timers.push(fn)
+      onTimer()
       return () => {}
     },
     ...options,
@@ -118,9 +121,11 @@ describe('following a registry', () => {
     const followed = follower({ onChange: heard.resolve })
     await followed.start()
     await test.revoke(0, testKey(1))
+    const again = Promise.withResolvers<void>()
+    onTimer = again.resolve
     timers.shift()?.()
-    await heard.promise
-    await expect.poll(() => timers.length).toBe(1)
+    await Promise.all([heard.promise, again.promise])
+    expect(timers).toHaveLength(1)
     followed.close()
     timers.shift()?.()
     await followed.look()
