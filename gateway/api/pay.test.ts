@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type PaymentRequired, paymentRequestId, verifyRelease } from '../../contracts/index.ts'
 import { Gate } from '../../worker/engine/testing/scripted.ts'
+import { until } from '../e2e/turns.ts'
 import { TON } from '../pay/testing/payer.ts'
 import { CHAT, due, messageOf, offer, paid, refused, Shop } from '../pay/testing/shop.ts'
 import { buildDocument } from './openapi/document.ts'
@@ -325,7 +326,7 @@ describe('a channel’s own routes', () => {
     await shop.gate.reached
     const path = `/v1/channels/${payer.address}/close`
     const closing = shop.post(payer, path)
-    await expect.poll(() => shop.net.ledger.channelNow(payer.address)?.state).toBe('closing')
+    await until(() => shop.net.ledger.channelNow(payer.address)?.state === 'closing')
     expect(await refused(await shop.chat(payer))).toEqual([402, 'channel_closing'])
     shop.gate.open()
     shop.gate = undefined
