@@ -28,7 +28,7 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X'
 }
 
-/** Resolves when none of the processes is left. */
+/** Resolves when none of the processes is left. Linux tells only a parent of an end, so that who is not one has to ask. */
 export async function allGone(pids: readonly number[]): Promise<void> {
   while (pids.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 20))
 }
