@@ -165,6 +165,7 @@ export async function startGateway(
     missing: () => [
       ...(catalog.models().length === 0 ? ['worker'] : []),
       ...(treasury.blind ? ['chain'] : []),
+      ...(ledger.full ? ['ledger'] : []),
       ...(registry?.outage ? ['registry'] : []),
     ],
     ...(registry && { distrust: () => registry.outage }),

@@ -147,6 +147,7 @@ async function verifyFile(config: Config, tell: (difference: Difference) => void
     signVoucher: () => {
       throw new Error('nothing is signed here')
     },
+    onWarning: (message) => process.stderr.write(`${message}\n`),
   })
   try {
     return await books.verify({

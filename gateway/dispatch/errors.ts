@@ -57,6 +57,15 @@ export function clientStalled(): ApiError {
   })
 }
 
+/** 503: the disk of the books is failing, and what has not been put in its place on it has become too much. */
+export function ledgerFull(): ApiError {
+  return unavailable(
+    'The disk that this gateway keeps its books on does not work as it should. Nothing was charged. Try again later.',
+    'ledger_unavailable',
+    30,
+  )
+}
+
 /** 503: a channel was not seen on the chain for so long that its payer may be gone with the deposit. */
 export function chainAway(): ApiError {
   return unavailable(

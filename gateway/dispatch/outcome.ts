@@ -18,6 +18,7 @@ import {
   chainAway,
   clientClosed,
   clientStalled,
+  ledgerFull,
   upstreamIntegrity,
   upstreamLost,
   upstreamSilent,
@@ -99,6 +100,8 @@ export function fromLedger(error: unknown, model: string, amount?: bigint): unkn
       return channelFrozen()
     case 'ERR_CHAIN_OUTAGE':
       return chainAway()
+    case 'ERR_LEDGER_CHECKPOINT':
+      return ledgerFull()
     case 'ERR_KEY_REQUEST_LIMIT':
     case 'ERR_KEY_DAY_LIMIT':
       return insufficientQuota('The request is beyond a spending limit of this API key.')

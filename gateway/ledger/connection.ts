@@ -1,9 +1,16 @@
 import { Worker } from 'node:worker_threads'
 import { LedgerError } from './errors.ts'
-import type { Batch, BatchReply, FromThread, Opening, ThreadData, ToThread } from './wire.ts'
+import type { Batch, BatchReply, FromThread, LogReport, Opening, ThreadData, ToThread } from './wire.ts'
 
 /** Started from sources the thread is a .ts file, started from dist/ it is the .js file that became of it. */
 const THREAD = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
+
+/** What the thread tells without being asked. */
+export interface ThreadEvents {
+  /** Nothing can be written any more. */
+  onLost: (error: Error) => void
+  onLog: (report: LogReport) => void
+}
 
 /** The face's end of the database thread: one batch at a time, or the end of everything. */
 export class Connection {
@@ -13,12 +20,13 @@ export class Connection {
   #waiting: ((reply: BatchReply) => void) | undefined
   #closing = false
 
-  private constructor(worker: Worker, opening: Opening, onLost: (error: Error) => void) {
+  private constructor(worker: Worker, opening: Opening, { onLost, onLog }: ThreadEvents) {
     this.#worker = worker
     this.opening = opening
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
     worker.on('message', (message: FromThread) => {
       if ('reply' in message) return this.#answer(message.reply)
+      if ('log' in message) return onLog(message.log)
       if ('fatal' in message) onLost(lost(message.fatal))
     })
     worker.on('error', (error) => onLost(lost(error.message)))
@@ -28,10 +36,10 @@ export class Connection {
   }
 
   /** Starts the thread, which opens (or makes) the ledger, takes it for itself and migrates it. */
-  static async open(data: ThreadData, onLost: (error: Error) => void): Promise<Connection> {
+  static async open(data: ThreadData, events: ThreadEvents): Promise<Connection> {
     const worker = new Worker(THREAD, { workerData: data, execArgv: [] })
     const first = await firstMessage(worker)
-    if ('opened' in first) return new Connection(worker, first.opened, onLost)
+    if ('opened' in first) return new Connection(worker, first.opened, events)
     await worker.terminate()
     if ('openFailed' in first) throw new LedgerError(first.openFailed.code, first.openFailed.message)
     throw lost('the database thread answered out of turn')

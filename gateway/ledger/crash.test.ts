@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import {
   parseAcknowledged,
 } from './testing/charging.ts'
 import { chargeOf, reservation, setUp } from './testing/setup.ts'
+import { canTrace } from './testing/strace.ts'
 
 let dir: string
 beforeEach(() => {
@@ -105,18 +106,6 @@ describe('a disk that takes no more', () => {
     await bench.end()
   })
 })
-
-/** Whether system calls can be made to fail here: `strace` is installed and may trace. */
-function canTrace(): boolean {
-  if (process.platform !== 'linux') return false
-  const { status } = spawnSync('strace', ['-o', '/dev/null', 'true'])
-  if (status === 0) return true
-  if ((process.env.CHRYSALIS_REQUIRE ?? '').includes('strace')) {
-    throw new Error('CHRYSALIS_REQUIRE asks for strace, but it cannot trace here')
-  }
-  console.warn('SKIPPED: no fsync can be made to fail here (install strace)')
-  return false
-}
 
 /** Passes the checks of the input and then is not there any more: stands for any row that the file refuses. */
 const broken = {

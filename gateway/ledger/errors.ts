@@ -28,6 +28,8 @@ export type LedgerErrorCode =
   | 'ERR_LEDGER_CLOSED'
   /** Too many look-ups wait; nothing was asked. */
   | 'ERR_LEDGER_BUSY'
+  /** The write-ahead log cannot be written back; a reservation is refused only once the log is too long. */
+  | 'ERR_LEDGER_CHECKPOINT'
   | 'ERR_AUDIT'
   /** A batch did not change the file as it changed the book; nothing of it was written. */
   | 'ERR_LEDGER_MISMATCH'

@@ -12,6 +12,7 @@ import {
   checkSignature,
   checkText,
 } from './input.ts'
+import { LogWatch } from './log-watch.ts'
 import type {
   AuditReport,
   ChannelRecord,
@@ -30,7 +31,7 @@ import type {
 } from './types.ts'
 import type { PageQuery } from './verify/pages.ts'
 import type { ReadPage, VerifyOptions, VerifyReport } from './verify/verify.ts'
-import type { EndedRequest } from './wire.ts'
+import type { EndedRequest, LogReport } from './wire.ts'
 
 /**
  * Who owes what: channels, API keys, reservations, charges, receipts and vouchers, in one SQLite file or PostgreSQL schema that
@@ -46,12 +47,20 @@ export class Ledger {
   readonly #book: Book
   readonly #committer: Committer
   readonly #connection: Connection
+  readonly #log: LogWatch
   readonly #now: () => number
   readonly #charging = new Map<string, Promise<ChargeResult>>()
   #closed = false
 
-  private constructor(connection: Connection, committer: Committer, book: Book, now: () => number) {
+  private constructor(
+    connection: Connection,
+    committer: Committer,
+    book: Book,
+    log: LogWatch,
+    now: () => number,
+  ) {
     this.#connection = connection
+    this.#log = log
     this.#committer = committer
     this.#book = book
     this.#now = now
@@ -67,22 +76,26 @@ export class Ledger {
   static async open(options: LedgerOptions): Promise<Ledger> {
     const dayStart = dayOf(options.now())
     let committer: Committer | undefined
-    const { file, postgres } = options
+    const { file, postgres, logLimit } = options
+    const log = new LogWatch(options)
     const place: LedgerPlace = postgres === undefined ? { file } : { postgres }
-    const connection = await Connection.open({ place, dayStart }, (error) => {
+    const onLost = (error: Error) => {
       ;(options.onFatal ?? endProcess)(error)
       committer?.fail(error)
-    })
+    }
+    const onLog = (report: LogReport) => log.heard(report)
+    const connection = await Connection.open({ place, dayStart, logLimit }, { onLost, onLog })
     const book = new Book(connection.opening, dayStart)
     committer = new Committer(book, connection, options)
-    return new Ledger(connection, committer, book, options.now)
+    return new Ledger(connection, committer, book, log, options.now)
   }
 
   /**
    * Holds `maxCharge` nanotons of the key's channel for a request.
    *
    * @throws LedgerError `ERR_INSUFFICIENT_FUNDS`, `ERR_DUPLICATE_REQUEST` (the id was ever used before),
-   *   `ERR_CHANNEL_CLOSED`, `ERR_KEY_…` (a limit of the API key), `ERR_UNKNOWN_KEY`, `ERR_UNKNOWN_CHANNEL`
+   *   `ERR_CHANNEL_CLOSED`, `ERR_KEY_…` (a limit of the API key), `ERR_UNKNOWN_KEY`, `ERR_UNKNOWN_CHANNEL`,
+   *   `ERR_LEDGER_CHECKPOINT` (see `full`)
    */
   async reserve(request: ReserveRequest): Promise<void> {
     const { durable } = await this.hold(request)
@@ -98,6 +111,7 @@ export class Ledger {
    */
   async hold(request: ReserveRequest): Promise<{ readonly durable: Promise<void> }> {
     checkReserve(request)
+    if (this.#log.full) throw this.#log.full
     const key = this.keys.cached(request.key) ?? (await this.keys.load(request.key))
     // Also of one that was revoked while it was read.
     if (!key || this.keys.isRevoked(request.key)) {
@@ -179,6 +193,11 @@ export class Ledger {
     const ended = await this.#ended(requestId)
     if (!ended) throw noReservation(requestId)
     return ended.state
+  }
+
+  /** Whether nothing is reserved: the log of the SQLite file cannot be written back, and has become too long. */
+  get full(): boolean {
+    return this.#log.full !== undefined
   }
 
   /** Requests that are neither charged nor released: after a restart, those whose receipts workers may still hold. */

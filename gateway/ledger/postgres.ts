@@ -86,6 +86,9 @@ export class PostgresStore implements Store {
     throw new LedgerError('ERR_LEDGER_LOCKED', 'another process has taken the ledger over')
   }
 
+  /** The server looks after its own log. */
+  afterBatch(): void {}
+
   async close(): Promise<void> {
     this.#closing = true
     await this.database.destroy()

@@ -1,6 +1,7 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { type Dialect, Kysely, SqliteDialect, type SqliteStatement } from 'kysely'
+import { type CheckpointOptions, Checkpoints, type WriteAheadLog } from './checkpoints.ts'
 import { LedgerError } from './errors.ts'
 import type { Tables } from './schema.ts'
 import type { Row, RowStatement, Store } from './store.ts'
@@ -10,19 +11,22 @@ export class SqliteStore implements Store {
   readonly database: Kysely<Tables>
   readonly schema = undefined
   readonly #file: DatabaseSync
+  readonly #checkpoints: Checkpoints
   readonly #statements = new Map<string, StatementSync>()
 
-  private constructor(file: DatabaseSync) {
+  private constructor(file: DatabaseSync, checkpoints: Checkpoints) {
     this.#file = file
+    this.#checkpoints = checkpoints
     this.database = new Kysely<Tables>({ dialect: nodeSqliteDialect(file) })
   }
 
   /** @throws LedgerError `ERR_LEDGER_LOCKED` when another process has the file open */
-  static open(file: string): SqliteStore {
+  static open(file: string, options: CheckpointOptions): SqliteStore {
     // SQLite gives the log beside the file the file's own mode, so making it first keeps all of it private.
     closeSync(openSync(file, 'a', 0o600))
     try {
-      return new SqliteStore(openSqlite(file))
+      const database = openSqlite(file)
+      return new SqliteStore(database, new Checkpoints(new SqliteLog(database, file), options))
     } catch (error) {
       const busy = error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5
       if (!busy) throw error
@@ -50,9 +54,54 @@ export class SqliteStore implements Store {
 
   assertOwned(): void {}
 
+  afterBatch(): void {
+    this.#checkpoints.afterBatch()
+  }
+
   async close(): Promise<void> {
+    this.#checkpoints.close()
     await this.database.destroy()
   }
+}
+
+/** A page in the log and what the log says of it, in bytes. */
+const FRAME = 4096 + 24
+
+/** The write-ahead log of a SQLite file, which from now on is written back by `writeBack` only. */
+export class SqliteLog implements WriteAheadLog {
+  readonly #path: string
+  readonly #look: StatementSync
+  readonly #writeBack: StatementSync
+
+  constructor(database: DatabaseSync, file: string) {
+    this.#path = `${file}-wal`
+    database.exec('PRAGMA wal_autocheckpoint = 0')
+    // One that had grown long is cut back to 16 MiB when it begins anew.
+    database.exec(`PRAGMA journal_size_limit = ${2 ** 24}`)
+    this.#look = database.prepare('PRAGMA wal_checkpoint(NOOP)')
+    this.#writeBack = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+  }
+
+  waiting(): number {
+    try {
+      const { log, checkpointed } = checkpointRow(this.#look)
+      return log - checkpointed
+    } catch {
+      // While something still reads it cannot be asked: then it is at most as long as its file.
+      return Math.floor((statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) / FRAME)
+    }
+  }
+
+  writeBack(): void {
+    const { busy, log, checkpointed } = checkpointRow(this.#writeBack)
+    if (busy === 0 && checkpointed === log) return
+    throw new Error(`${checkpointed} of ${log} pages could be written back, the others are in use`)
+  }
+}
+
+function checkpointRow(statement: StatementSync): { busy: number; log: number; checkpointed: number } {
+  const { busy, log, checkpointed } = statement.get() ?? {}
+  return { busy: Number(busy), log: Number(log), checkpointed: Number(checkpointed) }
 }
 
 /**

@@ -36,6 +36,8 @@ export interface Store {
   takeOver(): void | Promise<void>
   /** Begins the writing of a batch. @throws LedgerError when the ledger is no longer this process's own */
   assertOwned(): void | Promise<void>
+  /** What there is to do once a batch was acknowledged. */
+  afterBatch(): void
   /** Gives the ledger back. */
   close(): Promise<void>
 }

@@ -33,9 +33,11 @@ try {
   tell({ openFailed: { code, message: messageOf(error) } })
 }
 
-async function open({ place }: ThreadData): Promise<Store> {
+async function open({ place, logLimit }: ThreadData): Promise<Store> {
   const store =
-    place.postgres === undefined ? SqliteStore.open(place.file) : await openPostgres(place.postgres)
+    place.postgres === undefined
+      ? SqliteStore.open(place.file, { onChange: (log) => tell({ log }), limit: logLimit })
+      : await openPostgres(place.postgres)
   try {
     await migrate(store)
     await store.takeOver()
@@ -79,6 +81,7 @@ async function run(store: Store, batch: Batch): Promise<void> {
   const queries: QueryReply[] = []
   for (const query of batch.queries) queries.push(await answer(database, query))
   tell({ reply: { ...written, queries } })
+  store.afterBatch()
 }
 
 /** An audit that finds something is an answer, not the end of the process: a person decides what to do. */

@@ -202,11 +202,19 @@ export interface LedgerSettings {
   now: () => number
   /** Signs a voucher over a channel's new cumulative ceiling, in this thread. Its result is 64 bytes. */
   signVoucher: (channel: string, ceiling: bigint) => Uint8Array
-  /** Told when a voucher could not be signed: the charge is committed all the same, the ceiling stays behind. */
+  /**
+   * Told of what goes on all the same and somebody should look into: a voucher could not be signed, so that its ceiling stays
+   * behind what was charged; the log of a SQLite file cannot be written back (`ERR_LEDGER_CHECKPOINT`), or can be again.
+   */
   onWarning?: (message: string, error: unknown) => void
   /**
    * Called when a commit failed (disk full, fsync error) or the database thread died. What is in memory is then no
    * longer known to be true, so the process has to end; the default says why on stderr and exits with status 70.
    */
   onFatal?: (error: Error) => void
+  /**
+   * Pages (4 KiB) in the log of a SQLite file from which on, while they cannot be written back, nothing is reserved;
+   * 65,536 (256 MiB) unless told.
+   */
+  logLimit?: number
 }

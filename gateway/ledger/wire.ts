@@ -161,9 +161,22 @@ export type FromThread =
   | { opened: Opening }
   | { openFailed: { code: LedgerErrorCode; message: string } }
   | { reply: BatchReply }
+  | { log: LogReport }
   | { fatal: string }
+
+/** Whether the log that every commit goes into first is written back into the file; told when that changes. */
+export interface LogReport {
+  /** `full`: it fails, and the log has become so long that nothing may begin that makes it longer. */
+  state: 'fine' | 'failing' | 'full'
+  /** Pages of 4 KiB that wait in the log. */
+  pages: number
+  /** What the database says, empty while all is well. */
+  problem: string
+}
 
 export interface ThreadData {
   place: LedgerPlace
   dayStart: number
+  /** See `LedgerSettings.logLimit`. */
+  logLimit: number | undefined
 }
