@@ -8,13 +8,12 @@ import { Address } from '@ton/core'
 import type { Logger } from 'pino'
 import { ConfigError } from '../attest/cli/config.ts'
 import { openTee, warnOfSimulation } from '../attest/cli/open-tee.ts'
-import { codeOf } from '../attest/cli/process.ts'
 import { ChrysalisError } from '../attest/errors.ts'
 import type { GuestMachine } from '../attest/guest/index.ts'
 import { withRegistry } from '../attest/policy/index.ts'
 import { refusePublicNetwork } from '../attest/simulate/network.ts'
 import { replaceFile } from '../contracts/files.ts'
-import { MIN_CHALLENGE_SECONDS, openChain } from '../contracts/index.ts'
+import { openChain } from '../contracts/index.ts'
 import { readSoftware } from '../worker/protocol/index.ts'
 import { createApp } from './api/app.ts'
 import { TrustedProxies } from './api/caller.ts'
@@ -25,20 +24,17 @@ import { isLoopback } from './api/loopback.ts'
 import { ModelNames } from './api/names.ts'
 import { AttestationDesk } from './attestations.ts'
 import { Catalog } from './catalog.ts'
-import { corsOrigins, dispatchLimits, type GatewayConfig, treasuryTerms, unchargedRates } from './config.ts'
+import { corsOrigins, dispatchLimits, type GatewayConfig, unchargedRates } from './config.ts'
 import { keyVerbs, ledgerVerbs, serveControl } from './control/index.ts'
 import { ensurePrivateDir } from './data/index.ts'
 import { channelsInUse, Dispatcher } from './dispatch/index.ts'
 import { createIdentity } from './identity.ts'
-import { openKeptKey } from './kept-key.ts'
-import { Ledger, type LedgerOptions } from './ledger/index.ts'
-import { ledgerPlace } from './ledger-place.ts'
 import { systemClock, WorkerPool } from './link/index.ts'
-import { PaymentDesk, UsedOnce } from './pay/index.ts'
+import { type Money, openMoney, openPayments } from './money.ts'
 import { ChargeProofs } from './proofs.ts'
 import { quotesFor } from './quotes.ts'
 import { FollowedRegistry } from './registry.ts'
-import { isOthers, Treasury, type TreasuryChain, TreasuryKeys, whileSeen } from './treasury/index.ts'
+import { isOthers, whileSeen } from './treasury/index.ts'
 import { measuredConfiguration, readTrust, type Trust } from './trust.ts'
 import { boundUncharged, Uncharged } from './uncharged.ts'
 
@@ -46,10 +42,6 @@ import { boundUncharged, Uncharged } from './uncharged.ts'
 const WATCH_MS = 5_000
 /** A close waits this long for running requests; then it says that they run, and may be asked for again. */
 const CLOSE_MS = 30_000
-/** Looks at the chain that one address may cause in a minute by showing channels that are not known here. */
-const CHANNEL_LOOKS = 30
-/** How long a former gateway on the same folder, whose supervisor was killed, may take to end. */
-const TAKEOVER_MS = 15_000
 
 /** A gateway could not start; the message says what to change. */
 export class GatewayStartError extends ChrysalisError {}
@@ -230,92 +222,8 @@ async function openNetwork(config: GatewayConfig, { real }: Trust, log: Logger) 
   return { chain, registry: await FollowedRegistry.open(config, chain, log) }
 }
 
-interface MoneyParts {
-  chain: Awaited<ReturnType<typeof openNetwork>>['chain']
-  trust: Trust
-  log: Logger
-}
-
-/** Ledger, keys and treasury, with the quickstart's channel and API key. */
-async function openMoney(config: GatewayConfig, { chain, trust: { kind }, log }: MoneyParts) {
-  const dir = config.data
-  // A guest's disk is its host's.
-  const keys = await TreasuryKeys.open(join(dir, 'keys'), chain.globalId, kind === 'tdx' ? 'memory' : 'file')
-  const onWarning = (message: string, error: unknown) => log.warn({ code: codeOf(error) }, message)
-  const ledger = await openLedger({
-    ...(await ledgerPlace(config)),
-    now: Date.now,
-    signVoucher: (channel, ceiling) => keys.signVoucher(channel, ceiling),
-    onWarning,
-  })
-  const treasury = new Treasury({ chain, keys, ledger, onWarning, terms: treasuryTerms(config) })
-  const channel = await openOwnChannel(treasury, chain, log)
-  const keptKey =
-    channel === undefined ? undefined : await openKeptKey(join(dir, 'api-key'), ledger.keys, channel)
-  return { chain, keys, ledger, treasury, channel, keptKey }
-}
-
-/**
- * The quickstart's client channel. Where no faucet fills its payer's wallet and its owner has not either, there is
- * none: clients then pay by channels of their own.
- */
-async function openOwnChannel(
-  treasury: Treasury,
-  chain: TreasuryChain,
-  log: Logger,
-): Promise<string | undefined> {
-  try {
-    return (await treasury.setup()).id
-  } catch (error) {
-    if (chain.fund || codeOf(error) !== 'ERR_TREASURY_FUNDS') throw error
-    const wallet = treasury.keys.payer.address.toString()
-    log.warn({ wallet }, 'no channel of our own: send TON to this wallet and start again, if one is wanted')
-    return undefined
-  }
-}
-
-/** Takes payments on channels that clients sign, to the gateway's own wallet. */
-async function openPayments(
-  { data, minDeposit }: GatewayConfig,
-  { chain, keys, ledger }: Pick<Awaited<ReturnType<typeof openMoney>>, 'chain' | 'keys' | 'ledger'>,
-  uncharged: Uncharged,
-): Promise<PaymentDesk> {
-  return new PaymentDesk({
-    chain,
-    ledger,
-    used: await UsedOnce.open(join(data, 'used-payments')),
-    uncharged,
-    terms: {
-      payee: keys.gateway.address,
-      payeeKey: keys.releaseKey(),
-      challengeSeconds: MIN_CHALLENGE_SECONDS,
-      minDeposit: BigInt(minDeposit),
-    },
-    signRelease: (terms) => keys.signRelease(terms),
-    perMinute: CHANNEL_LOOKS,
-    monotonic: () => performance.now(),
-    now: Date.now,
-  })
-}
-
-/** Waits for a former gateway that is about to end: its lock goes with its process. */
-async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const until = performance.now() + TAKEOVER_MS
-  for (;;) {
-    try {
-      return await Ledger.open(options)
-    } catch (error) {
-      if (codeOf(error) !== 'ERR_LEDGER_LOCKED' || performance.now() > until) throw error
-      await after(100)
-    }
-  }
-}
-
 /** The control plane, and the 0600 file by which this user's command line finds it while it serves. */
-async function openControl(
-  { data }: GatewayConfig,
-  { treasury, ledger, chain, keys, keptKey }: Awaited<ReturnType<typeof openMoney>>,
-) {
+async function openControl({ data }: GatewayConfig, { treasury, ledger, chain, keys, keptKey }: Money) {
   const channelOf = (input: Record<string, unknown>) =>
     typeof input.channel === 'string' ? input.channel : undefined
   const { url, token, close } = await serveControl({
