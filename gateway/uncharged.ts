@@ -72,6 +72,8 @@ export function boundUncharged(ledger: DispatchLedger, uncharged: Uncharged): Di
       const held = await ledger.hold(request)
       uncharged.note(key)
       running.set(requestId, key)
+      // Its id was used by a former process: nothing was written, and nothing ends.
+      held.durable.catch(() => running.delete(requestId))
       return held
     },
     assign: (requestId, worker) => ledger.assign(requestId, worker),
