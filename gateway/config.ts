@@ -81,6 +81,12 @@ export const gatewaySchema = z.strictObject({
   minDeposit: amountSchema
     .default('400000000')
     .describe('least deposit, in nanotons, of a channel that its client signs'),
+  delegatedChannels: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'on: whoever deposits minDeposit on a channel whose vouchers this gateway signs gets an API key for it; off: nobody but you',
+    ),
   alias: aliasesSchema
     .optional()
     .describe(

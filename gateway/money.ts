@@ -7,8 +7,8 @@ import { type GatewayConfig, treasuryTerms } from './config.ts'
 import { openKeptKey } from './kept-key.ts'
 import { Ledger, type LedgerOptions } from './ledger/index.ts'
 import { ledgerPlace } from './ledger-place.ts'
-import { PaymentDesk, UsedOnce } from './pay/index.ts'
-import { Treasury, type TreasuryChain, TreasuryKeys } from './treasury/index.ts'
+import { type DelegatedTerms, PaymentDesk, UsedOnce } from './pay/index.ts'
+import { DEFAULT_TERMS, Treasury, type TreasuryChain, TreasuryKeys } from './treasury/index.ts'
 import type { Trust } from './trust.ts'
 import type { Uncharged } from './uncharged.ts'
 
@@ -66,12 +66,20 @@ async function openOwnChannel(
   }
 }
 
-/** Takes payments on channels that clients sign, to the gateway's own wallet. */
+/** Takes payments to the gateway's own wallet: on channels that clients sign, and for API keys on their own deposits. */
 export async function openPayments(
-  { data, minDeposit }: GatewayConfig,
+  { data, minDeposit, delegatedChannels }: GatewayConfig,
   { chain, keys, ledger }: Pick<Money, 'chain' | 'keys' | 'ledger'>,
   uncharged: Uncharged,
 ): Promise<PaymentDesk> {
+  const delegated: DelegatedTerms = {
+    offered: delegatedChannels === 'on',
+    voucherKey: keys.voucherKey('client'),
+    kept: keys.delegated,
+    cap: DEFAULT_TERMS.delegatedCap,
+    own: [keys.payer.address, keys.gateway.address],
+    admit: (channel) => keys.admit(channel, 'client'),
+  }
   return new PaymentDesk({
     chain,
     ledger,
@@ -85,6 +93,7 @@ export async function openPayments(
     },
     signRelease: (terms) => keys.signRelease(terms),
     perMinute: CHANNEL_LOOKS,
+    delegated,
     monotonic: () => performance.now(),
     now: Date.now,
   })

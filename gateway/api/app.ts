@@ -9,6 +9,7 @@ import { keyAdmission } from './auth.ts'
 import { cors } from './cors.ts'
 import { answerDeepLError } from './deepl/errors.ts'
 import { deepLRoutes } from './deepl/routes.ts'
+import { delegatedRoutes } from './delegated.ts'
 import type { ApiDeps } from './deps.ts'
 import { answerError } from './errors.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
@@ -64,6 +65,7 @@ export function createApp(deps: ApiDeps): Hono<Env> {
   libreTranslateRoutes(app, deps, admitKey)
   app.use('/v1/*', paymentHeaders(deps))
   paymentTermsRoutes(app, deps)
+  delegatedRoutes(app, deps)
   app.use('/v1/*', authenticateOrPay(deps, admitKey))
   channelRoutes(app, deps)
   modelRoutes(app, deps)

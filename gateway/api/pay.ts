@@ -8,7 +8,7 @@ import {
   X402_HEADERS,
 } from '../../contracts/index.ts'
 import { ApiError, invalidRequest, notFound, PATHS, unauthorized } from '../../worker/protocol/index.ts'
-import { type Payment, type PaymentDesk, PaymentDue } from '../pay/index.ts'
+import { type AgreedEnd, type Payment, type PaymentDesk, PaymentDue } from '../pay/index.ts'
 import { type AdmitKey, secretOf } from './auth.ts'
 import { readSent } from './body.ts'
 import { callerOf } from './caller.ts'
@@ -24,7 +24,7 @@ const RECEIPTS_PATH = `${CHANNEL_PATH}/receipts`
 const CLOSE_PATH = `${CHANNEL_PATH}/close`
 
 /** How long a close waits for running requests, in ms. */
-const CLOSE_MS = 30_000
+export const CLOSE_MS = 30_000
 const MOST_RECEIPTS = 100
 
 /**
@@ -155,13 +155,17 @@ export function channelRoutes(app: Hono<Env>, { payments, proofs }: ApiDeps): vo
   })
 
   app.post(CLOSE_PATH, async (c) => {
-    const { amount, release } = await payments.close(paymentOf(c), AbortSignal.timeout(CLOSE_MS))
-    return c.json({
-      object: 'channel.release',
-      amount: amount.toString(),
-      release: Buffer.from(release).toString('base64'),
-    })
+    return c.json(releaseJson(await payments.close(paymentOf(c), AbortSignal.timeout(CLOSE_MS))))
   })
+}
+
+/** What a payer closes with. */
+export function releaseJson({ amount, release }: AgreedEnd) {
+  return {
+    object: 'channel.release' as const,
+    amount: amount.toString(),
+    release: Buffer.from(release).toString('base64'),
+  }
 }
 
 /** The payment of the channel that the path names; to everybody else that channel does not exist. */

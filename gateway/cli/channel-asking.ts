@@ -50,9 +50,14 @@ export class Asking {
     this.#page?.say(SENT)
   }
 
-  /** It ended well. @param json the same for a program */
-  ended(lines: readonly string[], json: object): void {
-    this.#say(this.#options.json ? JSON.stringify(json) : lines.join('\n'))
+  /**
+   * It ended well.
+   *
+   * @param json the same for a program
+   * @param secret lines for the terminal only
+   */
+  ended(lines: readonly string[], json: object, secret: readonly string[] = []): void {
+    this.#say(this.#options.json ? JSON.stringify(json) : [...lines, ...secret].join('\n'))
     this.#page?.say({ step: 'final', text: lines.join('; ') })
   }
 

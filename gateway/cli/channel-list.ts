@@ -41,7 +41,8 @@ async function look(channel: ChannelFolder, chain: PayersChain, now: number) {
   const { deposited = 0n, settled = 0n, closeAt = 0 } = state ?? {}
   return {
     ...{ address: channel.address, gateway, globalId },
-    state: elsewhere ? 'on another network' : stateOf(state, channel, known !== undefined, now),
+    signer: channel.record.signer ?? 'client',
+    state: elsewhere ? 'on another network' : stateOf(state, channel, now),
     ...{ deposited: deposited.toString(), settled: settled.toString() },
     ...{ proven: known?.proven ?? '0', signed: known?.signed ?? '0', running: known?.running ?? 0 },
     halted: known?.halted ?? null,
@@ -50,12 +51,7 @@ async function look(channel: ChannelFolder, chain: PayersChain, now: number) {
   }
 }
 
-function stateOf(
-  state: ChannelState | undefined,
-  { record }: ChannelFolder,
-  wasOpened: boolean,
-  now: number,
-): string {
+function stateOf(state: ChannelState | undefined, { record, wasOpened }: ChannelFolder, now: number): string {
   if (!state && wasOpened) return 'closed'
   if (!state || (state.deposited === 0n && state.closeAt === 0))
     return now < record.params.openUntil ? 'not paid yet' : 'never paid'
@@ -65,16 +61,20 @@ function stateOf(
 }
 
 function describe(each: Looked, rate: UsdRate | undefined): string {
-  const { address, gateway, state, deposited, signed, proven, settled, halted, secondsLeft } = each
+  const { address, gateway, signer, state, deposited, signed, proven, settled, halted, secondsLeft } = each
   const left = BigInt(deposited) - BigInt(proven)
+  const spent = [
+    `  spent      ${money(BigInt(proven), rate)}, as receipts prove`,
+    `  signed     ${money(BigInt(signed), rate)}`,
+  ]
   const lines = [
     `channel ${address} (${state}${secondsLeft === null ? '' : `, ${secondsLeft} s left`})`,
     `  gateway    ${gateway}`,
     `  deposited  ${money(BigInt(deposited), rate)}`,
-    `  spent      ${money(BigInt(proven), rate)}, as receipts prove`,
-    `  signed     ${money(BigInt(signed), rate)}`,
+    ...(signer === 'gateway' ? ['  signed     by the gateway, for an API key'] : spent),
     `  settled    ${money(BigInt(settled), rate)}`,
   ]
+  if (signer === 'gateway') return lines.join('\n')
   if (state === 'open') lines.push(`  left       ${money(left, rate)}`)
   if (halted) lines.push(`  STOPPED    ${halted.code}: ${halted.message}`)
   return lines.join('\n')

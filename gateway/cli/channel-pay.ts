@@ -8,6 +8,7 @@ import { ChannelClient, chainSettings } from '../../contracts/index.ts'
 import { finishClosing, openChannel, topUpChannel } from '../sidecar/channel.ts'
 import { readPrices } from '../sidecar/prices.ts'
 import { Upstream } from '../sidecar/upstream.ts'
+import { closeOwned, countDeposit, openForKey } from './channel-delegated.ts'
 import { howToPay, paying } from './channel-paying.ts'
 import { closeProven, parseAddress } from './sidecar-channel.ts'
 import { dataSetting, payingOptions, payingSettings } from './sidecar-settings.ts'
@@ -28,22 +29,30 @@ export async function open(argv: string[]): Promise<void> {
       .optional()
       .describe('address of your wallet: it pays, and what is left returns to it; not with --from-wallet'),
     slice: payingSettings.slice,
+    delegated: z
+      .boolean()
+      .default(false)
+      .describe('for a bare API key: the gateway signs for the deposit, and no sidecar is needed'),
     ...howToPay,
     ...chainSettings,
   })
   const summary =
     'Open a payment channel to a gateway from your own wallet: by link, QR code or TON Connect.\n' +
-    'The key that spends the deposit is made here and stays here. Run it again if it was interrupted:\n' +
-    'it goes on with the same channel, and finds what was paid meanwhile.'
+    'The key that spends the deposit is made here and stays here; with --delegated it is the gateway’s, and\n' +
+    'you get an API key. Run it again if it was interrupted: it goes on with the same channel, and finds\n' +
+    'what was paid meanwhile.'
   const config = load('open', summary, schema, argv)
-  const [deposit, slice] = [parseTon(config.deposit), parseTon(config.slice)]
+  const deposit = parseTon(config.deposit)
   if ((config.payer === undefined) === (config.fromWallet === undefined))
     throw new ConfigError('--payer ADDRESS of your wallet, or --from-wallet FILE: one of them')
   const payer = config.payer === undefined ? undefined : walletAddress(config.payer, config.network)
-  await paying(config, async ({ folder, chain, payerAt, done }) => {
+  await paying(config, async (on) => {
+    const { folder, chain, payerAt, done } = on
     const upstream = new Upstream(config.gateway)
     try {
+      if (config.delegated) return await openForKey(on, { upstream, payer, deposit, data: config.data })
       const asked = await payerAt(payer, await readPrices(upstream))
+      const slice = parseTon(config.slice)
       const channel = await openChannel({ folder, upstream, chain, ...asked, deposit, slice })
       await done(channel, 'the channel is open; serve programs with: chrysalis sidecar')
     } finally {
@@ -67,7 +76,12 @@ export async function topUp(argv: string[]): Promise<void> {
   const amount = parseTon(config.amount)
   await paying(config, async ({ folder, chain, payerAt, done }) => {
     const channel = await folder.channel(rawOf(config.channel))
-    await topUpChannel(channel, { chain, ...(await payerAt(channel.record.params.payer)) }, amount)
+    const { deposited } = await topUpChannel(
+      channel,
+      { chain, ...(await payerAt(channel.record.params.payer)) },
+      amount,
+    )
+    if (channel.record.signer === 'gateway') await countDeposit(channel, deposited)
     await done(channel, 'the deposit has grown')
   })
 }
@@ -87,8 +101,8 @@ export async function close(argv: string[]): Promise<void> {
   const config = load('close', summary, schema, argv)
   if (config.startClose && config.finish) throw new ConfigError('--start-close, --finish: one at a time')
   await paying(config, async ({ folder, chain, payerAt, done }) => {
-    const options = await payingOptions(config, folder, rawOf(config.channel))
-    const { channel } = options
+    const found = await folder.channel(rawOf(config.channel))
+    const channel = config.gateway === undefined ? found : found.at(config.gateway)
     const payer = await payerAt(channel.record.params.payer)
     if (config.finish) {
       await finishClosing(channel, { chain, ...payer })
@@ -101,7 +115,10 @@ export async function close(argv: string[]): Promise<void> {
       const from = new Date(closeAt * 1000).toISOString()
       return await done(channel, `closing; from ${from} on: chrysalis channel close --finish`)
     }
-    const { amount } = await closeProven(options, { chain, ...payer })
+    const { amount } =
+      channel.record.signer === 'gateway'
+        ? await closeOwned(channel, { chain, ...payer })
+        : await closeProven(await payingOptions(config, folder, channel.address), { chain, ...payer })
     await done(
       channel,
       `closed: the gateway got ${formatTon(amount)} TON, and the rest is back in the wallet`,

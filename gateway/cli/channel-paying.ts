@@ -52,10 +52,20 @@ export interface Payer {
 export interface Paying {
   folder: SidecarFolder
   chain: PayersChain
-  /** The wallet file, or the person's wallet at this address, which is shown `prices` when it is asked. */
-  payerAt: (address: Address | undefined, prices?: readonly ModelPrices[]) => Promise<Payer>
+  /** The wallet file, or the person's wallet at this address, which is shown `prices` and `notes` when it is asked. */
+  payerAt: (
+    address: Address | undefined,
+    prices?: readonly ModelPrices[],
+    notes?: readonly string[],
+  ) => Promise<Payer>
   /** Says how it ended, with the deposit as it was read back. */
-  done: (channel: ChannelFolder, text: string) => Promise<void>
+  done: (channel: ChannelFolder, text: string, secret?: Secret) => Promise<void>
+}
+
+/** What the terminal alone is told at the end: in lines, and in the last line of `--json`. */
+export interface Secret {
+  lines: readonly string[]
+  json: object
 }
 
 type PayingConfig = z.infer<z.ZodObject<typeof howToPay & typeof chainSettings & typeof dataSetting>>
@@ -70,13 +80,13 @@ export async function paying(config: PayingConfig, work: (on: Paying) => Promise
   try {
     const chain = await connectChain(config)
     const { globalId } = chain
-    const payerAt: Paying['payerAt'] = async (address, models) => {
+    const payerAt: Paying['payerAt'] = async (address, models, notes) => {
       if (config.fromWallet !== undefined) return { wallet: await Wallet.open(config.fromWallet, globalId) }
       if (!address) throw new ConfigError('--payer: the address of your wallet')
       const prices = models && models.length > 0 ? priceTable(models, rate) : undefined
       const show = async (order: PaymentOrder) => {
         const { record } = await folder.channel(order.to.toRawString())
-        await asking.show(order, viewOf(order, record, { rate, data: config.data, prices }))
+        await asking.show(order, viewOf(order, record, { rate, data: config.data, prices, notes }))
       }
       const wallet = new AskedWallet({
         address,
@@ -87,13 +97,14 @@ export async function paying(config: PayingConfig, work: (on: Paying) => Promise
       })
       return { wallet, pause: wallet.pause }
     }
-    const done = async (channel: ChannelFolder, text: string) => {
+    const done = async (channel: ChannelFolder, text: string, secret?: Secret) => {
       const state = await new ChannelClient({ chain, params: channel.record.params }).state()
       const { address, record } = channel
       const deposited = state?.deposited ?? 0n
       const lines = [`channel ${friendly(Address.parseRaw(address), record.globalId)}: ${text}`]
       if (state && state.closeAt === 0) lines.push(`deposit ${money(deposited, rate)}, as the chain shows it`)
-      asking.ended(lines, { event: 'done', channel: address, deposited: String(deposited) })
+      const json = { event: 'done', channel: address, deposited: String(deposited), ...secret?.json }
+      asking.ended(lines, json, secret?.lines)
     }
     await work({ folder, chain, payerAt, done })
   } catch (error) {

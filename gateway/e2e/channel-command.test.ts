@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
@@ -241,12 +241,75 @@ it('leaves without the gateway, and pays from a wallet file', async () => {
   expect(workerChannel(await channelStatus(stack)).state).toBe('open')
 })
 
+it('gets a bare API key for a deposit: interrupted, gone on with, used, raised, closed', async () => {
+  const open = ['channel', 'open', '--delegated', '--gateway', stack.origin, '--deposit', '1', ...payer()]
+  const first = start(...open, ...onChain(), '--json')
+  const order: Order = JSON.parse(await first.line())
+  await stopChild(first.child, 'SIGKILL')
+  await wallet.send(chain, [messageOfLink(order.link)])
+  const done = JSON.parse(await run(...open, ...onChain(), '--json'))
+  expect(done).toMatchObject({ event: 'done', channel: order.channel, deposited: String(TON) })
+  const { apiKey, apiKeyFile } = done as { apiKey: string; apiKeyFile: string }
+  expect(readFileSync(apiKeyFile, 'utf8').trim()).toBe(apiKey)
+  expect(statSync(apiKeyFile).mode & 0o777).toBe(0o600)
+
+  const sdk = new OpenAI({ baseURL: `${stack.origin}/v1`, apiKey, maxRetries: 0 })
+  const ask = () =>
+    sdk.chat.completions.create({
+      model: stack.ready.models[0] ?? '',
+      messages: [{ role: 'user', content: 'Hello' }],
+    })
+  expect((await ask()).choices[0]?.message.content).not.toBe('')
+  const of = ['--channel', order.channel]
+  const added = await pay(({ link }) => [messageOfLink(link)], 'top-up', '--amount', '0.5', ...of)
+  expect(added.deposited).toBe(String((TON * 3n) / 2n))
+  const mine = async () => (await listed()).find(({ address }) => address === order.channel)
+  expect(await mine()).toMatchObject({ state: 'open', signer: 'gateway', deposited: added.deposited })
+  expect(await run('channel', 'list', ...onChain())).toContain('by the gateway, for an API key')
+
+  const before = await wallet.balance(chain)
+  await pay(({ link }) => [messageOfLink(link)], 'close', ...of)
+  expect(await wallet.balance(chain)).toBeGreaterThan(before + TON)
+  expect(await mine()).toMatchObject({ state: 'closed' })
+  await expect(ask()).rejects.toMatchObject({ status: 402 })
+})
+
+it('says what a bare API key means, shows it in the terminal alone, and has the deposit back without the gateway', async () => {
+  const open = ['channel', 'open', '--delegated', '--gateway', stack.origin, '--deposit', '1', ...onChain()]
+  const { line, child } = start(...open, ...payer(), '--page')
+  const exited = once(child, 'exit')
+  let text = ''
+  while (!text.includes('Waiting')) text += `${await line()}\n`
+  expect(text.replaceAll('\n', ' ')).toMatch(
+    /can take the whole deposit, and no more.*keeps its key in a file/,
+  )
+  const page = /^page {7}(\S+)$/m.exec(text)?.[1] ?? ''
+  const told = (await fetch(`${page}events`)).text()
+  await wallet.send(chain, [messageOfLink(/ton:\/\/transfer\/\S+/.exec(text)?.[0] ?? '')])
+  while (!text.includes('channel close')) text += `${await line()}\n`
+  expect((await exited)[0]).toBe(0)
+  const [apiKey = ''] = /sk-chry-[A-Za-z0-9_-]{43}/.exec(text) ?? []
+  expect(apiKey).not.toBe('')
+  expect(await told).toContain('its API key works')
+  expect(await told).not.toContain(apiKey.slice(8))
+
+  const of = ['--channel', /--channel (\S+)/.exec(text)?.[1] ?? '']
+  await pay(({ link }) => [messageOfLink(link)], 'close', '--start-close', ...of)
+  await chain.advanceTime(90_000)
+  const before = await wallet.balance(chain)
+  await pay(({ link }) => [messageOfLink(link)], 'close', '--finish', ...of)
+  expect(await wallet.balance(chain)).toBeGreaterThan(before + (TON * 9n) / 10n)
+})
+
 it('refuses what cannot be meant', async () => {
   const open = ['channel', 'open', '--gateway', stack.origin, '--deposit', '1']
   await expect(run(...open, ...onChain())).rejects.toThrow(/--payer ADDRESS of your wallet, or --from-wallet/)
   await expect(run(...open, ...payer())).rejects.toThrow(/--chain-url and --chain-token-file/)
   await expect(run(...open, '--page', '--from-wallet', join(dir, 'file'), ...onChain())).rejects.toThrow(
     /--page, --from-wallet: one of them/,
+  )
+  await expect(run(...open, '--delegated', '--deposit', '101', ...payer(), ...onChain())).rejects.toThrow(
+    /the gateway credits 100000000000 nanotons at most/,
   )
   await expect(run(...open, '--payer', 'me', ...onChain())).rejects.toThrow(/--payer: not an address/)
   await expect(run(...open, ...payer(), '--network', 'testnet')).rejects.toThrow(

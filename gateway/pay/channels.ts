@@ -134,18 +134,27 @@ export class ClientChannels {
    * @throws ApiError 429, 503
    */
   async refresh({ id, params }: ClientChannel, caller: string): Promise<void> {
-    const { chain, ledger } = this.#options
-    const state = await this.#look(id, caller, () => readChannel(params, chain))
-    if (state && state.deposited > this.record(id).deposited) await ledger.updateDeposit(id, state.deposited)
+    const state = await this.seen(params, caller)
+    if (state && state.deposited > this.record(id).deposited)
+      await this.#options.ledger.updateDeposit(id, state.deposited)
   }
 
   /** When the challenge period of a closing channel ends, Unix seconds; 0 while the chain knows of no close. */
   async closeAt({ id, params }: ClientChannel, caller: string): Promise<number> {
     if (this.record(id).state === 'open') return 0
-    const state = await this.#look(id, caller, () => readChannel(params, this.#options.chain)).catch(
-      () => undefined,
-    )
+    const state = await this.seen(params, caller).catch(() => undefined)
     return state?.closeAt ?? 0
+  }
+
+  /**
+   * What the chain shows of a channel, as of some seconds ago at most; undefined where it has none.
+   *
+   * @param caller address of whoever asks
+   * @throws ApiError 402 for other code at its address or a deposit that lost its rent, 429, 503
+   */
+  seen(params: ChannelParams, caller: string): Promise<ChannelState | undefined> {
+    const id = channelAddress(params).toRawString()
+    return this.#look(id, caller, () => readChannel(params, this.#options.chain))
   }
 
   /** One look for all who ask for the same channel within a few seconds. */

@@ -15,19 +15,13 @@ import {
   verifyPaymentRequest,
   verifyVoucher,
 } from '../../contracts/index.ts'
-import { unavailable } from '../../worker/protocol/index.ts'
-import type { ApiKey, Ledger, StoredReceipt } from '../ledger/index.ts'
+import type { ApiKey, ApiKeys, Ledger, StoredReceipt } from '../ledger/index.ts'
 import type { Uncharged } from '../uncharged.ts'
 import { type ClientChannel, ClientChannels, type ClientChannelsOptions } from './channels.ts'
+import { type AgreedEnd, agreeToClose } from './closing.ts'
+import { DelegatedDesk, type DelegatedTerms } from './delegated.ts'
 import type { UsedOnce } from './once.ts'
-import {
-  aboveDeposit,
-  channelClosing,
-  channelFrozen,
-  fromCodec,
-  paymentInvalid,
-  paymentRequired,
-} from './refusals.ts'
+import { aboveDeposit, channelClosing, fromCodec, paymentInvalid, paymentRequired } from './refusals.ts'
 import {
   channelStatement,
   type RequiredTerms,
@@ -39,7 +33,9 @@ import {
 
 export interface PaymentDeskOptions extends Omit<ClientChannelsOptions, 'ledger'> {
   ledger: ClientChannelsOptions['ledger'] &
-    Pick<Ledger, 'acceptVoucher' | 'setChannelState' | 'idle' | 'receipts'>
+    Pick<Ledger, 'acceptVoucher' | 'setChannelState' | 'idle' | 'receipts'> & {
+      keys: Pick<ApiKeys, 'create' | 'find'>
+    }
   /** Ids of payments that were taken. */
   used: UsedOnce
   /** What channels may leave in the ledger without being charged. */
@@ -48,6 +44,8 @@ export interface PaymentDeskOptions extends Omit<ClientChannelsOptions, 'ledger'
   signRelease(terms: Omit<ReleaseTerms, 'globalId'>): Uint8Array
   /** Wall ms. */
   now: () => number
+  /** API keys on deposits of their owners' own. */
+  delegated?: DelegatedTerms | undefined
 }
 
 /** The HTTP request that brought a payment. */
@@ -83,13 +81,18 @@ export interface Payment {
  * anything of it is believed or kept, and the cheap before the dear.
  */
 export class PaymentDesk {
+  /** Where those come who want an API key of their own deposit. */
+  readonly delegated: DelegatedDesk | undefined
   readonly #options: PaymentDeskOptions
   readonly #channels: ClientChannels
   readonly #network: string
 
   constructor(options: PaymentDeskOptions) {
     this.#options = options
-    this.#channels = new ClientChannels(options)
+    const channels = new ClientChannels(options)
+    this.#channels = channels
+    const { delegated: terms } = options
+    if (terms) this.delegated = new DelegatedDesk({ ...options, terms, channels })
     this.#network = paymentNetwork(options.chain.globalId)
   }
 
@@ -197,27 +200,10 @@ export class PaymentDesk {
     return this.#options.ledger.receipts(channel.id, page)
   }
 
-  /**
-   * Ends a channel by agreement: it takes no new requests from now on and for good; when those that run are charged,
-   * the payer gets the release with which it closes at once. May be repeated.
-   *
-   * @param signal gives up waiting for running requests
-   * @returns what the gateway gets in all, and its signature
-   * @throws ApiError 503 when requests run on
-   */
-  async close({ channel }: Payment, signal: AbortSignal): Promise<{ amount: bigint; release: Uint8Array }> {
+  /** Ends a channel by agreement, see {@link agreeToClose}. @throws ApiError 503 when requests run on */
+  close({ channel }: Payment, signal: AbortSignal): Promise<AgreedEnd> {
     const { ledger, signRelease } = this.#options
-    if (this.#channels.record(channel.id).frozen !== null) throw channelFrozen()
-    await ledger.setChannelState(channel.id, 'closing')
-    await ledger.idle(channel.id, signal).catch(() => {
-      throw unavailable(
-        'Requests of the channel are still running. Ask again when they have ended.',
-        'channel_busy',
-        5,
-      )
-    })
-    const { charged: amount } = this.#channels.record(channel.id)
-    return { amount, release: signRelease({ channel: channel.address, amount }) }
+    return agreeToClose(channel, ledger, signRelease, signal)
   }
 
   /** What PAYMENT-REQUIRED says. @param payment the one that was not enough */

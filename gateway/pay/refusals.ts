@@ -31,6 +31,16 @@ export function channelClosing() {
   })
 }
 
+/** 403: the operator lets nobody open channels for API keys. */
+export function delegatedDisabled() {
+  return new ApiError({
+    status: 403,
+    type: 'invalid_request_error',
+    message: `The operator of this gateway makes all API keys himself. A channel that you sign for yourself needs none. ${HOW_TO_PAY}`,
+    apiCode: 'delegated_disabled',
+  })
+}
+
 /** 503: chain or payer know of more than the books here, so nothing is decided by them. */
 export function channelFrozen() {
   return unavailable(

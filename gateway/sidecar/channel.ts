@@ -25,9 +25,9 @@ import { SidecarState } from './state.ts'
 import type { Upstream } from './upstream.ts'
 
 /** The first deposit has to arrive within this time, s. */
-const OPEN_WITHIN = 3600
+export const OPEN_WITHIN = 3600
 /** So much of it has to be left for a person who is asked to pay, s. */
-const LEAST_LEFT = 900
+export const LEAST_LEFT = 900
 /** A week: what a payer may have to wait for its money at most, unless it says otherwise, s. */
 export const MAX_WAIT_SECONDS = 7 * 86_400
 
@@ -116,7 +116,7 @@ export async function openChannel(options: OpenOptions): Promise<ChannelFolder> 
   return channel
 }
 
-function demandSensible(
+export function demandSensible(
   terms: GatewayTerms,
   { deposit, slice, maxWaitSeconds = MAX_WAIT_SECONDS }: OpenOptions,
 ): void {
@@ -142,20 +142,21 @@ async function unfunded(
 ): Promise<ChannelFolder | undefined> {
   const soon = (await chain.now()) + LEAST_LEFT
   for (const channel of await folder.channels()) {
-    const { params, globalId } = channel.record
+    const { params, globalId, signer } = channel.record
     const fits =
       globalId === chain.globalId &&
+      signer === undefined &&
       params.payer.equals(wallet.address) &&
       params.payee.equals(terms.payee) &&
       Buffer.from(params.payeeKey).equals(terms.payeeKey)
-    if (!fits || (await folder.wasOpened(channel))) continue
+    if (!fits || channel.wasOpened) continue
     if (soon < params.openUntil || (await isPaid(params, chain))) return channel
   }
   return undefined
 }
 
 /** Whether a deposit is there that nobody waited for. */
-async function isPaid(params: ChannelParams, chain: Chain): Promise<boolean> {
+export async function isPaid(params: ChannelParams, chain: Chain): Promise<boolean> {
   const state = await readChannelState(params, chain)
   return state !== undefined && state.deposited > 0n && state.closeAt === 0
 }
@@ -184,7 +185,7 @@ export async function topUpChannel(
 ): Promise<ChannelState> {
   const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
   const state = await client.topUp(wallet, amount)
-  await noteDeposit(channel, state.deposited)
+  await (channel.record.signer === 'gateway' ? bookDeposit : noteDeposit)(channel, state.deposited)
   return state
 }
 
@@ -197,7 +198,7 @@ async function noteDeposit(channel: ChannelFolder, deposited: bigint): Promise<v
 }
 
 /** Books what was deposited and is not in the books, whoever paid it. @param deposited in all */
-async function bookDeposit(channel: ChannelFolder, deposited: bigint): Promise<void> {
+export async function bookDeposit(channel: ChannelFolder, deposited: bigint): Promise<void> {
   const noted = (await channel.movements()).reduce((sum, { kind, amount }) => {
     return kind === 'deposit' ? sum + amount : sum
   }, 0n)
@@ -236,7 +237,11 @@ export interface Release {
  * @throws SidecarError ERR_CHARGES_DIFFER when that is more than was proven, ERR_GATEWAY
  */
 export async function askRelease(client: GatewayClient, state: SidecarState): Promise<Release> {
-  const { status, json } = await client.post(`/v1/channels/${state.address}/close`, {})
+  return releaseOf(await client.post(`/v1/channels/${state.address}/close`, {}))
+}
+
+/** What a gateway answers that is to agree. @throws SidecarError ERR_GATEWAY for a refusal */
+export function releaseOf({ status, json }: { status: number; json: unknown }): Release {
   const { amount, release, error } = (json ?? {}) as Record<string, unknown>
   if (
     status !== 200 ||

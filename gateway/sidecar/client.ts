@@ -78,18 +78,22 @@ export class GatewayClient {
 }
 
 /**
- * Asks for what a gateway tells everybody.
+ * Asks for what a gateway tells everybody, or, with a body, whoever knows what is in that.
  * @throws SidecarError ERR_GATEWAY when there is no answer
  */
 export async function askFreely(
   upstream: Upstream,
   path: string,
+  body?: object,
 ): Promise<{ status: number; json: unknown }> {
-  const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
   const answer = await upstream.send({
-    method: 'GET',
+    method: body ? 'POST' : 'GET',
     path,
-    headers,
+    headers: {
+      ...{ accept: 'application/json', 'accept-encoding': 'identity' },
+      ...(body && { 'content-type': 'application/json' }),
+    },
+    ...(body && { body: Buffer.from(JSON.stringify(body)) }),
     signal: AbortSignal.timeout(PATIENCE_MS),
   })
   return { status: answer.status, json: parse(await readAll(answer)) }

@@ -1,9 +1,11 @@
 /**
  * The sidecar's folder: `api-key`, which local programs send, and under `channels/` a folder for each channel with its
- * voucher key, its terms, its state and the evidence of disputes. Keys are 0600 files, each for one channel only.
+ * voucher key, its terms, its state and the evidence of disputes; or, where the gateway signs, with its API key and what
+ * its owner ends it by. Keys are 0600 files, each for one channel only.
  */
 
 import { type KeyObject, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -21,7 +23,12 @@ import {
 import { amountSchema } from '../../worker/protocol/index.ts'
 import { ensurePrivateDir, openSecret, readSecret } from '../data/index.ts'
 import { takeLock } from '../data/lock.ts'
+import type { OwnerSecrets } from '../pay/commitment.ts'
 import { SidecarError } from './errors.ts'
+
+const OWNER_FILE = 'owner-key'
+const API_KEY_FILE = 'api-key'
+const OPENED_FILE = 'opened'
 
 const recordSchema = z.strictObject({
   v: z.literal(1),
@@ -29,6 +36,7 @@ const recordSchema = z.strictObject({
   globalId: z.int(),
   params: channelParamsSchema,
   slice: amountSchema,
+  signer: z.literal('gateway').optional(),
 })
 
 const movementSchema = z.strictObject({
@@ -55,6 +63,8 @@ export interface ChannelRecord {
   params: ChannelParams
   /** The largest slice that was ever signed ahead on it, nanotons. */
   slice: bigint
+  /** The gateway signs its vouchers, and an API key draws on it; absent: they are signed here. */
+  signer?: 'gateway' | undefined
 }
 
 /** A channel's folder. */
@@ -81,15 +91,40 @@ export class ChannelFolder {
 
   /** The private half of the voucher key. @throws SidecarError ERR_SIDECAR_CHANNEL when it is gone */
   async key(): Promise<KeyObject> {
-    const text = await readSecret(join(this.dir, 'voucher-key'))
-    const hex = Buffer.from(text ?? [])
-      .toString('utf8')
-      .trim()
+    const hex = await this.#text('voucher-key')
     if (/^[0-9a-f]{64}$/.test(hex)) return privateKeyFromSeed(Buffer.from(hex, 'hex'))
     throw new SidecarError(
       'ERR_SIDECAR_CHANNEL',
       `${join(this.dir, 'voucher-key')}: 64 hexadecimal digits expected`,
     )
+  }
+
+  /** What its owner alone knows of a channel that the gateway signs for. @throws SidecarError ERR_SIDECAR_CHANNEL when it is gone */
+  async secrets(): Promise<OwnerSecrets> {
+    const [owner, apiKey] = await Promise.all([this.#text(OWNER_FILE), this.#text(API_KEY_FILE)])
+    if (/^[0-9a-f]{64}$/.test(owner) && apiKey !== '') return { owner: Buffer.from(owner, 'hex'), apiKey }
+    throw new SidecarError('ERR_SIDECAR_CHANNEL', `${this.dir}: ${OWNER_FILE} or ${API_KEY_FILE} is gone`)
+  }
+
+  /** Where the API key of such a channel is. */
+  get apiKeyFile(): string {
+    return join(this.dir, API_KEY_FILE)
+  }
+
+  /** Whether its deposit was seen: if not, a run that opened it was interrupted. */
+  get wasOpened(): boolean {
+    return existsSync(join(this.dir, OPENED_FILE))
+  }
+
+  /** Its deposit is there, and whoever is to draw on it can. */
+  async markOpened(): Promise<void> {
+    await replaceFile(join(this.dir, OPENED_FILE), '')
+  }
+
+  async #text(name: string): Promise<string> {
+    return Buffer.from((await readSecret(join(this.dir, name))) ?? [])
+      .toString('utf8')
+      .trim()
   }
 
   /** Notes a larger slice before anything is signed by it. */
@@ -175,12 +210,23 @@ export class SidecarFolder {
   }
 
   /** Keeps a channel and its key, before anybody is told of either. The folder appears as a whole. */
-  async add(record: ChannelRecord, key: KeyObject): Promise<ChannelFolder> {
+  add(record: ChannelRecord, key: KeyObject): Promise<ChannelFolder> {
+    return this.#keep(record, { 'voucher-key': seedOf(key).toString('hex') })
+  }
+
+  /** The same for a channel that the gateway signs for. */
+  addOwned(record: ChannelRecord, { owner, apiKey }: OwnerSecrets): Promise<ChannelFolder> {
+    const secrets = { [OWNER_FILE]: Buffer.from(owner).toString('hex'), [API_KEY_FILE]: apiKey }
+    return this.#keep({ ...record, signer: 'gateway' }, secrets)
+  }
+
+  async #keep(record: ChannelRecord, secrets: Record<string, string>): Promise<ChannelFolder> {
     const name = nameOf(channelAddress(record.params).toRawString())
     const dir = join(this.dir, 'channels', name)
     const temporary = join(this.dir, `.${name}.${randomBytes(8).toString('hex')}`)
     await ensurePrivateDir(temporary)
-    await replaceFile(join(temporary, 'voucher-key'), `${seedOf(key).toString('hex')}\n`)
+    for (const [file, secret] of Object.entries(secrets))
+      await replaceFile(join(temporary, file), `${secret}\n`)
     await replaceFile(join(temporary, 'channel.json'), encode(record))
     await rename(temporary, dir)
     await syncFolder(join(this.dir, 'channels'))
@@ -188,14 +234,9 @@ export class SidecarFolder {
   }
 
   /** Pays by this channel from now on; its deposit is there. */
-  async makeCurrent({ address, dir }: ChannelFolder): Promise<void> {
-    await replaceFile(join(dir, 'opened'), '')
-    await replaceFile(join(this.dir, 'current'), `${address}\n`)
-  }
-
-  /** Whether the deposit of a channel was seen: if not, a run that opened it was interrupted. */
-  async wasOpened({ dir }: ChannelFolder): Promise<boolean> {
-    return (await readdir(dir)).includes('opened')
+  async makeCurrent(channel: ChannelFolder): Promise<void> {
+    await channel.markOpened()
+    await replaceFile(join(this.dir, 'current'), `${channel.address}\n`)
   }
 
   close(): void {
@@ -229,15 +270,15 @@ async function read(dir: string, name: string): Promise<ChannelFolder> {
   const text = await readFile(file, 'utf8').catch(() => '')
   const parsed = recordSchema.safeParse(parseJson(text))
   if (!parsed.success) throw new SidecarError('ERR_SIDECAR_STATE', firstIssue(parsed.error, file))
-  const { gateway, globalId, params, slice } = parsed.data
-  const record = { gateway, globalId, params: channelParamsFromJson(params), slice: BigInt(slice) }
+  const { params, slice, v: _, ...rest } = parsed.data
+  const record = { ...rest, params: channelParamsFromJson(params), slice: BigInt(slice) }
   const channel = new ChannelFolder(join(dir, 'channels', name), record)
   if (nameOf(channel.address) !== name) throw refuse('not the channel that its folder is named after')
   return channel
 }
 
-function encode({ gateway, globalId, params, slice }: ChannelRecord): string {
-  const json = { v: 1, gateway, globalId, params: channelParamsToJson(params), slice: slice.toString() }
+function encode({ params, slice, ...rest }: ChannelRecord): string {
+  const json = { v: 1, ...rest, params: channelParamsToJson(params), slice: slice.toString() }
   return `${JSON.stringify(json, undefined, 2)}\n`
 }
 

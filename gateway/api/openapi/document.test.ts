@@ -61,7 +61,7 @@ test.each<[string, OpenAiKind]>([
 
 test('what the gateway serves is told, and what is told is served', () => {
   // Routes are told before anything asks what stands behind them.
-  const served = createApp({ corsOrigins: [], payments: {} } as unknown as ApiDeps)
+  const served = createApp({ corsOrigins: [], payments: { delegated: {} } } as unknown as ApiDeps)
     .routes.filter(({ method }) => method === 'GET' || method === 'POST')
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(\{\.\+\})?/g, '{$1}')}`)
   const told = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`)

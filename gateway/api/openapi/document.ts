@@ -6,6 +6,7 @@ import { readSoftware } from '../../../worker/protocol/index.ts'
 import type { JsonSchema } from '../../../worker/protocol/readers.ts'
 import { compatibleOperations } from './compatible.ts'
 import { Components } from './components.ts'
+import { delegatedOperations } from './delegated.ts'
 import { gatewayOperations } from './gateway.ts'
 import { inferenceOperations } from './inference.ts'
 import type { Operation } from './operation.ts'
@@ -17,6 +18,7 @@ export const operations: readonly Operation[] = [
   ...inferenceOperations,
   ...gatewayOperations,
   ...paymentOperations,
+  ...delegatedOperations,
   ...compatibleOperations,
 ]
 

@@ -98,7 +98,7 @@ const receipts = named(
   record({ object: literal('list'), data: list(storedReceipt), has_more: bool }),
 )
 
-const release = named(
+export const release = named(
   'ChannelRelease',
   record({
     object: literal('channel.release'),

@@ -4,7 +4,7 @@ export const STATUSES: Readonly<Record<number, string>> = {
   400: 'The request is wrong: `param` names the field, `message` what is wrong and what to do.',
   401: 'No API key, or a wrong one.',
   402: 'The channel cannot cover this request, or its payment does not hold. `PAYMENT-REQUIRED` says what would. `x-should-retry: false`.',
-  403: 'No API key, a wrong one, or nothing left to pay with.',
+  403: 'No API key, a wrong one, or nothing left to pay with; or what the operator has switched off.',
   404: 'There is no such thing; `model_not_found` for a model.',
   408: 'The request arrived too slowly.',
   409: 'An idempotency key that was used for another body, or a payment that was used before.',

@@ -26,6 +26,8 @@ export class Payee {
   readonly chain: MemoryChain
   readonly wallet: Wallet
   readonly releaseKey = generateKey()
+  /** Signs vouchers for those who have an API key only. */
+  readonly delegatedKey = generateKey()
 
   constructor(chain: MemoryChain, wallet: Wallet) {
     this.chain = chain
@@ -41,6 +43,14 @@ export class Payee {
       terms: { payee: wallet.address, payeeKey, challengeSeconds: 3600, minDeposit: TON / 10n },
       signRelease: (terms) => signRelease(releaseKey, { ...terms, globalId: chain.globalId }),
       perMinute: 30,
+      delegated: {
+        offered: true,
+        voucherKey: rawPublicKey(this.delegatedKey),
+        kept: 'file',
+        cap: 3n * TON,
+        own: [wallet.address],
+        admit: () => {},
+      },
     }
   }
 
