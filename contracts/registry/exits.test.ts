@@ -130,6 +130,15 @@ describe.each([
     await refused(test, await proposing([absent]), REGISTRY_EXIT.NO_ENTRY)
     const elsewhere: Step = { kind: 'remove', table: 'gateways', key: testKey(1) }
     await refused(test, await proposing([elsewhere]), REGISTRY_EXIT.NO_ENTRY)
+    const own = await TestRegistry.create(await MemoryChain.create({ prices }))
+    const back = await own.enact([{ kind: 'unrevoke', key: testKey(77) }])
+    expect(back.exitCode).toBe(REGISTRY_EXIT.NO_ENTRY)
+  })
+
+  it.each([-1n, 3n])('BAD_TABLE: get_entry is asked of table %d', async (table) => {
+    const asked = [table, 1n].map((value) => ({ type: 'int' as const, value }))
+    const answer = chain.get(test.registry.address, 'get_entry', asked)
+    await expect(answer).rejects.toThrow(`exited with ${REGISTRY_EXIT.BAD_TABLE}`)
   })
 
   it('POLICY_BACK: the policy version only rises', async () => {
