@@ -200,6 +200,16 @@ describe('what is refused', () => {
     expect((await close(mine.claim)).status).toBe(200)
   })
 
+  it('nothing to the owner of a channel whose voucher key is gone: it ends by agreement as well', async () => {
+    const old = await (await buyer({ voucherKey: rawPublicKey(generateKey()) })).pay()
+    const params = JSON.stringify(old.claim.params)
+    await shop.net.ledger.putChannel({ id: old.id, address: old.id, role: 'client', params, deposited: TON })
+    const { amount, release } = (await (await close(old.claim)).json()) as { amount: string; release: string }
+    const before = await old.wallet.balance(shop.chain)
+    await old.client.coopClose(old.wallet, BigInt(amount), Buffer.from(release, 'base64'))
+    expect(await old.wallet.balance(shop.chain)).toBeGreaterThan(before + (TON * 9n) / 10n)
+  })
+
   it('an agreement on what is not known here', async () => {
     const response = await close((await paid()).claim)
     expect(await refused(response)).toEqual([402, 'channel_refused'])
