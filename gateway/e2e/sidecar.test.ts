@@ -230,7 +230,9 @@ describe('the end', () => {
     const left = await readChannel(user.channel.record.params, chain)
     expect(left === undefined || left.deposited === left.settled).toBe(true)
     expect((await payee.wallet.balance(chain)) - before).toBe(verified)
-    // Nothing is served on it any more.
+    // Nothing is served on it any more: not from here, and not by the gateway for who closed it elsewhere.
+    await expect(user.start()).rejects.toMatchObject({ code: 'ERR_SIDECAR_CHANNEL' })
+    await rm(join(user.channel.dir, 'movements.jsonl'))
     await user.start()
     await expect(user.sdk.chat.completions.create({ model: net.model, ...ask })).rejects.toMatchObject({
       status: 402,
