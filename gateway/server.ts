@@ -120,7 +120,7 @@ export async function startGateway(
   const uncharged = new Uncharged({ ...unchargedRates(config), now: () => performance.now() })
   const dispatcher = new Dispatcher({
     pool,
-    ledger: whileSeen(boundUncharged(ledger, uncharged), treasury),
+    ledger: boundUncharged(whileSeen(ledger, treasury), uncharged),
     signer: identity.signer,
     gatewayId,
     log,

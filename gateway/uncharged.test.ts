@@ -21,8 +21,8 @@ function open() {
     await ledger.hold({ requestId, key } as ReserveRequest)
     return requestId
   }
-  const charge = (requestId: string, clientCharge: bigint) =>
-    ledger.charge({ requestId, clientCharge } as ChargeRequest)
+  const charge = (requestId: string, clientCharge: bigint, reason = 'status_200') =>
+    ledger.charge({ requestId, clientCharge } as ChargeRequest, reason)
   return { time, uncharged, ledger, hold, charge }
 }
 
@@ -31,7 +31,7 @@ const refused = expect.objectContaining({ status: 429, apiCode: 'uncharged_reque
 describe('what an account leaves in the ledger without a charge', () => {
   it('is bounded, each account by itself, and comes back with time', async () => {
     const { time, ledger, hold, charge } = open()
-    await charge(await hold(), 0n)
+    await charge(await hold(), 0n, 'status_400')
     await ledger.release(await hold(), 'aborted')
     await ledger.release(await hold(), 'not_sent')
     const error = await hold().catch((thrown: ApiError) => thrown)
@@ -61,9 +61,11 @@ describe('what an account leaves in the ledger without a charge', () => {
   })
 
   it('is not what workers or the gateway broke', async () => {
-    const { hold, ledger } = open()
+    const { hold, charge, ledger } = open()
     for (const reason of ['no_worker', 'worker_silent', 'deadline', 'draining', 'ERR_STREAM_TRUNCATED'])
       await ledger.release(await hold(), reason)
+    // A worker's own error comes with a receipt over nothing, and so may one that was lost.
+    for (const reason of ['status_500', 'status_503', 'worker_silent']) await charge(await hold(), 0n, reason)
     for (let i = 0; i < 3; i++) await hold()
     await expect(hold()).rejects.toEqual(refused)
   })

@@ -14,8 +14,11 @@ export interface UnchargedOptions {
 
 /** A charge makes good what it took itself, and one more: whoever pays for every other request notices nothing. */
 const BY_A_CHARGE = 2
-/** Ends without a charge that are the client's doing: it went away, took nothing, or sent what no seal takes. */
-const BY_CLIENT = new Set(['aborted', 'stalled', 'not_sent'])
+/**
+ * Ends that are the client's doing: it went away, took nothing, sent what no seal takes or what a worker refuses, or got
+ * what it asked for. An error of a worker's own (`status_503`) is none, though it comes with a receipt, over nothing.
+ */
+const BY_CLIENT = /^(aborted|stalled|not_sent|status_[1-4][0-9]{2})$/
 
 /**
  * Reservations that come to nothing and vouchers that nothing is charged on stay in the ledger for good, and cost whoever
@@ -77,16 +80,17 @@ export function boundUncharged(ledger: DispatchLedger, uncharged: Uncharged): Di
       return held
     },
     assign: (requestId, worker) => ledger.assign(requestId, worker),
-    charge: async (request) => {
-      const result = await ledger.charge(request)
+    charge: async (request, reason = '') => {
+      const result = await ledger.charge(request, reason)
       end(request.requestId, (account) => {
         if (result.clientCharge > 0n) uncharged.restore(account)
+        else if (!BY_CLIENT.test(reason)) uncharged.excuse(account)
       })
       return result
     },
     release: async (requestId, reason) => {
       end(requestId, (account) => {
-        if (!BY_CLIENT.has(reason)) uncharged.excuse(account)
+        if (!BY_CLIENT.test(reason)) uncharged.excuse(account)
       })
       return await ledger.release(requestId, reason)
     },

@@ -3,6 +3,7 @@ import { utf8 } from '../../attest/bytes.ts'
 import { ApiError } from '../../worker/protocol/errors.ts'
 import { MODEL } from '../link/testing/fake-worker.ts'
 import type { Job } from '../link/testing/job.ts'
+import { boundUncharged, Uncharged } from '../uncharged.ts'
 import type { DispatchResponse } from './index.ts'
 import {
   type Books,
@@ -208,6 +209,23 @@ describe('refusals by the worker', () => {
     expect(refused.headers).toEqual({ 'retry-after': '3' })
     expect(await harness.account()).toEqual({ charged: 0n, reserved: 0n, earned: 0n })
     expect(await books.ledger.receipt(request.requestId)).toBeDefined()
+  })
+
+  it('count as what costs its client nothing, but not when it was the worker that failed', async () => {
+    const uncharged = new Uncharged({ burst: 1, perMinute: 1, now: () => 0 })
+    await harness.close()
+    harness = await Harness.open(books, { bendLedger: (ledger) => boundUncharged(ledger, uncharged) })
+    let status = 503
+    await harness.gateway.join({
+      serve: async (job) => {
+        await job.start()
+        await job.finish({ status, error: { message: 'no', type: 'error', param: null, code: 'no' } })
+      },
+    })
+    for (let i = 0; i < 2; i++) expect(await failure(harness.dispatch())).toMatchObject({ status: 503 })
+    status = 400
+    for (const apiCode of ['no', 'uncharged_requests'])
+      expect(await failure(harness.dispatch())).toMatchObject({ apiCode })
   })
 
   it('after the first frame become an error of the stream, after the charge', async () => {

@@ -1,13 +1,14 @@
-import type { Ledger, WorkerRef } from '../ledger/index.ts'
+import type { ChargeRequest, ChargeResult, Ledger, WorkerRef } from '../ledger/index.ts'
 import type { Lease, WorkerHandle, WorkerPool } from '../link/index.ts'
 import type { VerifiedReceipt } from './receipt-book.ts'
 import type { DispatchedTo } from './types.ts'
 
 /** What a dispatch needs of the ledger. */
-export type DispatchLedger = Pick<
-  Ledger,
-  'demandPayable' | 'hold' | 'assign' | 'charge' | 'release' | 'openReservations'
->
+export interface DispatchLedger
+  extends Pick<Ledger, 'demandPayable' | 'hold' | 'assign' | 'release' | 'openReservations'> {
+  /** @param reason how the request ended, a short code; the ledger itself does not ask for it */
+  charge(request: ChargeRequest, reason?: string): Promise<ChargeResult>
+}
 
 /** How a request stands in the ledger, durably. */
 export interface Settlement {
@@ -21,7 +22,8 @@ export interface Settlement {
 const NOTHING: Settlement = { charged: 0n, workerChannel: undefined, ceiling: 0n, voucher: null }
 
 /**
- * Commits the charge of a receipt, or lets the reservation go when there is none (`reason` is a short code).
+ * Commits the charge of a receipt, or lets the reservation go when there is none.
+ * @param reason how the request ended, a short code
  * @throws LedgerError; the reservation then stays open and is resolved after a restart
  */
 export async function commit(
@@ -36,14 +38,15 @@ export async function commit(
     return NOTHING
   }
   const { clientCharge, workerCharge, signed, digest } = receipt
-  const charged = await ledger.charge({
+  const charge = {
     requestId,
     clientCharge,
     workerCharge,
     workerChannel,
     receipt: signed,
     receiptDigest: digest,
-  })
+  }
+  const charged = await ledger.charge(charge, reason)
   return {
     charged: charged.clientCharge,
     workerChannel,
