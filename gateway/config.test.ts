@@ -57,6 +57,7 @@ it('gives workers that are gone their days', () => {
 it('lets a hundredth of the rate come to nothing', () => {
   const argv = ['--requests-per-minute', '1000', '--max-active-per-key', '10']
   expect(unchargedRates(load(argv))).toEqual({ burst: 40, perMinute: 10 })
+  expect(unchargedRates(load(['--requests-per-minute', '10'])).perMinute).toBe(1)
   expect(unchargedRates(load([...argv, '--price-prompt', '0'])).burst).toBeGreaterThan(1e12)
 })
 

@@ -230,12 +230,12 @@ export function dispatchLimits(config: GatewayConfig): Partial<DispatchLimits> {
 
 /**
  * What one API key or channel may leave in the ledger without a charge: all that it may have under way at once, each with a
- * voucher, twice over; and a hundredth of its rate. Where prompts cost nothing, nothing is bounded: nobody can be told from
- * others by what is charged.
+ * voucher, twice over; and a hundredth of its rate, but one a minute at least, as clients wait for no longer. Where prompts
+ * cost nothing, nothing is bounded: nobody can be told from others by what is charged.
  */
 export function unchargedRates({ maxActivePerKey, requestsPerMinute, pricePrompt }: GatewayConfig) {
   if (pricePrompt === '0') return { burst: Number.MAX_SAFE_INTEGER, perMinute: 0 }
-  return { burst: 4 * maxActivePerKey, perMinute: requestsPerMinute / 100 }
+  return { burst: 4 * maxActivePerKey, perMinute: Math.max(1, requestsPerMinute / 100) }
 }
 
 /** What the treasury is told of chain and settlement. */
