@@ -187,9 +187,10 @@ export async function startGateway(
   server.on('upgrade', (request, socket, head) => {
     if (!pool.handleUpgrade(request, socket, head)) socket.destroy()
   })
+  // Before the first worker can join: each join counts.
+  treasury.endIdle(() => channelsInUse(pool, ledger))
   const url = await listen(server, config)
   const control = await openControl(config, money)
-  treasury.endIdle(() => channelsInUse(pool, ledger))
   const stopWatching = treasury.watch(WATCH_MS)
   const stop = async (drainMs: number) => {
     const deadline = performance.now() + drainMs

@@ -255,17 +255,19 @@ describe('terms and versions', () => {
     await narrow.close()
   })
 
-  it('tells a worker what is wrong with where it wants to be paid', async () => {
+  it.each([
+    ['ERR_TREASURY_PAYOUT', 'terms', 'payoutAddress: not an address'],
+    ['ERR_TREASURY_LIMIT', 'busy', 'no more channels: try again in 65 minutes'],
+  ])('tells a worker why no channel can pay it: %s', async (treasury, code, reason) => {
     const strict = await TestGateway.open(
       {
         paymentFor: async () => {
-          throw new ChrysalisError('ERR_TREASURY_PAYOUT', 'payoutAddress: not an address')
+          throw new ChrysalisError(treasury, reason)
         },
       },
       { clock: gateway.clock, tee: gateway.tee },
     )
-    const refused = await (await strict.dial()).hear('refused')
-    expect(refused).toMatchObject({ code: 'terms', reason: 'payoutAddress: not an address' })
+    expect(await (await strict.dial()).hear('refused')).toMatchObject({ code, reason })
     await strict.close()
   })
 

@@ -19,7 +19,7 @@ import { isKnown } from '../known.ts'
 import type { SessionHost } from './host.ts'
 import type { VerifiedEpoch, WorkerIdentity } from './types.ts'
 
-type RefusalCode = GatewayMessageOf<'refused'>['code']
+export type RefusalCode = GatewayMessageOf<'refused'>['code']
 
 /** Why a worker gets no work; `factors` names what failed in its evidence. */
 export interface Refusal {

@@ -3,12 +3,16 @@ import { ChrysalisError } from '../../attest/errors.ts'
 import type { EvidenceBundle } from '../../attest/evidence/index.ts'
 import type { WorkerMessageOf } from '../../worker/protocol/link.ts'
 import type { SessionHost } from './host.ts'
-import { type Attested, judgedBy, judgeJoin, type Refusal, refusal } from './judge.ts'
+import { type Attested, judgedBy, judgeJoin, type Refusal, type RefusalCode, refusal } from './judge.ts'
 import { makeOffers, type Offer } from './terms.ts'
 import type { WorkerPayment } from './types.ts'
 
-/** Why no channel can pay a worker, in words that it may read. */
-const TOLD: readonly string[] = ['ERR_TREASURY_PAYOUT', 'ERR_ROLLED_BACK']
+/** Why no channel can pay a worker, in words that it may read, and what its refusal is called. */
+const TOLD = new Map<string, RefusalCode>([
+  ['ERR_TREASURY_PAYOUT', 'terms'],
+  ['ERR_ROLLED_BACK', 'terms'],
+  ['ERR_TREASURY_LIMIT', 'busy'],
+])
 
 /** Everything that a welcome needs, short of the last look at who else is there. */
 export interface Prepared extends Attested {
@@ -38,7 +42,9 @@ export async function prepareJoin(
   try {
     return { identity, epoch, subject, offers, payment: await host.paymentFor(request), evidence }
   } catch (error) {
-    if (!(error instanceof ChrysalisError) || !TOLD.includes(error.code)) throw error
-    return refusal('terms', error.message)
+    if (!(error instanceof ChrysalisError)) throw error
+    const code = TOLD.get(error.code)
+    if (code === undefined) throw error
+    return refusal(code, error.message)
   }
 }

@@ -257,7 +257,9 @@ describe('when no more channels are opened', () => {
     const connected = await newWorker()()
     here.add(connected)
     const newcomer = newWorker()
-    for (let i = 0; i < 3; i++) await expect(newcomer()).rejects.toEqual(refused)
+    const told = expect.stringMatching(/ends for this worker: try again in 65 minutes$/)
+    for (let i = 0; i < 3; i++)
+      await expect(newcomer()).rejects.toMatchObject({ code: 'ERR_TREASURY_LIMIT', message: told })
     expect(await states(first, second, connected)).toEqual(['closing', 'open', 'open'])
     // Its deposit is still away: nobody can have more of them out than there may be.
     await stand.treasury.sync()
@@ -266,6 +268,16 @@ describe('when no more channels are opened', () => {
     const channel = await newcomer()
     expect(await states(first, second, connected, channel)).toEqual(['closed', 'open', 'open', 'open'])
     expect(await difference()).toBe(0n)
+  })
+
+  it('it is none that is here, though nobody has counted that yet', async () => {
+    const back = await newWorker()()
+    const others = [await newWorker()(), await newWorker()()]
+    await pass(80)
+    for (const id of others) await stand.ledger.setIdle(id, 0)
+    here.add(back)
+    await expect(newWorker()()).rejects.toEqual(refused)
+    expect(await states(back, ...others)).toEqual(['open', 'open', 'open'])
   })
 
   it('it is none that was here within the hour', async () => {

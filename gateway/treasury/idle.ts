@@ -47,8 +47,9 @@ export class IdleChannels {
     this.#countedAt = monotonic()
     // A machine that stood still was not here for workers to come to.
     const seconds = Math.floor(Math.min(passed, 2 * COUNT_EVERY_MS) / 1000)
+    const used = inUse()
     for (const record of (await ledger.channels()).filter(isHeld)) {
-      const idleSeconds = inUse().has(record.id) ? 0 : record.idleSeconds + seconds
+      const idleSeconds = used.has(record.id) ? 0 : record.idleSeconds + seconds
       if (idleSeconds !== record.idleSeconds) await ledger.setIdle(record.id, idleSeconds)
       if (this.#isOver({ ...record, idleSeconds })) await ledger.setChannelState(record.id, 'closing')
     }
@@ -64,19 +65,25 @@ export class IdleChannels {
    * one that was left and never earned anything: however many keys a stranger has, it pushes nobody out who has worked.
    *
    * @param newcomer names the worker: one channel at a time ends for it, however often it comes
+   * @returns whether one ends for it
    */
-  async makeRoom(newcomer: string): Promise<void> {
-    const channels = await this.#options.ledger.channels()
+  async makeRoom(newcomer: string): Promise<boolean> {
+    const { ledger, inUse } = this.#options
+    const channels = await ledger.channels()
     const closing = new Set(channels.filter(({ state }) => state === 'closing').map(({ id }) => id))
     for (const [name, id] of this.#roomFor) if (!closing.has(id)) this.#roomFor.delete(name)
-    if (this.#roomFor.has(newcomer)) return
+    if (this.#roomFor.has(newcomer)) return true
+    const used = inUse()
     const [longest] = channels
       .filter(isHeld)
       .filter(({ charged, idleSeconds }) => charged < DUST && idleSeconds >= EARLY_SECONDS)
+      // Counting notices who has come within minutes only.
+      .filter(({ id }) => !used.has(id))
       .sort((a, b) => b.idleSeconds - a.idleSeconds)
-    if (!longest) return
-    await this.#options.ledger.setChannelState(longest.id, 'closing')
+    if (!longest) return false
+    await ledger.setChannelState(longest.id, 'closing')
     this.#roomFor.set(newcomer, longest.id)
+    return true
   }
 
   #isOver({ charged, ceiling, settled, idleSeconds }: ChannelRecord): boolean {

@@ -117,7 +117,7 @@ export function checkRoom(channels: readonly ChannelRecord[], most: number): voi
   if (held.length < most) return
   throw new TreasuryError(
     'ERR_TREASURY_LIMIT',
-    `${held.length} worker channels hold money, the most that this gateway opens: those that nobody uses end in time`,
+    `${held.length} worker channels hold money, the most that this gateway opens: try again in some hours, those that nobody uses end in time`,
   )
 }
 

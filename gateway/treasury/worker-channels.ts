@@ -61,9 +61,9 @@ export class WorkerChannels {
       const record = await openings
         .open('worker', keys.gateway, terms.workerDeposit, { payee, payeeKey }, anyKey)
         .catch(async (error: unknown) => {
+          if (codeOf(error) !== 'ERR_TREASURY_LIMIT') throw error
           const newcomer = `${payee.toRawString()} ${toHex(payeeKey)}`
-          if (codeOf(error) === 'ERR_TREASURY_LIMIT') await this.#idle?.makeRoom(newcomer)
-          throw error
+          throw (await this.#idle?.makeRoom(newcomer)) ? noRoomYet(terms) : error
         })
       await this.#idle?.touch(record)
       if (record.frozen !== null) {
@@ -91,4 +91,13 @@ export class WorkerChannels {
   countIdle(): Promise<void> {
     return this.#options.alone(async () => this.#idle?.count())
   }
+}
+
+/** What a worker is told for whom another one's channel ends. */
+function noRoomYet({ challengeSeconds }: TreasuryTerms): TreasuryError {
+  const minutes = Math.ceil(challengeSeconds / 60) + 5
+  return new TreasuryError(
+    'ERR_TREASURY_LIMIT',
+    `this gateway opens no more worker channels at once; one that nobody uses ends for this worker: try again in ${minutes} minutes`,
+  )
 }
