@@ -19,19 +19,19 @@ const ok = { platform: 'linux', version: '24.21.0', glibc: true }
 describe('what keeps Chrysalis from running', () => {
   it.each([
     ok,
-    { ...ok, version: '24.7.0' },
+    { ...ok, version: '24.14.0' },
     { ...ok, version: '26.0.0' },
-    { platform: 'darwin', version: '24.7.0', glibc: false },
-    { platform: 'win32', version: '24.7.0', glibc: false },
+    { platform: 'darwin', version: '24.14.0', glibc: false },
+    { platform: 'win32', version: '24.14.0', glibc: false },
   ])('nothing on %j', (machine) => expect(obstacle(machine)).toBeUndefined())
 
   it.each([
     [{ ...ok, glibc: false }, /^Chrysalis needs a Linux with glibc .*musl \(Alpine\)\.$/],
     [
       { ...ok, version: '20.19.4' },
-      /^Chrysalis needs Node 24\.7 or newer, and this is Node 20\.19\.4\. .*npm ci/,
+      /^Chrysalis needs Node 24\.14 or newer, and this is Node 20\.19\.4\. .*npm ci/,
     ],
-    [{ ...ok, version: '24.6.9' }, /this is Node 24\.6\.9\. Start it with npm/],
+    [{ ...ok, version: '24.13.1' }, /this is Node 24\.13\.1\. Start it with npm/],
     [{ platform: 'win32', version: '22.1.0', glibc: false }, /this is Node 22\.1\.0\. Start it with npm/],
     [
       { platform: 'darwin', version: '22.1.0', glibc: false },

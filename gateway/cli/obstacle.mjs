@@ -1,7 +1,10 @@
 // Plain JavaScript on purpose: it must parse on any Node, so that an old one gets a sentence, not a stack trace.
 
-/** The Node that everything here is written for. */
-const NEEDED = [24, 7]
+/**
+ * The Node that everything here is written for: the first minor version with an SQLite (3.51) that can be asked for the
+ * length of its log. An older one takes that question for an order to write the log back, after every batch of the ledger.
+ */
+const NEEDED = [24, 14]
 
 /**
  * Why Chrysalis cannot run here, as a sentence for a person; undefined when it can.
