@@ -18,7 +18,7 @@ import { EarningsError } from '../earnings/errors.ts'
 import { bindOwner, networkName, readOwner, written } from '../earnings/owner.ts'
 import { withPurse } from '../earnings/purse.ts'
 import { readBooks } from '../earnings/report.ts'
-import { planWithdrawal, settleAll, withdraw } from '../earnings/withdraw.ts'
+import { dustOf, planWithdrawal, settleAll, withdraw } from '../earnings/withdraw.ts'
 import { earningsFile, ownerFile, payoutKeyFile, purseOf } from '../folder.ts'
 import { runCommand } from './command.ts'
 
@@ -82,10 +82,13 @@ interface Parts {
 async function send(settings: Settings, { folder, chain, wallet, owner }: Parts): Promise<void> {
   const amount = settings.amount === undefined ? undefined : parseTon(settings.amount)
   const keep = parseTon(settings.keep)
-  if (settings.settle && settings.yes) {
-    await settleAll(chain, wallet, readBooks(earningsFile(folder)).channels)
+  let dust = 0n
+  if (settings.settle) {
+    const { channels } = readBooks(earningsFile(folder))
+    if (settings.yes) await settleAll(chain, wallet, channels)
+    dust = await dustOf(chain, wallet, channels)
   }
-  const plan = await planWithdrawal(chain, wallet, { to: owner, amount, keep })
+  const plan = await planWithdrawal(chain, wallet, { to: owner, amount, keep, dust })
   if (settings.yes) {
     await bindOwner(ownerFile(folder), owner, chain.globalId)
     await withdraw(chain, wallet, plan)

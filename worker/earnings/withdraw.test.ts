@@ -18,7 +18,7 @@ import {
 import { MemoryChain, TestChannel } from '../../contracts/testing.ts'
 import { bindOwner, parseOwner, readOwner, written } from './owner.ts'
 import type { ChannelAccount } from './store.ts'
-import { FEE, planWithdrawal, settleAll, withdraw } from './withdraw.ts'
+import { dustOf, FEE, planWithdrawal, settleAll, withdraw } from './withdraw.ts'
 
 const TON = 1_000_000_000n
 const MAINNET = -239
@@ -147,6 +147,11 @@ describe('a withdrawal', () => {
     await expect(plan).rejects.toThrow(/3\.000000000 are kept/)
   })
 
+  test('of all says so where more is promised, and is not worth its fees', async () => {
+    const plan = planWithdrawal(chain, wallet, { to: owner.address, keep: 3n * TON, dust: 1000n })
+    await expect(plan).rejects.toThrow(/; 0\.000001000 more are promised, but to settle that costs more/)
+  })
+
   test('to itself is refused', async () => {
     const plan = planWithdrawal(chain, wallet, { to: wallet.address, amount: TON, keep: 0n })
     await expect(plan).rejects.toEqual(code('ERR_WITHDRAW_ADDRESS'))
@@ -205,16 +210,18 @@ describe('settling first', () => {
     const [full, dust, settled] = channels as [TestChannel, TestChannel, TestChannel]
     const gone = new TestChannel(chain, full.payer, wallet, ...keys())
     await wallet.send(chain, [settled.channel.settle(TON / 2n, TON / 2n, settled.voucher(TON / 2n))])
-    const brought = await settleAll(chain, wallet, [
+    const accounts = [
       accountOf(full, 2n * TON),
       accountOf(dust, 1000n),
       accountOf(settled, TON / 2n),
       accountOf(theirs, TON),
       accountOf(gone, TON),
-    ])
+    ]
+    const brought = await settleAll(chain, wallet, accounts)
     expect(await settledOn(full)).toBe(TON)
     expect([await settledOn(dust), await settledOn(theirs)]).toEqual([0n, 0n])
     expect(brought.get(full.channel.address.toRawString())).toBe(TON)
+    expect(await dustOf(chain, wallet, [...accounts, accountOf(theirs, 1000n)])).toBe(1000n)
   })
 
   test('says what kept a claim from being settled', async () => {

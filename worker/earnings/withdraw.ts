@@ -28,12 +28,13 @@ export interface Withdrawal {
 
 /**
  * What can be sent: `amount`, or everything above `keep`.
+ * @param dust what is promised to the wallet and was not worth settling, see {@link dustOf}
  * @throws EarningsError ERR_WITHDRAW_FUNDS, ERR_WITHDRAW_ADDRESS
  */
 export async function planWithdrawal(
   chain: Chain,
   wallet: Wallet,
-  { to, amount, keep }: { to: Address; amount?: bigint | undefined; keep: bigint },
+  { to, amount, keep, dust = 0n }: { to: Address; amount?: bigint | undefined; keep: bigint; dust?: bigint },
 ): Promise<Withdrawal & { balance: bigint }> {
   if (to.equals(wallet.address)) throw unfit('is the worker’s own wallet')
   if ((await chain.account(to)).state === 'frozen') throw unfit('is frozen: its wallet owes rent')
@@ -42,9 +43,11 @@ export async function planWithdrawal(
   const asked = amount ?? most
   if (asked > 0n && asked <= most) return { to, amount: asked, balance }
   const kept = amount === undefined ? `, ${formatTon(keep)} are kept for fees to come` : ''
+  const left =
+    dust > 0n ? `; ${formatTon(dust)} more are promised, but to settle that costs more than it brings` : ''
   throw new EarningsError(
     'ERR_WITHDRAW_FUNDS',
-    `the wallet holds ${formatTon(balance)} TON; ${formatTon(FEE)} are set aside for this message's fees${kept}`,
+    `the wallet holds ${formatTon(balance)} TON; ${formatTon(FEE)} are set aside for this message's fees${kept}${left}`,
   )
 }
 
@@ -86,7 +89,7 @@ export async function settleAll(
   wait: WaitOptions = {},
 ): Promise<Map<string, bigint>> {
   const cost = settleCost(await chain.prices(), 1)
-  const claims = channels.flatMap((channel) => claimOf(channel, wallet, cost) ?? [])
+  const claims = claimsOf(channels, wallet).filter(({ gain }) => gain > cost)
   const brought = new Map<string, bigint>()
   const outcomes = await settleBatch(
     chain,
@@ -105,16 +108,32 @@ export async function settleAll(
 
 const GONE = new Set(['ERR_CHANNEL_ABSENT', 'ERR_CHANNEL_NOT_ABOVE_SETTLED'])
 
-function claimOf(
-  { params: text, deposited, ceiling, settled, signature, state }: ChannelAccount,
+/** What gateways have promised to this wallet in channels that {@link settleAll} leaves, as each costs more than it brings. */
+export async function dustOf(
+  chain: Chain,
   wallet: Wallet,
-  cost: bigint,
-): { claim: SettleClaim; settled: bigint } | undefined {
-  const amount = least(ceiling, deposited)
-  if (text === '' || signature === '' || state === 'gone' || amount - settled <= cost) return undefined
-  const params = channelParamsFromJson(JSON.parse(text))
-  if (!params.payee.equals(wallet.address)) return undefined
-  return { claim: { params, amount, ceiling, signature: fromBase64(signature) }, settled }
+  channels: readonly ChannelAccount[],
+): Promise<bigint> {
+  const cost = settleCost(await chain.prices(), 1)
+  return claimsOf(channels, wallet).reduce((sum, { gain }) => (gain > cost ? sum : sum + gain), 0n)
+}
+
+/** What a settle of a channel would send, and how much it would bring. */
+interface Claim {
+  claim: SettleClaim
+  settled: bigint
+  gain: bigint
+}
+
+function claimsOf(channels: readonly ChannelAccount[], wallet: Wallet): Claim[] {
+  return channels.flatMap(({ params: text, deposited, ceiling, settled, signature, state }) => {
+    const amount = least(ceiling, deposited)
+    const gain = amount - settled
+    if (text === '' || signature === '' || state === 'gone' || gain <= 0n) return []
+    const params = channelParamsFromJson(JSON.parse(text))
+    if (!params.payee.equals(wallet.address)) return []
+    return [{ claim: { params, amount, ceiling, signature: fromBase64(signature) }, settled, gain }]
+  })
 }
 
 function unfit(what: string): EarningsError {
