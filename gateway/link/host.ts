@@ -40,7 +40,8 @@ export interface PoolOptions {
   quotesFor(worker: JoinRequest): readonly Quote[]
   /**
    * The channel that pays it, opened if need be: asked last, as this alone costs money.
-   * @throws ChrysalisError `ERR_TREASURY_PAYOUT` for a worker that has to change something first
+   * @throws ChrysalisError `ERR_TREASURY_PAYOUT` for a worker that has to change something first, `ERR_TREASURY_LIMIT`
+   *   for one that has to come again later
    */
   paymentFor(worker: JoinRequest): Promise<WorkerPayment>
   /**
