@@ -1,5 +1,6 @@
 /** The TON side of Chrysalis: payment channel, vouchers, wallet, chain. See README.md. */
 
+export { friendlyAddress } from './address.ts'
 export { formatTon, formatUsd, larger, least, NANO, parseTon, parseUsdRate, type UsdRate } from './amount.ts'
 export { connectLocalChain, type LocalChain } from './chain/local/client.ts'
 export { networkGlobalId, openChain } from './chain/open.ts'

@@ -1,7 +1,6 @@
 /** `chrysalis channel open --delegated`: an API key on a deposit of one's own, and how such a channel grows and ends. */
 
-import { Address } from '@ton/core'
-import { friendly } from '../fund/index.ts'
+import type { Address } from '@ton/core'
 import { closeByAgreement, type Release } from '../sidecar/channel.ts'
 import {
   askOwnRelease,
@@ -43,14 +42,13 @@ export async function openForKey(
   const asked = await payerAt(payer, await readPrices(upstream), [KEPT[terms.kept]])
   const channel = await openDelegated({ folder, upstream, chain, ...asked, deposit, terms })
   const { apiKey } = await channel.secrets()
-  const { globalId, gateway } = channel.record
-  const address = friendly(Address.parseRaw(channel.address), globalId)
+  const { gateway } = channel.record
   const lines = [
     '',
     apiKey,
     '',
     `This API key works at ${gateway}/v1. It is shown here and never again; it is in ${channel.apiKeyFile} (0600).`,
-    `What is left of the deposit comes back by: chrysalis channel close --data ${data} --channel ${address}`,
+    `What is left of the deposit comes back by: chrysalis channel close --data ${data} --channel ${channel.name}`,
   ]
   await done(channel, 'the channel is open, and its API key works', {
     lines,

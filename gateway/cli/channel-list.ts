@@ -40,7 +40,7 @@ async function look(channel: ChannelFolder, chain: PayersChain, now: number) {
   const state = elsewhere ? undefined : await readChannelState(params, chain)
   const { deposited = 0n, settled = 0n, closeAt = 0 } = state ?? {}
   return {
-    ...{ address: channel.address, gateway, globalId },
+    ...{ address: channel.address, name: channel.name, gateway, globalId },
     signer: channel.record.signer ?? 'client',
     state: elsewhere ? 'on another network' : stateOf(state, channel, now),
     ...{ deposited: deposited.toString(), settled: settled.toString() },
@@ -61,14 +61,14 @@ function stateOf(state: ChannelState | undefined, { record, wasOpened }: Channel
 }
 
 function describe(each: Looked, rate: UsdRate | undefined): string {
-  const { address, gateway, signer, state, deposited, signed, proven, settled, halted, secondsLeft } = each
+  const { name, gateway, signer, state, deposited, signed, proven, settled, halted, secondsLeft } = each
   const left = BigInt(deposited) - BigInt(proven)
   const spent = [
     `  spent      ${money(BigInt(proven), rate)}, as receipts prove`,
     `  signed     ${money(BigInt(signed), rate)}`,
   ]
   const lines = [
-    `channel ${address} (${state}${secondsLeft === null ? '' : `, ${secondsLeft} s left`})`,
+    `channel ${name} (${state}${secondsLeft === null ? '' : `, ${secondsLeft} s left`})`,
     `  gateway    ${gateway}`,
     `  deposited  ${money(BigInt(deposited), rate)}`,
     ...(signer === 'gateway' ? ['  signed     by the gateway, for an API key'] : spent),

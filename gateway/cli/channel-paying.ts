@@ -1,12 +1,12 @@
 /** How a payer's verbs are paid for: asked of a person, in a terminal and on a page, or taken from a wallet file. */
 
-import { Address } from '@ton/core'
+import type { Address } from '@ton/core'
 import { z } from 'zod'
 import { ConfigError } from '../../attest/cli/config.ts'
 import { codeOf } from '../../attest/cli/process.ts'
 import { parseUsdRate } from '../../contracts/amount.ts'
 import { ChannelClient, type chainSettings, type MessageSender, Wallet } from '../../contracts/index.ts'
-import { AskedWallet, FundError, friendly, type PaymentOrder } from '../fund/index.ts'
+import { AskedWallet, FundError, type PaymentOrder } from '../fund/index.ts'
 import { type ChannelFolder, type ModelPrices, SidecarFolder } from '../sidecar/index.ts'
 import { connectChain, type PayersChain } from './chain-settings.ts'
 import { Asking } from './channel-asking.ts'
@@ -99,11 +99,10 @@ export async function paying(config: PayingConfig, work: (on: Paying) => Promise
     }
     const done = async (channel: ChannelFolder, text: string, secret?: Secret) => {
       const state = await new ChannelClient({ chain, params: channel.record.params }).state()
-      const { address, record } = channel
       const deposited = state?.deposited ?? 0n
-      const lines = [`channel ${friendly(Address.parseRaw(address), record.globalId)}: ${text}`]
+      const lines = [`channel ${channel.name}: ${text}`]
       if (state && state.closeAt === 0) lines.push(`deposit ${money(deposited, rate)}, as the chain shows it`)
-      const json = { event: 'done', channel: address, deposited: String(deposited), ...secret?.json }
+      const json = { event: 'done', channel: channel.address, deposited: String(deposited), ...secret?.json }
       asking.ended(lines, json, secret?.lines)
     }
     await work({ folder, chain, payerAt, done })

@@ -1,14 +1,8 @@
 /** A payment's view in a terminal. */
 
 import { wrapped } from '../../attest/cli/command.ts'
-import {
-  friendly,
-  type PaymentView,
-  type PriceTable,
-  terminalQr,
-  tonkeeperLink,
-  tonLink,
-} from '../fund/index.ts'
+import { friendlyAddress } from '../../contracts/index.ts'
+import { type PaymentView, type PriceTable, terminalQr, tonkeeperLink, tonLink } from '../fund/index.ts'
 
 export interface TextOptions {
   /** Width of the terminal; 0 where there is none. */
@@ -24,7 +18,7 @@ export function describeView(view: PaymentView, { columns, page }: TextOptions):
   const link = tonLink(order)
   const names = Math.max(...rows.map(({ name }) => name.length))
   return [
-    `${title}: ${friendly(to, globalId)}`,
+    `${title}: ${friendlyAddress(to, globalId)}`,
     `  to the gateway ${gateway}`,
     ...rows.map(
       ({ name, amount, note }) =>
@@ -32,7 +26,7 @@ export function describeView(view: PaymentView, { columns, page }: TextOptions):
     ),
     '',
     ...(prices ? [describePrices(prices), ''] : []),
-    `Send ${total} from your wallet ${friendly(from, globalId, false)}`,
+    `Send ${total} from your wallet ${friendlyAddress(from, globalId, false)}`,
     `until ${new Date(expires * 1000).toISOString()}, by one of these:`,
     '',
     ...(page === undefined ? code(link, columns) : [`page       ${page}`, '']),

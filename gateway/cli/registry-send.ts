@@ -5,6 +5,7 @@ import { formatTon, parseTon } from '../../contracts/amount.ts'
 import {
   type Chain,
   chainSettings,
+  friendlyAddress,
   mergeRequests,
   moment,
   parseRequest,
@@ -16,7 +17,6 @@ import {
   type SigningRequest,
   Wallet,
 } from '../../contracts/index.ts'
-import { friendly } from '../fund/index.ts'
 import { connectChain } from './chain-settings.ts'
 import {
   load,
@@ -108,7 +108,7 @@ export async function topUp(argv: string[]): Promise<void> {
 
 async function walletOf(file: string, chain: Chain): Promise<Wallet> {
   const wallet = await Wallet.open(file, chain.globalId)
-  say(`wallet ${friendly(wallet.address, chain.globalId, false)} pays`)
+  say(`wallet ${friendlyAddress(wallet.address, chain.globalId, false)} pays`)
   return wallet
 }
 

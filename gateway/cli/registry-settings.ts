@@ -9,11 +9,11 @@ import {
   chainSettings,
   describeRequest,
   formatRequest,
+  friendlyAddress,
   Registry,
   RegistryClient,
   type SigningRequest,
 } from '../../contracts/index.ts'
-import { friendly } from '../fund/index.ts'
 import { connectChain } from './chain-settings.ts'
 import { parseAddress } from './sidecar-channel.ts'
 
@@ -86,7 +86,7 @@ export async function handOut(request: SigningRequest, file: string): Promise<vo
 
 /** A registry's address as people see it. */
 export function shown(client: RegistryClient, chain: Chain): string {
-  return friendly(client.registry.address, chain.globalId)
+  return friendlyAddress(client.registry.address, chain.globalId)
 }
 
 export function say(...lines: string[]): void {

@@ -64,7 +64,7 @@ export async function open(argv: string[]): Promise<void> {
       slice: parseTon(config.slice),
     })
     upstream.close()
-    say(`channel ${channel.address} is open with ${formatTon(deposit)} TON; serve with: chrysalis sidecar`)
+    say(`channel ${channel.name} is open with ${formatTon(deposit)} TON; serve with: chrysalis sidecar`)
   })
 }
 
@@ -167,7 +167,7 @@ export async function restore(argv: string[]): Promise<void> {
       slice: parseTon(config.slice),
       now: Date.now,
     })
-    say(`channel ${channel.address} is back; serve with: chrysalis sidecar`)
+    say(`channel ${channel.name} is back; serve with: chrysalis sidecar`)
   } finally {
     folder.close()
   }

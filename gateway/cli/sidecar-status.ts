@@ -40,6 +40,7 @@ export function knownOf(channel: ChannelFolder): Omit<Shown, 'current' | 'ended'
   try {
     return {
       address: channel.address,
+      name: channel.name,
       gateway: channel.record.gateway,
       deposited: state.deposited.toString(),
       proven: state.verified.toString(),
@@ -54,6 +55,8 @@ export function knownOf(channel: ChannelFolder): Omit<Shown, 'current' | 'ended'
 
 interface Shown {
   address: string
+  /** The address as wallets show it. */
+  name: string
   current: boolean
   /** Closed from here. */
   ended: boolean
@@ -65,11 +68,11 @@ interface Shown {
   halted: { code: string; message: string; evidence?: string } | null
 }
 
-function describe({ address, current, ended, gateway, running, halted, ...amounts }: Shown): string {
+function describe({ name, current, ended, gateway, running, halted, ...amounts }: Shown): string {
   const mark = ended ? ' (closed)' : current ? ' (current)' : ''
-  const lines = [`channel ${address}${mark}`, `  gateway    ${gateway}`]
-  for (const name of ['deposited', 'proven', 'signed'] as const)
-    lines.push(`  ${name.padEnd(10)} ${formatTon(BigInt(amounts[name]))} TON`)
+  const lines = [`channel ${name}${mark}`, `  gateway    ${gateway}`]
+  for (const each of ['deposited', 'proven', 'signed'] as const)
+    lines.push(`  ${each.padEnd(10)} ${formatTon(BigInt(amounts[each]))} TON`)
   if (running > 0) lines.push(`  running    ${running} requests`)
   if (halted) {
     lines.push(`  STOPPED    ${halted.code}: ${halted.message}`)

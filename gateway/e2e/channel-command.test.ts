@@ -194,6 +194,7 @@ it('shows a person what to do and what it means, and finds a payment that nobody
   expect(Address.parse(/transfer\/([^?]+)/.exec(link)?.[1] ?? '').toString()).toBe(
     Address.parse(address.slice('channel '.length, -1)).toString(),
   )
+  expect(await run('channel', 'list', ...onChain())).toContain(`${address.slice(0, -1)} (open)`)
 })
 
 it('tells the prices before anything is paid, by address or of the channel that is there', async () => {

@@ -120,7 +120,7 @@ describe('chrysalis sidecar', () => {
   })
 
   it('pays by no channel that it closed, but by the next; refuses a second one on the same folder', async () => {
-    expect(await run('status')).toMatch(/^channel 0:[0-9a-f]{64} \(closed\)\n/)
+    expect(await run('status')).toMatch(/^channel kQ[\w-]{46} \(closed\)\n/)
     await expect(serve()).rejects.toThrow(/is closed; open another with/)
     await run('open', '--gateway', stack.origin, '--deposit', '1', '--faucet', ...chain())
     const { child } = await serve()
@@ -149,9 +149,9 @@ describe('chrysalis sidecar', () => {
     await expect(runIn(there, ...restore, address, '--key-file', join(there, 'none'))).rejects.toThrow(
       /--key-file .*none: no file of 64 hexadecimal digits/,
     )
-    const friendly = Address.parse(address).toString()
+    const friendly = Address.parse(address).toString({ testOnly: true })
     const restored = await runIn(there, ...restore, friendly, '--key-file', keyFile)
-    expect(restored).toBe(`channel ${address} is back; serve with: chrysalis sidecar\n`)
+    expect(restored).toBe(`channel ${friendly} is back; serve with: chrysalis sidecar\n`)
     const second = await serve(there)
     expect((await status(there)).proven).toBe(known.proven)
     await second.sdk.chat.completions.create({ model, ...ask })

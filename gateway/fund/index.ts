@@ -3,7 +3,6 @@
 export { AskedWallet, DEFAULT_PATIENCE } from './asked-wallet.ts'
 export { FundError, type FundErrorCode } from './errors.ts'
 export {
-  friendly,
   orderOf,
   type PaymentOrder,
   type TonConnectRequest,

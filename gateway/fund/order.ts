@@ -8,10 +8,8 @@ import {
   type StateInit,
   storeStateInit,
 } from '@ton/core'
+import { friendlyAddress } from '../../contracts/index.ts'
 import { FundError } from './errors.ts'
-
-/** global_id of the one network whose addresses are not marked as worth nothing. */
-const MAINNET = -239
 
 /** A transfer to be made by somebody's wallet. */
 export interface PaymentOrder {
@@ -53,11 +51,6 @@ export function orderOf(
   return { ...terms, to: info.dest, amount: info.value.coins, body, ...(init && { init }) }
 }
 
-/** The address of a contract as wallets show it: bounceable, so that money which is not taken comes back. */
-export function friendly(address: Address, globalId: number, bounceable = true): string {
-  return address.toString({ bounceable, testOnly: globalId !== MAINNET })
-}
-
 /** `ton://transfer/…`: opens any wallet, which may not know `init`. */
 export function tonLink(order: PaymentOrder): string {
   return link('ton://transfer/', order)
@@ -77,7 +70,7 @@ export function tonConnectRequest(order: PaymentOrder): TonConnectRequest {
     from: from.toRawString(),
     messages: [
       {
-        address: friendly(to, globalId),
+        address: friendlyAddress(to, globalId),
         amount: amount.toString(),
         payload: boc(body).toString('base64'),
         ...(init && { stateInit: boc(initCell(init)).toString('base64') }),
@@ -90,7 +83,7 @@ function link(start: string, { to, amount, body, init, globalId, expires }: Paym
   const query = [`amount=${amount}`, `bin=${boc(body).toString('base64url')}`]
   if (init) query.push(`init=${boc(initCell(init)).toString('base64url')}`)
   query.push(`exp=${expires}`)
-  return `${start}${friendly(to, globalId)}?${query.join('&')}`
+  return `${start}${friendlyAddress(to, globalId)}?${query.join('&')}`
 }
 
 function initCell(init: StateInit): Cell {

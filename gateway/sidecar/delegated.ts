@@ -107,7 +107,7 @@ export async function claimDeposit(
     const answer = await askFreely(upstream, `${TERMS}/open`, claim)
     if (answer.status === 200 && isCredited(answer.json, deposited)) return
     if (left === 0 || !mayChange(answer)) {
-      answerOf(answer, `for the API key of channel ${channel.address}`)
+      answerOf(answer, `for the API key of channel ${channel.name}`)
       throw new SidecarError('ERR_GATEWAY', 'the gateway has not seen the whole deposit yet; run this again')
     }
     await retry()
@@ -171,8 +171,8 @@ async function unclaimed({
     if (isSame) return channel
     throw new SidecarError(
       'ERR_TERMS_DIFFER',
-      `channel ${channel.address} was paid for, and the gateway was started since with another key, so that no API key can draw ` +
-        `on it. The whole deposit returns: chrysalis channel close --channel ${channel.address} --start-close`,
+      `channel ${channel.name} was paid for, and the gateway was started since with another key, so that no API key can draw ` +
+        `on it. The whole deposit returns: chrysalis channel close --channel ${channel.name} --start-close`,
     )
   }
   return undefined

@@ -8,6 +8,7 @@ import { type KeyObject, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Address } from '@ton/core'
 import { z } from 'zod'
 import { firstIssue } from '../../attest/schema.ts'
 import { replaceFile, syncFolder } from '../../contracts/files.ts'
@@ -17,6 +18,7 @@ import {
   channelParamsFromJson,
   channelParamsSchema,
   channelParamsToJson,
+  friendlyAddress,
   privateKeyFromSeed,
   seedOf,
 } from '../../contracts/index.ts'
@@ -78,6 +80,11 @@ export class ChannelFolder {
     this.dir = dir
     this.record = record
     this.address = channelAddress(record.params).toRawString()
+  }
+
+  /** The address as wallets show it: what people are told, and take back by any command. */
+  get name(): string {
+    return friendlyAddress(Address.parseRaw(this.address), this.record.globalId)
   }
 
   /** The same channel, whose gateway is found at another address. */

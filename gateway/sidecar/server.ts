@@ -104,7 +104,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   if (await options.channel.hasEnded())
     throw new SidecarError(
       'ERR_SIDECAR_CHANNEL',
-      `the channel ${options.channel.address} is closed; open another with chrysalis channel open or chrysalis sidecar open`,
+      `the channel ${options.channel.name} is closed; open another with chrysalis channel open or chrysalis sidecar open`,
     )
   const { state, signer, upstream, client, accounts } = await openParts(options)
   const ready = onceReady(() => accounts.resume())

@@ -6,6 +6,7 @@ import {
   ChannelClient,
   type ChannelState,
   checkChannel,
+  friendlyAddress,
   isTombstone,
   type LocalChain,
   RENT_RESERVE,
@@ -202,7 +203,7 @@ export class ChannelDesk {
     return {
       role: record.role,
       signer: record.signer,
-      address: Address.parseRaw(record.address).toString(),
+      address: friendlyAddress(Address.parseRaw(record.address), this.#chain.globalId),
       state: record.state === 'open' && state && state.closeAt !== 0 ? 'closing' : record.state,
       frozen: record.frozen,
       deposited: state?.deposited ?? record.deposited,

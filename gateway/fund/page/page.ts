@@ -1,7 +1,8 @@
 /** The page of one payment. It is whole without its script, but for where the payment stands. */
 
+import { friendlyAddress } from '../../../contracts/index.ts'
 import { type Html, html } from '../../html.ts'
-import { friendly, tonConnectRequest, tonkeeperLink, tonLink } from '../order.ts'
+import { tonConnectRequest, tonkeeperLink, tonLink } from '../order.ts'
 import { svgQr } from '../qr.ts'
 import { type PaymentView, type PriceTable, WAITING } from './view.ts'
 
@@ -28,9 +29,9 @@ export function paymentPage(view: PaymentView): string {
 <main>
 <h1>${title}</h1>
 <dl>
-<dt>Channel</dt><dd><code>${friendly(to, globalId)}</code></dd>
+<dt>Channel</dt><dd><code>${friendlyAddress(to, globalId)}</code></dd>
 <dt>Gateway</dt><dd><code>${gateway}</code></dd>
-<dt>Your wallet</dt><dd><code>${friendly(from, globalId, false)}</code></dd>
+<dt>Your wallet</dt><dd><code>${friendlyAddress(from, globalId, false)}</code></dd>
 </dl>
 <ol class="steps"><li class="waiting">asked</li><li class="sent">sent</li><li class="final">final on the chain</li></ol>
 <p id="status" role="status">${WAITING.text} <noscript>Where it stands is in the terminal: this browser runs no scripts.</noscript></p>
