@@ -9,6 +9,7 @@ import { saltOf } from '../pay/index.ts'
 import { Buyer } from '../pay/testing/buyer.ts'
 import { TON } from '../pay/testing/payer.ts'
 import { messageOf, refused, Shop } from '../pay/testing/shop.ts'
+import { TrustedProxies } from './caller.ts'
 import { DELEGATED_PATHS } from './delegated.ts'
 
 let shop: Shop
@@ -161,6 +162,28 @@ describe('somebody else', () => {
   })
 })
 
+describe('a close that races requests and openings', () => {
+  it('is released for all that is ever charged, and makes one key', async () => {
+    const mine = await paid()
+    const openings = await Promise.all(Array.from({ length: 4 }, () => open(mine.claim)))
+    expect(openings.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    const chats = Array.from({ length: 6 }, () => ask(mine))
+    const closes = Array.from({ length: 2 }, () => close(mine.claim))
+    const late = await Promise.all([
+      ...chats,
+      open(mine.claim),
+      ...Array.from({ length: 6 }, () => ask(mine)),
+    ])
+    for (const response of late) await response.text()
+    const releases = (await Promise.all(closes)).map((each) => each.json() as Promise<{ amount: string }>)
+    const amounts = new Set((await Promise.all(releases)).map(({ amount }) => amount))
+    expect(await refused(await ask(mine))).toEqual([402, 'insufficient_quota'])
+    const { charged, reserved, state } = (await record(mine)) ?? expect.fail()
+    expect([[...amounts], reserved, state]).toEqual([[String(charged)], 0n, 'closing'])
+    expect((await shop.net.ledger.keys.list()).filter(({ channel }) => channel === mine.id)).toHaveLength(1)
+  })
+})
+
 describe('what is refused', () => {
   it('without a look at the chain: a voucher key of a former process, and the gateway as payer', async () => {
     const old = await (await buyer({ voucherKey: rawPublicKey(generateKey()) })).pay()
@@ -205,6 +228,8 @@ describe('what is refused', () => {
     const params = JSON.stringify(old.claim.params)
     await shop.net.ledger.putChannel({ id: old.id, address: old.id, role: 'client', params, deposited: TON })
     const { amount, release } = (await (await close(old.claim)).json()) as { amount: string; release: string }
+    // It is no longer one of which the whole deposit returns.
+    expect(await refused(await open(old.claim))).toEqual([402, 'channel_closing'])
     const before = await old.wallet.balance(shop.chain)
     await old.client.coopClose(old.wallet, BigInt(amount), Buffer.from(release, 'base64'))
     expect(await old.wallet.balance(shop.chain)).toBeGreaterThan(before + (TON * 9n) / 10n)
@@ -279,5 +304,21 @@ describe('an operator', () => {
       'worker',
     ])
     expect(await other.net.ledger.keys.list()).toHaveLength(2)
+  })
+
+  it('whose gateway is behind a proxy has a share for each of its clients: none keeps owners from their money', async () => {
+    const proxies = new TrustedProxies(['127.0.0.1'])
+    await using behind = await Shop.open({ payments: { ...shop.payee.desk, perMinute: 1 }, proxies })
+    const { claim } = await buyer()
+    const from = (address: string, path: string) => {
+      const headers = { 'content-type': 'application/json', 'x-forwarded-for': address }
+      return fetch(behind.net.url + path, { method: 'POST', headers, body: JSON.stringify(claim) })
+    }
+    for (const path of [DELEGATED_PATHS.open, DELEGATED_PATHS.close]) {
+      const status = async (address: string) => (await from(`${address}.${path.length}`, path)).status
+      expect([await status('203.0.113'), await status('203.0.113'), await status('198.51.100')]).toEqual([
+        402, 429, 402,
+      ])
+    }
   })
 })

@@ -5,6 +5,7 @@ import { parseJsonObject } from '../../worker/protocol/index.ts'
 import { integer, text } from '../../worker/protocol/readers.ts'
 import type { OwnedChannel } from '../pay/index.ts'
 import { readJsonBody } from './body.ts'
+import { callerOf } from './caller.ts'
 import type { ApiDeps } from './deps.ts'
 import { CLOSE_MS, releaseJson } from './pay.ts'
 import { type Env, only } from './route.ts'
@@ -51,27 +52,27 @@ export const ownedChannelFields = {
 }
 
 /** API keys on deposits of their owners' own. For everybody: who owns a channel shows by the secrets in its address. */
-export function delegatedRoutes(app: Hono<Env>, { payments }: ApiDeps): void {
-  const desk = payments?.delegated
+export function delegatedRoutes(app: Hono<Env>, deps: ApiDeps): void {
+  const desk = deps.payments?.delegated
   if (!desk) return
   const { terms, open, close } = DELEGATED_PATHS
   only(app, 'GET', terms)
   only(app, 'POST', open, close)
   app.get(terms, (c) => c.json(desk.terms()))
-  app.post(open, async (c) => c.json(await desk.open(...(await readOwned(c)))))
+  app.post(open, async (c) => c.json(await desk.open(await readOwned(c), callerOf(c, deps))))
   app.post(close, async (c) => {
     const owned = await readOwned(c)
-    return c.json(releaseJson(await desk.close(...owned, AbortSignal.timeout(CLOSE_MS))))
+    const signal = AbortSignal.timeout(CLOSE_MS)
+    return c.json(releaseJson(await desk.close(owned, callerOf(c, deps), signal)))
   })
 }
 
 /** @throws ApiError 400 naming the field, 413, 415 */
-async function readOwned(c: Context<Env>): Promise<[OwnedChannel, string]> {
+async function readOwned(c: Context<Env>): Promise<OwnedChannel> {
   const fields: Fields<typeof ownedChannelFields> = parseFields(
     ownedChannelFields,
     parseJsonObject(await readJsonBody(c, MOST_BYTES)),
   )
   const { params, owner, api_key: apiKey } = fields
-  const owned = { params: channelParamsFromJson(params), owner: Buffer.from(owner, 'hex'), apiKey }
-  return [owned, c.env?.incoming?.socket.remoteAddress ?? '']
+  return { params: channelParamsFromJson(params), owner: Buffer.from(owner, 'hex'), apiKey }
 }

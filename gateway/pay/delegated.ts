@@ -80,10 +80,10 @@ export class DelegatedDesk {
     this.#demandShare(caller)
     const address = this.#demandOwned(channel)
     const id = address.toRawString()
+    const known = this.#options.ledger.channelNow(id)
+    if (known && known.state !== 'open') throw channelClosing()
     this.#demandOurs(channel.params)
-    await (this.#options.ledger.channelNow(id)
-      ? this.#credit(channel, id, caller)
-      : this.#take(channel, id, caller))
+    await (known ? this.#credit(channel, id, caller) : this.#take(channel, id, caller))
     const key = await this.#keyOf(channel, id)
     return statement(this.#record(id), key, this.#options.terms.cap)
   }
@@ -142,7 +142,6 @@ export class DelegatedDesk {
 
   async #credit({ params }: OwnedChannel, id: string, caller: string): Promise<void> {
     const { channels, ledger, terms } = this.#options
-    if (this.#record(id).state !== 'open') throw channelClosing()
     const state = await channels.seen(params, caller)
     const deposited = least(state?.deposited ?? 0n, terms.cap)
     if (deposited > this.#record(id).deposited) await ledger.updateDeposit(id, deposited)
