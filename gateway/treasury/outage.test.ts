@@ -74,6 +74,17 @@ describe('while the chain is away', () => {
     await hold()
   })
 
+  it('a channel that was accepted before that, and not used since, is not served longer than others', async () => {
+    shown = away
+    await treasury.sync()
+    clock = 900_001
+    await treasury.sync()
+    await expect(hold()).rejects.toEqual(code('ERR_CHAIN_OUTAGE'))
+    shown = (account) => account
+    await treasury.sync()
+    await hold()
+  })
+
   it('a channel that was just accepted has its time from then on', async () => {
     clock = 5_000_000
     await hold()

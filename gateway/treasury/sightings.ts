@@ -25,6 +25,11 @@ export class Sightings {
     this.#seen.set(channel, this.#monotonic())
   }
 
+  /** It was looked for in vain: its time has begun, be it used or not. */
+  missed(channel: string): void {
+    if (!this.#seen.has(channel)) this.saw(channel)
+  }
+
   /** It is closed: nobody looks at it any more. */
   forget(channel: string): void {
     this.#seen.delete(channel)
@@ -43,12 +48,12 @@ export class Sightings {
 
   /**
    * Refuses a channel that has not been seen for too long. One that is new here was checked on the chain when it was
-   * accepted: its time begins now.
+   * accepted: its time begins now, or when it was first looked for in vain.
    *
    * @throws TreasuryError `ERR_CHAIN_OUTAGE`
    */
   require(channel: string): void {
-    if (!this.#seen.has(channel)) this.saw(channel)
+    this.missed(channel)
     const age = this.age(channel)
     if (age <= this.#outageMs) return
     const seconds = this.#outageMs / 1000

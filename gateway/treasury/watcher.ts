@@ -122,7 +122,7 @@ export class Watcher {
   }
 
   async #lookAt(records: readonly ChannelRecord[]): Promise<void> {
-    const { ledger, settler, alone, monotonic } = this.#options
+    const { ledger, settler, sightings, alone, monotonic } = this.#options
     const seen = new Set<string>()
     const closing = new Set<string>()
     for (const { id } of records) {
@@ -132,6 +132,7 @@ export class Watcher {
         if (state) seen.add(id)
         if (state && state.closeAt !== 0) closing.add(id)
       } catch (error) {
+        sightings.missed(id)
         this.#tell(id, error)
       }
       this.#tried.set(id, monotonic())
