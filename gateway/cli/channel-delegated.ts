@@ -4,10 +4,10 @@ import type { Address } from '@ton/core'
 import { closeByAgreement, type Release } from '../sidecar/channel.ts'
 import {
   askOwnRelease,
-  claimDeposit,
   depositOf,
   openDelegated,
   readDelegatedTerms,
+  topUpDelegated,
 } from '../sidecar/delegated.ts'
 import type { ChannelFolder } from '../sidecar/index.ts'
 import { readPrices } from '../sidecar/prices.ts'
@@ -56,9 +56,13 @@ export async function openForKey(
   })
 }
 
-/** Has the gateway count what was added. @param deposited nanotons in all */
-export async function countDeposit(channel: ChannelFolder, deposited: bigint): Promise<void> {
-  await at(channel, (upstream) => claimDeposit(upstream, channel, deposited))
+/** Adds to the deposit, and has the gateway count it. @param amount nanotons */
+export async function topUpOwned(
+  channel: ChannelFolder,
+  on: { chain: PayersChain } & Payer,
+  amount: bigint,
+): Promise<void> {
+  await at(channel, (upstream) => topUpDelegated(channel, { upstream, ...on }, amount))
 }
 
 /** Closes by agreement. The gateway's count is not proven by receipts: it could take as much without being asked. */

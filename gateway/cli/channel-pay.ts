@@ -8,7 +8,7 @@ import { ChannelClient, chainSettings } from '../../contracts/index.ts'
 import { finishClosing, openChannel, topUpChannel } from '../sidecar/channel.ts'
 import { readPrices } from '../sidecar/prices.ts'
 import { Upstream } from '../sidecar/upstream.ts'
-import { closeOwned, countDeposit, openForKey } from './channel-delegated.ts'
+import { closeOwned, openForKey, topUpOwned } from './channel-delegated.ts'
 import { howToPay, paying } from './channel-paying.ts'
 import { closeProven, parseAddress } from './sidecar-channel.ts'
 import { dataSetting, payingOptions, payingSettings } from './sidecar-settings.ts'
@@ -76,12 +76,8 @@ export async function topUp(argv: string[]): Promise<void> {
   const amount = parseTon(config.amount)
   await paying(config, async ({ folder, chain, payerAt, done }) => {
     const channel = await folder.channel(rawOf(config.channel))
-    const { deposited } = await topUpChannel(
-      channel,
-      { chain, ...(await payerAt(channel.record.params.payer)) },
-      amount,
-    )
-    if (channel.record.signer === 'gateway') await countDeposit(channel, deposited)
+    const on = { chain, ...(await payerAt(channel.record.params.payer)) }
+    await (channel.record.signer === 'gateway' ? topUpOwned : topUpChannel)(channel, on, amount)
     await done(channel, 'the deposit has grown')
   })
 }

@@ -1,13 +1,13 @@
 /** A payer without a voucher key of his own against a gateway over HTTP: what is refused before and after he has paid. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ChannelClient, generateKey, rawPublicKey, type Wallet } from '../../contracts/index.ts'
 import { TON } from '../pay/testing/payer.ts'
 import { Shop } from '../pay/testing/shop.ts'
-import { openDelegated, readDelegatedTerms } from './delegated.ts'
+import { askOwnRelease, openDelegated, readDelegatedTerms, topUpDelegated } from './delegated.ts'
 import { SidecarFolder } from './folder.ts'
 import { Upstream } from './upstream.ts'
 
@@ -50,7 +50,7 @@ async function open(at = shop, deposit = TON, retry?: () => Promise<void>) {
 }
 
 it('makes one channel and one key, whatever interrupts it, and another when that is done', async () => {
-  const { hold } = await withoutGateway()
+  const { hold } = await withoutGateway(shop)
   const channel = await open(shop, 2n * TON)
   expect(channel.address).toBe(hold)
   const { apiKey } = await channel.secrets()
@@ -60,16 +60,42 @@ it('makes one channel and one key, whatever interrupts it, and another when that
 })
 
 it('names the way out when the key of the gateway is gone between order and payment', async () => {
-  const { hold } = await withoutGateway()
   await using restarted = await other({ voucherKey: rawPublicKey(generateKey()), kept: 'memory' })
+  const { hold, name } = await withoutGateway(restarted)
   await expect(open(restarted)).rejects.toEqual(code('ERR_TERMS_DIFFER'))
-  await expect(open(restarted)).rejects.toThrow(`channel close --channel ${hold} --start-close`)
+  await expect(open(restarted)).rejects.toThrow(`channel close --channel ${name} --start-close`)
   const [channel] = await folder.channels()
   if (!channel) expect.fail()
   const client = new ChannelClient({ chain: shop.chain, params: channel.record.params })
   await client.startClose(wallet)
   // From then on it is in nobody's way.
   expect((await open(restarted)).address).not.toBe(hold)
+})
+
+it('shows the secrets of a channel to no other gateway than its own, be that one paid at the same address', async () => {
+  await using liar = await Shop.open({}, shop.payee)
+  const { hold, name, gateway } = await withoutGateway()
+  await expect(open(liar)).rejects.toEqual(code('ERR_TERMS_DIFFER'))
+  await expect(open(liar)).rejects.toThrow(`${name} was paid for at ${gateway}`)
+  expect(await liar.net.ledger.channelState(hold)).toBeUndefined()
+})
+
+it('adds what the gateway credits, and pays nothing where it would not', async () => {
+  const channel = await open()
+  const upstream = new Upstream(shop.net.url)
+  const { chain } = shop
+  const retry = async () => shop.net.clock.advance(5_000)
+  const topUp = (amount: bigint) => topUpDelegated(channel, { upstream, chain, wallet, retry }, amount)
+  await topUp(TON)
+  expect(await shop.net.ledger.channelState(channel.address)).toMatchObject({ deposited: 2n * TON })
+  const before = await wallet.balance(chain)
+  await expect(topUp(TON + 1n)).rejects.toThrow(
+    /amount: the gateway credits 3000000000 nanotons at most in all/,
+  )
+  await askOwnRelease(upstream, channel)
+  await expect(topUp(1n)).rejects.toThrow(/answers 402.*is closing/)
+  expect(await wallet.balance(chain)).toBe(before)
+  upstream.close()
 })
 
 it('pays nothing where the gateway would refuse it', async () => {
@@ -84,8 +110,8 @@ it('pays nothing where the gateway would refuse it', async () => {
   expect(await folder.channels()).toEqual([])
 })
 
-/** Pays, and is interrupted before the gateway knows of it. */
-async function withoutGateway(): Promise<{ hold: string }> {
+/** Pays, and is interrupted before the gateway knows of it. @param at where the gateway is from then on */
+async function withoutGateway(at?: Shop): Promise<{ hold: string; name: string; gateway: string }> {
   const { delegated } = shop.payee.desk
   // A gateway that sees an older chain, where there is no such channel yet.
   const blind = Object.create(shop.chain) as typeof shop.chain
@@ -95,6 +121,8 @@ async function withoutGateway(): Promise<{ hold: string }> {
   })
   const interrupted = new Error('interrupted')
   await expect(open(behind, TON, () => Promise.reject(interrupted))).rejects.toBe(interrupted)
-  const [{ address: hold } = expect.fail()] = await folder.channels()
-  return { hold }
+  const [{ address: hold, name, dir: its } = expect.fail()] = await folder.channels()
+  const file = join(its, 'channel.json')
+  if (at) writeFileSync(file, readFileSync(file, 'utf8').replace(behind.net.url, at.net.url))
+  return { hold, name, gateway: behind.net.url }
 }

@@ -27,6 +27,7 @@ import {
   type Release,
   readTerms,
   releaseOf,
+  topUpChannel,
 } from './channel.ts'
 import { askFreely } from './client.ts'
 import { SidecarError } from './errors.ts'
@@ -91,12 +92,36 @@ export async function openDelegated(options: OpenDelegatedOptions): Promise<Chan
 }
 
 /**
+ * Raises the deposit of a channel for an API key, after the gateway has said that it would credit that.
+ *
+ * @param amount nanotons
+ * @throws SidecarError ERR_SIDECAR_INPUT beyond the gateway's cap, ERR_GATEWAY where the channel takes nothing more; ContractsError
+ */
+export async function topUpDelegated(
+  channel: ChannelFolder,
+  {
+    upstream,
+    chain,
+    retry,
+    ...payer
+  }: Pick<OpenDelegatedOptions, 'upstream' | 'chain' | 'wallet' | 'pause' | 'retry'>,
+  amount: bigint,
+): Promise<void> {
+  const answer = await askFreely(upstream, `${TERMS}/open`, await claimOf(channel))
+  const { cap } = read(standingSchema, answerOf(answer, `to credit more on channel ${channel.name}`))
+  if ((await depositOf(channel, chain)) + amount > BigInt(cap))
+    throw new SidecarError('ERR_SIDECAR_INPUT', `amount: the gateway credits ${cap} nanotons at most in all`)
+  const { deposited } = await topUpChannel(channel, { chain, ...payer }, amount)
+  await claimDeposit(upstream, channel, deposited, retry)
+}
+
+/**
  * Tells the gateway of a channel until it credits what was deposited: its own look at the chain decides, and makes the API key.
  *
  * @param deposited nanotons in all; what is above the gateway's cap is not waited for
  * @throws SidecarError ERR_GATEWAY when it refuses, or still has not seen the deposit
  */
-export async function claimDeposit(
+async function claimDeposit(
   upstream: Upstream,
   channel: ChannelFolder,
   deposited: bigint,
@@ -145,19 +170,21 @@ async function claimOf(channel: ChannelFolder) {
 }
 
 /**
- * A channel that an interrupted run planned: one that was paid for since, or that may still be opened.
+ * A channel that an interrupted run planned: one that was paid for since, or that may still be opened. Its secrets go to the
+ * gateway that it was planned for and to no other, which could use them there; whom a gateway is paid to is public.
  *
- * @throws SidecarError ERR_TERMS_DIFFER for one that was paid for, and the gateway has another key since
+ * @throws SidecarError ERR_TERMS_DIFFER for one that was paid for and cannot be gone on with here
  */
 async function unclaimed({
   folder,
+  upstream,
   chain,
   wallet,
   terms,
 }: OpenDelegatedOptions): Promise<ChannelFolder | undefined> {
   const soon = (await chain.now()) + LEAST_LEFT
   for (const channel of await folder.channels()) {
-    const { params, globalId, signer } = channel.record
+    const { params, globalId, signer, gateway } = channel.record
     const fits =
       globalId === chain.globalId &&
       signer === 'gateway' &&
@@ -165,17 +192,25 @@ async function unclaimed({
       params.payee.equals(terms.payee) &&
       equalBytes(params.payeeKey, terms.payeeKey)
     if (!fits || channel.wasOpened) continue
-    const isSame = equalBytes(params.voucherKey, terms.voucherKey)
+    const isSame = gateway === upstream.origin.origin && equalBytes(params.voucherKey, terms.voucherKey)
     if (isSame && soon < params.openUntil) return channel
     if (!(await isPaid(params, chain))) continue
     if (isSame) return channel
-    throw new SidecarError(
-      'ERR_TERMS_DIFFER',
-      `channel ${channel.name} was paid for, and the gateway was started since with another key, so that no API key can draw ` +
-        `on it. The whole deposit returns: chrysalis channel close --channel ${channel.name} --start-close`,
-    )
+    throw stranded(channel, upstream)
   }
   return undefined
+}
+
+/** A channel that was paid for, at another address of its gateway or with another key of it. */
+function stranded({ name, record: { gateway } }: ChannelFolder, upstream: Upstream): SidecarError {
+  const close = `chrysalis channel close --channel ${name} --start-close`
+  return new SidecarError(
+    'ERR_TERMS_DIFFER',
+    gateway === upstream.origin.origin
+      ? `channel ${name} was paid for, and the gateway was started since with another key, so that no API key can draw ` +
+          `on it. The whole deposit returns: ${close}`
+      : `channel ${name} was paid for at ${gateway}. Get its API key there, with --gateway ${gateway}; or the deposit back: ${close}`,
+  )
 }
 
 async function plan({

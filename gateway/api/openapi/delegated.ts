@@ -59,7 +59,7 @@ export const delegatedOperations: readonly Operation[] = [
     tag: 'Payment',
     summary: 'Terms of an API key',
     about:
-      'What a channel needs, besides the terms of `GET /v1/payment`, so that an API key draws on your own deposit and this gateway signs its vouchers. Whoever has that voucher key can take the whole deposit, up to `cap`: where you can, sign for yourself. 403 `delegated_disabled` where the operator has switched it off.',
+      'What a channel needs, besides the terms of `GET /v1/payment`, so that an API key draws on your own deposit and this gateway signs its vouchers. Whoever has that voucher key can take the whole deposit, whatever `cap` says: where you can, sign for yourself. 403 `delegated_disabled` where the operator has switched it off.',
     answer: { about: 'The terms.', schema: terms },
     errors: [403],
   },
