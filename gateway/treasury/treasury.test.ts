@@ -61,7 +61,7 @@ describe('setup', () => {
       {
         role: 'client',
         signer: 'gateway',
-        address: expect.stringMatching(/^EQ/),
+        address: expect.stringMatching(/^kQ/),
         state: 'open',
         frozen: null,
         deposited: 10n * TON,
