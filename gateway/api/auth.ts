@@ -18,8 +18,8 @@ export function keyAdmission(keys: ApiDeps['keys'], limiter: RateLimiter): Admit
   }
 }
 
-/** A flood of guesses is no fault inside: whoever holds a key may come back. */
-function asBusy(error: unknown): never {
+/** A flood of guesses is no fault inside: whoever holds a key may come back. @throws ApiError 503; any other error as it is */
+export function asBusy(error: unknown): never {
   if ((error as { code?: unknown }).code !== 'ERR_LEDGER_BUSY') throw error
   throw unavailable('Too many API keys are being checked at the moment. Try again shortly.', 'server_busy', 1)
 }

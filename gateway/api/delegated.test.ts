@@ -2,8 +2,9 @@
 
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { generateKey, rawPublicKey } from '../../contracts/index.ts'
+import { LedgerError } from '../ledger/index.ts'
 import { newKeySecret } from '../ledger/keys.ts'
 import { saltOf } from '../pay/index.ts'
 import { Buyer } from '../pay/testing/buyer.ts'
@@ -67,6 +68,14 @@ describe('an API key of a deposit of one’s own', () => {
       kept: 'file',
       cap: String(3n * TON),
     })
+  })
+
+  it('is made a little later while too many keys are looked up', async () => {
+    const mine = await paid()
+    const busy = new LedgerError('ERR_LEDGER_BUSY', 'too many keys are being looked up')
+    vi.spyOn(shop.net.ledger.keys, 'find').mockRejectedValueOnce(busy)
+    expect(await refused(await open(mine.claim))).toEqual([503, 'server_busy'])
+    expect(await (await open(mine.claim)).json()).toMatchObject({ id: mine.id, deposited: String(TON) })
   })
 
   it('draws on what is added, up to the cap', async () => {

@@ -4,6 +4,7 @@ import { type Fields, object, parseFields, required } from '../../worker/protoco
 import { parseJsonObject } from '../../worker/protocol/index.ts'
 import { integer, text } from '../../worker/protocol/readers.ts'
 import type { OwnedChannel } from '../pay/index.ts'
+import { asBusy } from './auth.ts'
 import { readJsonBody } from './body.ts'
 import { callerOf } from './caller.ts'
 import type { ApiDeps } from './deps.ts'
@@ -59,7 +60,10 @@ export function delegatedRoutes(app: Hono<Env>, deps: ApiDeps): void {
   only(app, 'GET', terms)
   only(app, 'POST', open, close)
   app.get(terms, (c) => c.json(desk.terms()))
-  app.post(open, async (c) => c.json(await desk.open(await readOwned(c), callerOf(c, deps))))
+  app.post(open, async (c) => {
+    const owned = await readOwned(c)
+    return c.json(await desk.open(owned, callerOf(c, deps)).catch(asBusy))
+  })
   app.post(close, async (c) => {
     const owned = await readOwned(c)
     const signal = AbortSignal.timeout(CLOSE_MS)
