@@ -9,6 +9,7 @@ import { openPaidChannel } from './testing/client-channel.ts'
 import { type Stand, setUp } from './testing/stand.ts'
 
 const TON = 1_000_000_000n
+const SIGNING_KEY = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'
 
 let node: LocalNode
 let dir: string
@@ -49,4 +50,30 @@ it('stay with their keys when they end', async () => {
   await stand.treasury.sync()
   expect(await stand.treasury.setup()).toMatchObject({ id: own.id })
   expect((await stand.ledger.keys.find(secret))?.channel).toBe(other.id)
+})
+
+it('end with the memory that held their voucher key: settled by the last voucher, and their keys draw on nothing', async () => {
+  stand = await setUp(node, {}, 'memory')
+  await stand.treasury.setup()
+  const other = await openPaidChannel(stand)
+  const { key, secret } = await stand.ledger.keys.create({ name: 'theirs', channel: other.id })
+  const { ledgerChannel } = await stand.treasury.paymentFor({
+    payoutAddress: stand.worker.address.toString(),
+    workerId: SIGNING_KEY,
+  })
+  const request = { channel: other.id, key: key.id, worker: { id: 'w', bootId: 'b' }, maxCharge: 3n * TON }
+  await stand.ledger.reserve({ requestId: 'one', ...request })
+  await stand.charge('one', 3n * TON, TON, ledgerChannel)
+  await stand.restart()
+  await stand.treasury.setup()
+  expect(await stand.ledger.channelState(other.id)).toMatchObject({ state: 'closing', ceiling: 3n * TON })
+  expect((await stand.ledger.keys.find(secret))?.channel).toBe(other.id)
+  await expect(stand.ledger.reserve({ requestId: 'two', ...request })).rejects.toMatchObject({
+    code: 'ERR_CHANNEL_CLOSED',
+  })
+
+  await other.client.startClose(other.payer)
+  await stand.treasury.sync()
+  expect((await other.client.state())?.settled).toBe(3n * TON)
+  expect((await stand.treasury.status()).balances).toMatchObject({ difference: 0n })
 })
