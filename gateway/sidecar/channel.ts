@@ -259,7 +259,9 @@ export function releaseOf({ status, json }: { status: number; json: unknown }): 
 }
 
 /**
- * Closes by agreement, with no more than was proven to be charged. What is left returns to the payer at once.
+ * Closes by agreement, with no more than was proven to be charged; where the gateway signs, than the deposit. What is left
+ * returns to the payer at once.
+ *
  * @throws SidecarError ERR_CHARGES_DIFFER, ContractsError
  */
 export async function closeByAgreement(
@@ -268,9 +270,13 @@ export async function closeByAgreement(
   { release, verified }: { release: Release; verified: bigint },
 ): Promise<void> {
   if (release.amount > verified) {
+    const instead =
+      channel.record.signer === 'gateway'
+        ? `the deposit is ${verified}; close without it: chrysalis channel close --channel ${channel.name} --start-close`
+        : `receipts prove ${verified}; close without it: chrysalis sidecar close --start`
     throw new SidecarError(
       'ERR_CHARGES_DIFFER',
-      `the gateway wants ${release.amount} nanotons, and receipts prove ${verified}; close without it: chrysalis sidecar close --start`,
+      `the gateway wants ${release.amount} nanotons, and ${instead}`,
     )
   }
   const { params } = channel.record

@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ChannelClient, generateKey, rawPublicKey, type Wallet } from '../../contracts/index.ts'
 import { TON } from '../pay/testing/payer.ts'
 import { Shop } from '../pay/testing/shop.ts'
-import { askOwnRelease, openDelegated, readDelegatedTerms, topUpDelegated } from './delegated.ts'
+import { closeByAgreement } from './channel.ts'
+import { askOwnRelease, depositOf, openDelegated, readDelegatedTerms, topUpDelegated } from './delegated.ts'
 import { SidecarFolder } from './folder.ts'
 import { Upstream } from './upstream.ts'
 
@@ -96,6 +97,22 @@ it('adds what the gateway credits, and pays nothing where it would not', async (
   await expect(topUp(1n)).rejects.toThrow(/answers 402.*is closing/)
   expect(await wallet.balance(chain)).toBe(before)
   upstream.close()
+})
+
+it('closes with no more than the deposit, and tells how else', async () => {
+  await expect(folder.channel()).rejects.toThrow(/there is no channel in/)
+  const channel = await open()
+  await expect(folder.channel()).rejects.toThrow(/no channel but for API keys, to be named by --channel/)
+  const release = { amount: TON + 1n, signature: new Uint8Array(64) }
+  await expect(
+    closeByAgreement(
+      channel,
+      { chain: shop.chain, wallet },
+      { release, verified: await depositOf(channel, shop.chain) },
+    ),
+  ).rejects.toThrow(
+    `the deposit is ${TON}; close without it: chrysalis channel close --channel ${channel.name} --start-close`,
+  )
 })
 
 it('pays nothing where the gateway would refuse it', async () => {

@@ -261,9 +261,11 @@ export async function readChannels(dir: string): Promise<ChannelFolder[]> {
 export async function findChannel(dir: string, address?: string): Promise<ChannelFolder> {
   const wanted = address ?? (await readFile(join(dir, 'current'), 'utf8').catch(() => '')).trim()
   if (wanted === '') {
+    const forKeys = (await readChannels(dir)).filter(({ record }) => record.signer === 'gateway')
+    const none = forKeys.length > 0 ? 'no channel but for API keys, to be named by --channel' : 'no channel'
     throw new SidecarError(
       'ERR_SIDECAR_CHANNEL',
-      `there is no channel in ${dir}; open one from your own wallet with chrysalis channel open, or from a wallet file with chrysalis sidecar open`,
+      `there is ${none} in ${dir}; open one from your own wallet with chrysalis channel open, or from a wallet file with chrysalis sidecar open`,
     )
   }
   const found = (await readChannels(dir)).find((each) => each.address === wanted)
