@@ -1,27 +1,24 @@
 /** The sidecar's channel on the chain: opened by its own terms, topped up, closed by agreement or by the clock. */
 
 import { randomBytes } from 'node:crypto'
-import { Address } from '@ton/core'
+import { equalBytes } from '../../attest/bytes.ts'
 import { printable } from '../../attest/inspect/text.ts'
 import {
-  CHANNEL_CODE_HASH,
   type Chain,
   ChannelClient,
   type ChannelParams,
   type ChannelState,
-  decodePaymentRequired,
   generateKey,
   isTombstone,
   type MessageSender,
-  type PaymentRequirements,
-  paymentNetwork,
   rawPublicKey,
   readChannelState,
 } from '../../contracts/index.ts'
-import { askFreely, type GatewayClient } from './client.ts'
+import type { GatewayClient } from './client.ts'
 import { SidecarError } from './errors.ts'
-import type { ChannelFolder, SidecarFolder } from './folder.ts'
+import type { ChannelFolder, ChannelRecord, SidecarFolder } from './folder.ts'
 import { SidecarState } from './state.ts'
+import { type GatewayTerms, readTerms } from './terms.ts'
 import type { Upstream } from './upstream.ts'
 
 /** The first deposit has to arrive within this time, s. */
@@ -30,53 +27,6 @@ export const OPEN_WITHIN = 3600
 export const LEAST_LEFT = 900
 /** A week: what a payer may have to wait for its money at most, unless it says otherwise, s. */
 export const MAX_WAIT_SECONDS = 7 * 86_400
-
-/** What a gateway asks of a channel. Amounts are nanotons. */
-export interface GatewayTerms {
-  payee: Address
-  payeeKey: Uint8Array
-  challengeSeconds: number
-  minDeposit: bigint
-}
-
-/**
- * Asks a gateway for its terms. Whoever answers there is paid, and no more than that follows from them: the contract is
- * this program's own.
- *
- * @throws SidecarError ERR_GATEWAY, ERR_TERMS_DIFFER for another network or contract
- */
-export async function readTerms(upstream: Upstream, globalId: number): Promise<GatewayTerms> {
-  const { status, json } = await askFreely(upstream, '/v1/payment')
-  if (status !== 200)
-    throw new SidecarError('ERR_GATEWAY', `the gateway answers ${status}, asked for its terms of payment`)
-  const { payTo, extra } = pick(json, globalId)
-  if (extra.codeHash !== CHANNEL_CODE_HASH)
-    throw new SidecarError(
-      'ERR_TERMS_DIFFER',
-      'the gateway wants a channel of other code than this program has',
-    )
-  return {
-    payee: Address.parseRaw(payTo),
-    payeeKey: Buffer.from(extra.payeeKey, 'hex'),
-    challengeSeconds: extra.challengeSeconds,
-    minDeposit: BigInt(extra.minDeposit),
-  }
-}
-
-function pick(json: unknown, globalId: number): PaymentRequirements {
-  let accepts: readonly PaymentRequirements[]
-  try {
-    // The header's own codec checks every field.
-    accepts = decodePaymentRequired(Buffer.from(JSON.stringify(json ?? null)).toString('base64')).accepts
-  } catch (cause) {
-    throw new SidecarError('ERR_GATEWAY', 'the gateway’s terms of payment cannot be read', { cause })
-  }
-  const network = paymentNetwork(globalId)
-  const found = accepts.find((each) => each.network === network)
-  if (found) return found
-  const theirs = accepts.map((each) => each.network).join(', ')
-  throw new SidecarError('ERR_TERMS_DIFFER', `the gateway is paid on ${theirs}, and this chain is ${network}`)
-}
 
 export interface OpenOptions {
   folder: SidecarFolder
@@ -101,17 +51,12 @@ export interface OpenOptions {
  * @throws SidecarError ERR_TERMS_DIFFER, ERR_GATEWAY, ERR_SIDECAR_INPUT; ContractsError
  */
 export async function openChannel(options: OpenOptions): Promise<ChannelFolder> {
-  const { folder, upstream, chain, wallet, deposit, slice, pause } = options
+  const { folder, upstream, chain, slice } = options
   const terms = await readTerms(upstream, chain.globalId)
   demandSensible(terms, options)
   const planned = (await unfunded(options, terms)) ?? (await plan(options, terms))
   const channel = await planned.allowSlice(slice)
-  const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
-  const paid = await client.state()
-  // What was paid while nobody waited counts, be it another amount than is asked for now.
-  const isThere = paid && paid.deposited > 0n && paid.closeAt === 0
-  const { deposited } = isThere ? paid : await client.open(wallet, deposit)
-  await noteDeposit(channel, deposited)
+  await noteDeposit(channel, await depositOnce(channel, options))
   await folder.makeCurrent(channel)
   return channel
 }
@@ -136,28 +81,55 @@ export function demandSensible(
 }
 
 /** A channel that an interrupted run planned: one that was paid for since, or that may still be opened. */
-async function unfunded(
-  { folder, chain, wallet }: OpenOptions,
-  terms: GatewayTerms,
-): Promise<ChannelFolder | undefined> {
+async function unfunded(options: OpenOptions, terms: GatewayTerms): Promise<ChannelFolder | undefined> {
+  const { chain } = options
   const soon = (await chain.now()) + LEAST_LEFT
-  for (const channel of await folder.channels()) {
-    const { params, globalId, signer } = channel.record
-    const fits =
-      globalId === chain.globalId &&
-      signer === undefined &&
-      params.payer.equals(wallet.address) &&
-      params.payee.equals(terms.payee) &&
-      Buffer.from(params.payeeKey).equals(terms.payeeKey)
-    if (!fits || channel.wasOpened) continue
+  for (const channel of await plannedBefore(options, terms)) {
+    const { params } = channel.record
     if (soon < params.openUntil || (await isPaid(params, chain))) return channel
   }
   return undefined
 }
 
+/** Channels of this payer to this payee that interrupted runs planned. @param signer as channels' records have it */
+export async function plannedBefore(
+  { folder, chain, wallet }: Pick<OpenOptions, 'folder' | 'chain' | 'wallet'>,
+  { payee, payeeKey }: GatewayTerms,
+  signer?: ChannelRecord['signer'],
+): Promise<ChannelFolder[]> {
+  return (await folder.channels()).filter(
+    ({ record, wasOpened }) =>
+      !wasOpened &&
+      record.globalId === chain.globalId &&
+      record.signer === signer &&
+      record.params.payer.equals(wallet.address) &&
+      record.params.payee.equals(payee) &&
+      equalBytes(record.params.payeeKey, payeeKey),
+  )
+}
+
+/**
+ * Has the first deposit paid, unless it is there: what was paid while nobody waited counts, be it another amount than is
+ * asked for now.
+ *
+ * @returns nanotons in all
+ */
+export async function depositOnce(
+  { record: { params } }: ChannelFolder,
+  { chain, wallet, deposit, pause }: Pick<OpenOptions, 'chain' | 'wallet' | 'deposit' | 'pause'>,
+): Promise<bigint> {
+  const client = new ChannelClient({ chain, params, ...(pause && { pause }) })
+  const paid = await client.state()
+  const { deposited } = isFunded(paid) ? paid : await client.open(wallet, deposit)
+  return deposited
+}
+
 /** Whether a deposit is there that nobody waited for. */
 export async function isPaid(params: ChannelParams, chain: Chain): Promise<boolean> {
-  const state = await readChannelState(params, chain)
+  return isFunded(await readChannelState(params, chain))
+}
+
+function isFunded(state: ChannelState | undefined): state is ChannelState {
   return state !== undefined && state.deposited > 0n && state.closeAt === 0
 }
 

@@ -8,7 +8,6 @@ import { printable } from '../../attest/inspect/text.ts'
 import { amountSchema, hexOf } from '../../attest/schema.ts'
 import {
   type Chain,
-  ChannelClient,
   type ChannelParams,
   channelParamsToJson,
   least,
@@ -19,19 +18,20 @@ import { saltOf } from '../pay/commitment.ts'
 import {
   bookDeposit,
   demandSensible,
-  type GatewayTerms,
+  depositOnce,
   isPaid,
   LEAST_LEFT,
   OPEN_WITHIN,
   type OpenOptions,
+  plannedBefore,
   type Release,
-  readTerms,
   releaseOf,
   topUpChannel,
 } from './channel.ts'
 import { askFreely } from './client.ts'
 import { SidecarError } from './errors.ts'
 import type { ChannelFolder } from './folder.ts'
+import { type GatewayTerms, readTerms } from './terms.ts'
 import type { Upstream } from './upstream.ts'
 
 const TERMS = '/v1/payment/delegated'
@@ -76,15 +76,12 @@ export type OpenDelegatedOptions = Omit<OpenOptions, 'slice'> & {
  * @throws SidecarError ERR_TERMS_DIFFER, ERR_GATEWAY, ERR_SIDECAR_INPUT; ContractsError
  */
 export async function openDelegated(options: OpenDelegatedOptions): Promise<ChannelFolder> {
-  const { upstream, chain, wallet, deposit, pause, terms } = options
+  const { upstream, deposit, terms } = options
   demandSensible(terms, { ...options, slice: deposit })
   if (deposit > terms.cap)
     throw new SidecarError('ERR_SIDECAR_INPUT', `deposit: the gateway credits ${terms.cap} nanotons at most`)
   const channel = (await unclaimed(options)) ?? (await plan(options))
-  const client = new ChannelClient({ chain, params: channel.record.params, ...(pause && { pause }) })
-  const paid = await client.state()
-  const isThere = paid && paid.deposited > 0n && paid.closeAt === 0
-  const { deposited } = isThere ? paid : await client.open(wallet, deposit)
+  const deposited = await depositOnce(channel, options)
   await bookDeposit(channel, deposited)
   await claimDeposit(upstream, channel, deposited, options.retry)
   await channel.markOpened()
@@ -175,23 +172,11 @@ async function claimOf(channel: ChannelFolder) {
  *
  * @throws SidecarError ERR_TERMS_DIFFER for one that was paid for and cannot be gone on with here
  */
-async function unclaimed({
-  folder,
-  upstream,
-  chain,
-  wallet,
-  terms,
-}: OpenDelegatedOptions): Promise<ChannelFolder | undefined> {
+async function unclaimed(options: OpenDelegatedOptions): Promise<ChannelFolder | undefined> {
+  const { upstream, chain, terms } = options
   const soon = (await chain.now()) + LEAST_LEFT
-  for (const channel of await folder.channels()) {
-    const { params, globalId, signer, gateway } = channel.record
-    const fits =
-      globalId === chain.globalId &&
-      signer === 'gateway' &&
-      params.payer.equals(wallet.address) &&
-      params.payee.equals(terms.payee) &&
-      equalBytes(params.payeeKey, terms.payeeKey)
-    if (!fits || channel.wasOpened) continue
+  for (const channel of await plannedBefore(options, terms, 'gateway')) {
+    const { params, gateway } = channel.record
     const isSame = gateway === upstream.origin.origin && equalBytes(params.voucherKey, terms.voucherKey)
     if (isSame && soon < params.openUntil) return channel
     if (!(await isPaid(params, chain))) continue

@@ -10,11 +10,11 @@ import {
   signVoucher,
   X402_HEADERS,
 } from '../../contracts/index.ts'
-import { readTerms } from './channel.ts'
 import { parse, readAll } from './client.ts'
 import { SidecarError } from './errors.ts'
 import type { ChannelFolder, SidecarFolder } from './folder.ts'
 import { signedPayment } from './signer.ts'
+import { readTerms } from './terms.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface RestoreOptions {

@@ -1,14 +1,12 @@
 /** Many channels that nobody uses, on a chain where a look takes its time: they hold up nobody who does. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { codeOf } from '../../attest/cli/process.ts'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import { ContractsError } from '../../contracts/index.ts'
 import { Treasury, whileSeen } from './index.ts'
 import { type ClientChannel, openClientChannel } from './testing/client-channel.ts'
+import { useLocalNode } from './testing/node.ts'
 import { type Stand, setUp } from './testing/stand.ts'
 
 const CROWD = 40
@@ -17,7 +15,6 @@ const LOOK_MS = 30_000
 const OUTAGE_SECONDS = 900
 
 let node: LocalNode
-let dir: string
 let stand: Stand
 let used: ClientChannel
 let late: ClientChannel
@@ -28,9 +25,10 @@ let looks: string[]
 let unreadable: Set<string>
 let treasury: Treasury
 
+useLocalNode((opened) => {
+  node = opened
+})
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
   stand = await setUp(node)
   await stand.treasury.setup()
   for (let n = 0; n < CROWD; n++) await openClientChannel(stand)
@@ -60,11 +58,7 @@ beforeAll(async () => {
     monotonic: () => clock,
   })
 }, 60_000)
-afterAll(async () => {
-  await stand.end()
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
-})
+afterAll(() => stand.end())
 
 let requests = 0
 const hold = async ({ id }: ClientChannel, maxCharge = 10_000_000n) => {

@@ -1,30 +1,24 @@
 /** The delegated voucher key in memory only: what a restart keeps, and what it loses. */
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Address } from '@ton/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import { publicKeyObject, verifyVoucher } from '../../contracts/index.ts'
 import { paramsOf } from './terms.ts'
+import { useLocalNode } from './testing/node.ts'
 import { type Stand, setUp } from './testing/stand.ts'
 
 const TON = 1_000_000_000n
 const SIGNING_KEY = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'
 
 let node: LocalNode
-let dir: string
 let stand: Stand
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
+useLocalNode((opened) => {
+  node = opened
 })
 afterEach(() => stand.end())
-afterAll(async () => {
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
-})
 
 const payWorker = async () =>
   (

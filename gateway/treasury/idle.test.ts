@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toBase64 } from '../../attest/bytes.ts'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import {
   DEFAULT_SETTLE_POLICY,
   generateKey,
@@ -20,6 +20,7 @@ import { EarningsStore } from '../../worker/earnings/store.ts'
 import { ManualClock } from '../../worker/testing/manual-clock.ts'
 import type { ChannelRecord } from '../ledger/index.ts'
 import { paramsOf } from './terms.ts'
+import { useLocalNode } from './testing/node.ts'
 import { Crash, CrashPoint, type Stand, setUp } from './testing/stand.ts'
 import type { Treasury } from './treasury.ts'
 
@@ -28,14 +29,8 @@ const MINUTES = 60_000
 const CHALLENGE = 3600
 
 let node: LocalNode
-let dir: string
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
-})
-afterAll(async () => {
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
+useLocalNode((opened) => {
+  node = opened
 })
 
 let stand: Stand

@@ -1,28 +1,20 @@
 /** Channels that other wallets pay into, and whose vouchers this gateway signs: nobody else draws on them. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import { afterEach, expect, it } from 'vitest'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import { openPaidChannel } from './testing/client-channel.ts'
+import { useLocalNode } from './testing/node.ts'
 import { type Stand, setUp } from './testing/stand.ts'
 
 const TON = 1_000_000_000n
 const SIGNING_KEY = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'
 
 let node: LocalNode
-let dir: string
 let stand: Stand
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
+useLocalNode((opened) => {
+  node = opened
 })
 afterEach(() => stand.end())
-afterAll(async () => {
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
-})
 
 it('are not taken for the one of the own payer, whatever becomes of that', async () => {
   stand = await setUp(node)

@@ -1,24 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import { type AccountSnapshot, ContractsError } from '../../contracts/index.ts'
 import { Treasury, whileSeen } from './index.ts'
 import { type ClientChannel, openClientChannel } from './testing/client-channel.ts'
+import { useLocalNode } from './testing/node.ts'
 import { type Stand, setUp } from './testing/stand.ts'
 
 let node: LocalNode
-let dir: string
 let stand: Stand
 let channel: ClientChannel
 /** What the chain shows; throws while it is away. */
 let shown: (account: AccountSnapshot) => AccountSnapshot
 let clock: number
 let treasury: Treasury
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
+useLocalNode((opened) => {
+  node = opened
 })
 beforeEach(async () => {
   stand = await setUp(node)
@@ -35,10 +31,6 @@ beforeEach(async () => {
   })
 })
 afterEach(() => stand.end())
-afterAll(async () => {
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
-})
 
 const code = (name: string) => expect.objectContaining({ code: name })
 const away = () => {

@@ -1,26 +1,20 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import { ChannelClient } from '../../contracts/index.ts'
 import { paramsOf } from './terms.ts'
 import { openClientChannel } from './testing/client-channel.ts'
+import { useLocalNode } from './testing/node.ts'
 import { type Stand, setUp } from './testing/stand.ts'
 
 let node: LocalNode
-let dir: string
 let stand: Stand
 let worker: string
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
+useLocalNode((opened) => {
+  node = opened
 })
 afterEach(() => stand.end())
-afterAll(async () => {
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
-})
 
 const code = (name: string) => expect.objectContaining({ code: name })
 const TON = 1_000_000_000n

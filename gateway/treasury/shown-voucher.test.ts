@@ -1,22 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Address } from '@ton/core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import { generateKey, signVoucher } from '../../contracts/index.ts'
+import { useLocalNode } from './testing/node.ts'
 import { type Stand, setUp } from './testing/stand.ts'
 
 const WORKER_ID = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'
 
-let dir: string
 let node: LocalNode
 let stand: Stand
 /** The worker's, charged with 700 nanotons. */
 let channel: string
+useLocalNode((opened) => {
+  node = opened
+})
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
   stand = await setUp(node)
   await stand.treasury.setup()
   const { ledgerChannel } = await joined()
@@ -24,11 +22,7 @@ beforeAll(async () => {
   await stand.reserve('request-1', 1000n)
   await stand.charge('request-1', 1000n, 700n, channel)
 })
-afterAll(async () => {
-  await stand.end()
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
-})
+afterAll(() => stand.end())
 
 const joined = () =>
   stand.treasury.paymentFor({ payoutAddress: stand.worker.address.toString(), workerId: WORKER_ID })

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Address } from '@ton/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import {
   ChannelClient,
   channelParamsFromJson,
@@ -13,21 +10,15 @@ import {
 } from '../../contracts/index.ts'
 import type { ChannelRecord } from '../ledger/index.ts'
 import { DEFAULT_TERMS, paramsOf } from './terms.ts'
+import { useLocalNode } from './testing/node.ts'
 import { Crash, CrashPoint, type Stand, setUp } from './testing/stand.ts'
 
-// One chain for all: starting the TVM is what takes time.
 let node: LocalNode
-let dir: string
 let stand: Stand
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
+useLocalNode((opened) => {
+  node = opened
 })
 afterEach(() => stand.end())
-afterAll(async () => {
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
-})
 
 const code = (name: string) => expect.objectContaining({ code: name })
 const TON = 1_000_000_000n

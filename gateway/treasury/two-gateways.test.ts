@@ -1,12 +1,12 @@
 /** Two gateways with one channel: copies of one folder that both run, as somebody makes them for a second machine. */
 
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { LocalNode } from '../../contracts/chain/local/node.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { LocalNode } from '../../contracts/chain/local/node.ts'
 import { Ledger } from '../ledger/index.ts'
 import { type ClientChannel, openClientChannel } from './testing/client-channel.ts'
+import { useLocalNode } from './testing/node.ts'
 import { type Stand, setUp } from './testing/stand.ts'
 import { Treasury } from './treasury.ts'
 
@@ -15,14 +15,8 @@ const WORKER_ID = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59d
 const rolledBack = expect.objectContaining({ code: 'ERR_ROLLED_BACK' })
 
 let node: LocalNode
-let dir: string
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'chrysalis-chain-'))
-  node = await LocalNode.open(dir)
-})
-afterAll(async () => {
-  await node.close()
-  rmSync(dir, { recursive: true, force: true })
+useLocalNode((opened) => {
+  node = opened
 })
 
 /** The first gateway, and a copy of it that has the same keys and, up to the moment of the copy, the same books. */
